@@ -1,0 +1,120 @@
+// What a model folder offers, wherever it lies, and the checks that both kinds share.
+
+import { PhaseskipError, type ByteSource } from "@phaseskip/graph";
+
+/** One file of a model folder; its bytes are read where they are needed, never all at once. */
+export interface ModelFile extends ByteSource {
+  /** Path inside the folder, with `/` between its parts. */
+  readonly path: string;
+}
+
+/** What reading a file may be told beside its path. */
+export interface FileOptions {
+  /**
+   * The model works without this file: an answer that a server without it may give (status 403, a web page)
+   * counts as "no such file" instead of an error.
+   * @default false
+   */
+  readonly optional?: boolean;
+}
+
+/** A folder in the layout that diffusers exports, over HTTP or on disk. */
+export interface ModelFolder {
+  /** URL that ends in `/`, or absolute path; for messages. */
+  readonly location: string;
+  /**
+   * Opens a file. Over HTTP it is whole in the cache once this resolves.
+   * @returns the file, or `undefined` where the folder has none of that path
+   * @throws {PhaseskipError} `model-invalid` If the path leaves the folder or the file is a web page;
+   * `fetch-failed` if it cannot be read; `disposed` after `close`.
+   */
+  file(path: string, signal?: AbortSignal, options?: FileOptions): Promise<ModelFile | undefined>;
+  /**
+   * Reads and parses a JSON file.
+   * @returns the value, or `undefined` where the folder has no file of that path
+   * @throws {PhaseskipError} As `file`, and `model-invalid` if the file is no JSON.
+   */
+  json(path: string, signal?: AbortSignal, options?: FileOptions): Promise<unknown>;
+  /** Closes file handles and drops what is held in memory; reads fail from then on. */
+  close(): Promise<void>;
+}
+
+/** What happens while a folder's files are fetched; sizes in bytes. */
+export type FolderProgress =
+  /** `loaded` bytes of the file have arrived; no `total` where the server does not say it. */
+  | { readonly kind: "download"; readonly path: string; readonly loaded: number; readonly total?: number }
+  /** The file comes whole from the cache, unchanged on the server. */
+  | { readonly kind: "cached"; readonly path: string; readonly size: number }
+  /** The server cannot be reached; the cached file is used as it was last seen. */
+  | { readonly kind: "offline"; readonly path: string }
+  /** The file is kept in memory for this time only, as `reason` says. */
+  | { readonly kind: "uncached"; readonly path: string; readonly reason: string };
+
+/**
+ * Checks a path from a model's own files.
+ * @returns the path without `.` parts
+ * @throws {PhaseskipError} `model-invalid` If it is absolute, leaves the folder, or is written to hide that.
+ */
+export function pathInside(path: string, location: string): string {
+  const parts = path.split("/").filter((part) => part !== ".");
+  let decoded = path;
+  try {
+    decoded = decodeURIComponent(path);
+  } catch {
+    // A lone % is part of a name; there is nothing to decode.
+  }
+  const escapes = [path, decoded].some(
+    // eslint-disable-next-line no-control-regex
+    (form) => /^\/|^[a-z][a-z0-9+.-]*:|\\|[\0-\x1f]/i.test(form) || form.split("/").includes(".."),
+  );
+  if (escapes || decoded.split("/").length !== path.split("/").length || parts.includes("")) {
+    throw new PhaseskipError(
+      "model-invalid",
+      `Cannot read "${path}" as files of the model at ${location} must lie inside its folder`,
+    );
+  }
+  return parts.join("/");
+}
+
+/**
+ * Looks at a file's first bytes for what servers and checkouts send instead of a model.
+ * @throws {PhaseskipError} `model-invalid` If it is a web page or a Git LFS pointer.
+ */
+export function assertNoStandIn(head: Uint8Array, path: string, address: string): void {
+  const text = new TextDecoder("latin1").decode(head.subarray(0, 256)).trimStart();
+  if (/^<(!doctype|html|head|body|\?xml)/i.test(text) || (/\.(onnx|json)$/.test(path) && text.startsWith("<"))) {
+    throw webPageError(address);
+  }
+  if (text.startsWith("version https://git-lfs.github.com/")) {
+    throw new PhaseskipError(
+      "model-invalid",
+      `Cannot use ${address} as it is a Git LFS pointer instead of the file: run "git lfs pull" where it came from`,
+    );
+  }
+}
+
+/** The error for a web page where a file of the model should be. */
+export function webPageError(address: string): PhaseskipError {
+  return new PhaseskipError(
+    "model-invalid",
+    `Cannot use ${address} as a web page (HTML) came instead of the file: check that the address is right and that the server does not send its start page for missing files`,
+  );
+}
+
+/** Reads a whole file as UTF-8 text, without its byte-order mark. */
+export async function readText(file: ModelFile): Promise<string> {
+  return new TextDecoder().decode(await file.read(0, file.size));
+}
+
+/**
+ * Reads a whole file as JSON.
+ * @throws {PhaseskipError} `model-invalid` If it is none.
+ */
+export async function readJson(file: ModelFile, address: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readText(file)) as unknown;
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new PhaseskipError("model-invalid", `Cannot use ${address} as it is no JSON: ${cause.message}`, { cause });
+  }
+}
