@@ -1,15 +1,127 @@
-import { defineConfig } from "vitest/config";
+// The suffix of a test file says the machine it needs, and so the projects it runs in:
+//   .test.ts          node
+//   .browser.test.ts  browser and browser-isolated (the same files under COOP and COEP: WASM threads)
+//   .webgpu.test.ts   webgpu (a WebGPU adapter; without a GPU Chromium's own, SwiftShader)
+// e2e/ tests what was built. PHASESKIP_BUILT=1 runs the same files against dist.
+import { playwright } from "@vitest/browser-playwright";
+import type { Plugin } from "vite";
+import {
+  defineConfig,
+  type TestProjectInlineConfiguration,
+} from "vitest/config";
+import { findChromium } from "./scripts/find-chromium.mjs";
 
-const conditions = ["@phaseskip/source", "module", "import", "default"];
+const built = process.env["PHASESKIP_BUILT"] === "1";
+const source = built ? [] : ["@phaseskip/source"];
+const chromium = findChromium();
+
+const browserOnly = [
+  "packages/*/test/**/*.browser.test.ts",
+  "packages/*/test/**/*.webgpu.test.ts",
+];
+
+const isolation = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+/** Against dist, a test's own imports of ../src/x.ts read ../dist/x.js. */
+const readDist: Plugin = {
+  name: "read-dist",
+  enforce: "pre",
+  transform: (code, id) =>
+    built && /\/packages\/[^/]+\/test\//.test(id)
+      ? code.replace(
+          /(["'])((?:\.\.\/)+)src\/([^"']+)\.[jt]s\1/g,
+          "$1$2dist/$3.js$1",
+        )
+      : undefined,
+};
+
+const node: TestProjectInlineConfiguration = {
+  plugins: [readDist],
+  ssr: {
+    resolve: {
+      conditions: [...source, "module", "node", "development|production"],
+    },
+  },
+  test: {
+    name: "node",
+    include: ["packages/*/test/**/*.test.ts", "scripts/**/*.test.mjs"],
+    exclude: browserOnly,
+    // worker threads inherit these, and so start from source too
+    execArgv: built
+      ? []
+      : [
+          "--conditions=@phaseskip/source",
+          `--import=${new URL("./scripts/source-hooks.mjs", import.meta.url).href}`,
+        ],
+  },
+};
+
+const browser = (
+  name: string,
+  include: string,
+  headers: Record<string, string> = {},
+  args: string[] = [],
+): TestProjectInlineConfiguration => ({
+  plugins: [readDist],
+  appType: "mpa", // a file that is missing is a 404, no page
+  resolve: {
+    conditions: [...source, "module", "browser", "development|production"],
+  },
+  optimizeDeps: {
+    exclude: ["onnxruntime-web"], // finds its .wasm by import.meta.url
+    include: ["comlink"],
+  },
+  server: { headers },
+  test: {
+    name,
+    include: [include],
+    provide: { isolated: headers === isolation },
+    fileParallelism: false,
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({
+        launchOptions: {
+          ...(chromium ? { executablePath: chromium } : {}),
+          args: [
+            ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+            ...args,
+          ],
+        },
+      }),
+      instances: [{ browser: "chromium" }],
+    },
+  },
+});
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Whether the test's page is cross-origin isolated. */
+    isolated: boolean;
+  }
+}
 
 export default defineConfig({
   test: {
     projects: [
+      node,
       {
-        resolve: { conditions },
-        ssr: { resolve: { conditions: ["node", ...conditions] } },
-        test: { name: "node", include: ["packages/*/test/**/*.test.ts"], exclude: ["**/*.browser.test.ts", "**/*.webgpu.test.ts", "**/node_modules/**"] },
+        ...node,
+        test: { ...node.test, name: "e2e", include: ["e2e/**/*.test.ts"] },
       },
+      browser("browser", "packages/*/test/**/*.browser.test.ts"),
+      browser(
+        "browser-isolated",
+        "packages/*/test/**/*.browser.test.ts",
+        isolation,
+      ),
+      browser("webgpu", "packages/*/test/**/*.webgpu.test.ts", {}, [
+        "--enable-unsafe-webgpu",
+      ]),
     ],
   },
 });

@@ -1,0 +1,49 @@
+// Each package: one ES module in dist for each source file, dependencies left as imports.
+// And, for apps without a bundler, packages/phaseskip/dist/prebuilt (DESIGN: the prebuilt form).
+import { existsSync, readdirSync } from "node:fs";
+import { isAbsolute } from "node:path";
+import nodeResolve from "@rollup/plugin-node-resolve";
+import esbuild from "rollup-plugin-esbuild";
+import { ortBeside } from "./scripts/ort-beside.mjs";
+
+const sources = (folder) =>
+  readdirSync(folder, { recursive: true })
+    .filter((file) => /(?<!\.d)\.[jt]s$/.test(file))
+    .map((file) => `${folder}/${file}`);
+
+const packages = readdirSync("packages").filter((name) =>
+  existsSync(`packages/${name}/src/index.ts`),
+);
+
+const library = (name) => ({
+  input: sources(`packages/${name}/src`),
+  external: (id) => !id.startsWith(".") && !isAbsolute(id),
+  plugins: [esbuild({ target: "es2022" })],
+  onLog: (level, log, handle) =>
+    log.code !== "EMPTY_BUNDLE" && handle(level, log), // files of types only
+  output: {
+    dir: `packages/${name}/dist`,
+    preserveModules: true,
+    preserveModulesRoot: `packages/${name}/src`,
+    sourcemap: true,
+  },
+});
+
+const prebuilt = (input, file) => ({
+  input,
+  plugins: [
+    ortBeside(),
+    nodeResolve({ browser: true, exportConditions: ["@phaseskip/source"] }),
+    esbuild({ target: "es2022", minify: true, legalComments: "none" }),
+  ],
+  output: {
+    file: `packages/phaseskip/dist/prebuilt/${file}`,
+    inlineDynamicImports: true,
+  },
+});
+
+export default [
+  ...packages.map(library),
+  prebuilt("packages/phaseskip/src/index.ts", "phaseskip.js"),
+  prebuilt("packages/phaseskip/src/prebuilt-worker.ts", "phaseskip.worker.js"),
+].filter(({ input }) => typeof input !== "string" || existsSync(input));

@@ -1,0 +1,43 @@
+// npm run build: dist of every package from nothing. Rollup writes the modules while tsc writes the
+// declarations, which then move beside them.
+import { spawn } from "node:child_process";
+import { cpSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
+
+const packages = readdirSync("packages").filter((name) =>
+  existsSync(`packages/${name}/src`),
+);
+for (const name of packages)
+  rmSync(`packages/${name}/dist`, { recursive: true, force: true });
+rmSync("build/types", { recursive: true, force: true });
+
+const run = (tool, ...args) =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, [tool, ...args], {
+      stdio: "inherit",
+    });
+    child.on("exit", (code) => resolve(code ?? 1));
+  });
+
+const codes = await Promise.all([
+  run("node_modules/rollup/dist/bin/rollup", "-c", "--silent"),
+  run(
+    "node_modules/typescript/bin/tsc",
+    "--noEmit",
+    "false",
+    "--emitDeclarationOnly",
+    "--outDir",
+    "build/types",
+    "--rootDir",
+    ".",
+  ),
+]);
+for (const name of packages) {
+  const types = `build/types/packages/${name}/src`;
+  const toDist = {
+    recursive: true,
+    filter: (path) => statSync(path).isDirectory() || path.endsWith(".d.ts"),
+  };
+  for (const folder of [types, `packages/${name}/src`])
+    if (existsSync(folder)) cpSync(folder, `packages/${name}/dist`, toDist);
+}
+process.exitCode = Math.max(...codes);

@@ -1,0 +1,39 @@
+// Rollup plugin for the prebuilt worker: ONNX Runtime stays out of the bundle. Each of its two builds
+// is copied beside the worker as it was published (one .mjs, one .wasm) and imported from there, so a
+// visitor downloads only the one that their device uses.
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const builds = {
+  "#ort-webgpu": [
+    "ort.webgpu.bundle.min.mjs",
+    "ort-wasm-simd-threaded.asyncify.wasm",
+  ],
+  "#ort-wasm": ["ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"],
+};
+const published = fileURLToPath(
+  new URL(".", import.meta.resolve("onnxruntime-web/wasm")),
+);
+
+export function ortBeside() {
+  return {
+    name: "ort-beside",
+    resolveId(id) {
+      const files = builds[id];
+      if (!files)
+        return id.startsWith("onnxruntime-")
+          ? this.error(
+              `${id} must be imported as ${Object.keys(builds).join(" or ")}`,
+            )
+          : null;
+      for (const fileName of files) {
+        this.emitFile({
+          type: "asset",
+          fileName,
+          source: readFileSync(published + fileName),
+        });
+      }
+      return { id: `./${files[0]}`, external: true };
+    },
+  };
+}
