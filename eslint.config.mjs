@@ -1,0 +1,84 @@
+import tseslint from "typescript-eslint";
+
+/** How the code reads: one idea a file, named exports only. */
+const house = {
+  "max-lines": ["error", { max: 300 }],
+  "no-restricted-syntax": [
+    "error",
+    { selector: "ExportDefaultDeclaration", message: "Exports have names." },
+    { selector: "TSEnumDeclaration", message: "A union of literals instead." },
+  ],
+};
+
+export default tseslint.config(
+  {
+    ignores: [
+      "**/dist/",
+      "build/",
+      "models/",
+      "out/",
+      "**/onnx_pb.*",
+      "examples/**/public/",
+    ],
+  },
+  {
+    files: ["**/*.ts"],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    languageOptions: {
+      parserOptions: {
+        project: "./tsconfig.json",
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+    rules: {
+      ...house,
+      "@typescript-eslint/consistent-type-imports": "error",
+      "@typescript-eslint/no-explicit-any": "error",
+      "@typescript-eslint/no-import-type-side-effects": "error",
+      "@typescript-eslint/no-non-null-assertion": "off",
+      "@typescript-eslint/require-await": "off", // async also turns a throw into a rejection
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true, allowBoolean: true },
+      ],
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      "no-console": "error",
+      eqeqeq: "error",
+      "prefer-const": "error",
+    },
+  },
+  {
+    files: ["packages/*/src/**/index.ts"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "Program > :not(ExportNamedDeclaration)",
+          message: "index.ts is a list of named exports.",
+        },
+        {
+          selector: "ExportNamedDeclaration > .declaration",
+          message: "index.ts is a list of named exports.",
+        },
+      ],
+    },
+  },
+  {
+    files: ["packages/*/test/**", "e2e/**", "vitest.config.ts"],
+    rules: {
+      "max-lines": "off",
+      "no-console": "off",
+      "@typescript-eslint/no-non-null-assertion": "off",
+    },
+  },
+  { files: ["packages/cli/src/**"], rules: { "no-console": "off" } },
+  { files: ["vitest.config.ts"], rules: { "no-restricted-syntax": "off" } },
+  {
+    files: ["**/*.mjs"],
+    extends: [tseslint.configs.recommended],
+    rules: { eqeqeq: "error", "prefer-const": "error" },
+  },
+);
