@@ -1,0 +1,57 @@
+// What each value of the graph depends on: a run's constants are computed once, not once per step.
+
+import type { Graph, GraphNode } from "./graph.js";
+import { valuesRead } from "./graph.js";
+import type { ValueInfo } from "./shapes/rule.js";
+
+/** What a value depends on, as bits. */
+export const Dependency = { nothing: 0, text: 1, timestep: 2, sample: 4 } as const;
+
+/** Bits of `Dependency`, such as `Dependency.text | Dependency.timestep`. */
+export type DependencyBits = number;
+
+/** What every value and every node of a graph depends on. */
+export interface Dependencies {
+  /** Bits by value; a value that is missing depends on nothing. */
+  readonly values: ReadonlyMap<string, DependencyBits>;
+  /** Bits by node index. */
+  readonly nodes: readonly DependencyBits[];
+  /** By node index: all its outputs follow from shapes and constants alone, so that it never runs. */
+  readonly isFolded: readonly boolean[];
+}
+
+function inputBits(name: string): DependencyBits {
+  if (name === "sample") return Dependency.sample;
+  return name === "timestep" ? Dependency.timestep : Dependency.text;
+}
+
+/**
+ * Finds what every value depends on. Shapes are known before anything runs, so a value made of shapes
+ * depends on nothing, and a timestep that is expanded by the sample's shape stays a timestep.
+ *
+ * @param graph the graph
+ * @param shapes the result of `inferShapes`
+ */
+export function findDependencies(
+  graph: Graph,
+  shapes: ReadonlyMap<string, ValueInfo>,
+): Dependencies {
+  const values = new Map<string, DependencyBits>(
+    graph.inputs.map((input) => [input.name, inputBits(input.name)]),
+  );
+  const nodes: DependencyBits[] = [];
+  const isFolded: boolean[] = [];
+  for (const node of graph.nodes) {
+    const folded = isKnown(node, shapes);
+    let bits: DependencyBits = Dependency.nothing;
+    if (!folded) for (const value of valuesRead(node)) bits |= values.get(value) ?? 0;
+    for (const output of node.outputs) if (output) values.set(output, bits);
+    nodes.push(bits);
+    isFolded.push(folded);
+  }
+  return { values, nodes, isFolded };
+}
+
+function isKnown(node: GraphNode, shapes: ReadonlyMap<string, ValueInfo>): boolean {
+  return node.outputs.every((output) => output === "" || shapes.get(output)?.data !== undefined);
+}

@@ -1,0 +1,69 @@
+// Replaces calls of a model's local functions by the functions' nodes.
+
+import { clone } from "@bufbuild/protobuf";
+import type { FunctionProto, GraphProto, ModelProto, NodeProto } from "./onnx/onnx_pb.js";
+import { NodeProtoSchema } from "./onnx/onnx_pb.js";
+
+/** The graph's nodes with every call of a local function, also nested ones, written out. */
+export function inlineFunctions(model: ModelProto): readonly NodeProto[] {
+  const functions = new Map(model.functions.map((f) => [key(f.domain, f.name, f.overload), f]));
+  if (functions.size === 0) return model.graph!.node;
+  let calls = 0;
+  const expand = (nodes: readonly NodeProto[]): NodeProto[] =>
+    nodes.flatMap((node) => {
+      const callee = functions.get(key(node.domain, node.opType, node.overload));
+      return callee ? expand(writtenOut(callee, node, `call${calls++}/`)) : [node];
+    });
+  const nodes = expand(model.graph!.node);
+  for (const f of model.functions) {
+    for (const opset of f.opsetImport) {
+      if (!model.opsetImport.some((known) => known.domain === opset.domain)) {
+        model.opsetImport.push(opset);
+      }
+    }
+  }
+  return nodes;
+}
+
+function key(domain: string, name: string, overload: string): string {
+  return JSON.stringify([domain, name, overload]);
+}
+
+function writtenOut(callee: FunctionProto, call: NodeProto, prefix: string): NodeProto[] {
+  const names = new Map<string, string>();
+  callee.input.forEach((name, i) => names.set(name, call.input[i] ?? ""));
+  callee.output.forEach((name, i) => names.set(name, call.output[i] || prefix + name));
+  const rename = (name: string): string =>
+    name === "" ? "" : (names.get(name) ?? prefix + name);
+  return callee.node.map((inner) => {
+    const node = clone(NodeProtoSchema, inner);
+    node.input = node.input.map(rename);
+    node.output = node.output.map(rename);
+    node.name = [call.name, inner.name].filter(Boolean).join("/");
+    if (node.metadataProps.length === 0) node.metadataProps = call.metadataProps;
+    bindAttributes(node, call, callee);
+    return node;
+  });
+
+  function bindAttributes(node: NodeProto, from: NodeProto, f: FunctionProto): void {
+    node.attribute = node.attribute.flatMap((attribute) => {
+      for (const body of attribute.g ? [attribute.g] : attribute.graphs) renameBody(body, from, f);
+      if (!attribute.refAttrName) return [attribute];
+      const given =
+        from.attribute.find((a) => a.name === attribute.refAttrName) ??
+        f.attributeProto.find((a) => a.name === attribute.refAttrName);
+      return given ? [{ ...given, name: attribute.name, refAttrName: "" }] : [];
+    });
+  }
+
+  function renameBody(body: GraphProto, from: NodeProto, f: FunctionProto): void {
+    for (const value of [...body.input, ...body.output, ...body.initializer]) {
+      value.name = rename(value.name);
+    }
+    for (const node of body.node) {
+      node.input = node.input.map(rename);
+      node.output = node.output.map(rename);
+      bindAttributes(node, from, f);
+    }
+  }
+}

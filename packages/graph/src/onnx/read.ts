@@ -1,0 +1,184 @@
+// Reads an ONNX file without reading its weights: every large `raw_data` of an initializer is noted as
+// a byte range and passed over, so a model of many gigabytes costs the memory of its nodes.
+
+import { fromBinary } from "@bufbuild/protobuf";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import type { ByteSource } from "../byte-source.js";
+import { PhaseskipError } from "../errors.js";
+import type { ModelProto, TensorProto } from "./onnx_pb.js";
+import { GraphProtoSchema, ModelProtoSchema, TensorProtoSchema } from "./onnx_pb.js";
+
+/** Bytes of one weight: where in which file. */
+export interface WeightRange {
+  /** The file's path relative to the model file's folder; "" is the model file itself. */
+  readonly location: string;
+  /** First byte. */
+  readonly offset: number;
+  /** Number of bytes. */
+  readonly length: number;
+}
+
+/** An ONNX file's structure, and where its weights lie. */
+export interface OnnxFile {
+  /** The model; initializers listed in `ranges` have no data of their own. */
+  readonly model: ModelProto;
+  /** Where the data of large initializers lie, by initializer name. */
+  readonly ranges: ReadonlyMap<string, WeightRange>;
+}
+
+/** Initializers up to this many bytes stay inside the parsed model. */
+export const inlineLimit = 1024;
+
+const modelGraph = 7;
+const graphInitializer = 5;
+const tensorRawData = 9;
+const largestModelField = 26;
+/** Enough for a field's tag and its length. */
+const headerBytes = 20;
+const windowBytes = 1 << 16;
+
+/** Reads protobuf fields in order, fetching a window of the source at a time. */
+class FieldCursor {
+  #window = new Uint8Array(0);
+  #start = 0;
+  readonly source: ByteSource;
+  readonly end: number;
+  position: number;
+
+  constructor(source: ByteSource, position: number, end: number) {
+    this.source = source;
+    this.position = position;
+    this.end = end;
+  }
+
+  /** The next field's number, wire type and payload, or undefined at the end. */
+  async next(): Promise<Field | undefined> {
+    if (this.position >= this.end) return undefined;
+    const at = this.position;
+    const reader = new BinaryReader(await this.#peek(headerBytes));
+    const [number, wireType] = reader.tag();
+    if (wireType === WireType.LengthDelimited) {
+      const length = reader.uint32();
+      const start = at + reader.pos;
+      this.position = start + length;
+      if (this.position > this.end) throw new Error(`field ${number} ends beyond the file`);
+      return { number, at, start, end: this.position, isMessage: true };
+    }
+    reader.skip(wireType);
+    this.position = at + reader.pos;
+    if (this.position > this.end) throw new Error(`field ${number} ends beyond the file`);
+    return { number, at, start: at, end: this.position, isMessage: false };
+  }
+
+  async #peek(length: number): Promise<Uint8Array> {
+    const end = Math.min(this.position + length, this.end);
+    if (this.position < this.#start || end > this.#start + this.#window.byteLength) {
+      const wanted = Math.min(Math.max(length, windowBytes), this.end - this.position);
+      this.#window = (await this.source.read(this.position, wanted)) as Uint8Array<ArrayBuffer>;
+      this.#start = this.position;
+    }
+    return this.#window.subarray(this.position - this.#start, end - this.#start);
+  }
+}
+
+interface Field {
+  readonly number: number;
+  /** First byte of the tag. */
+  readonly at: number;
+  /** First byte of the payload. */
+  readonly start: number;
+  readonly end: number;
+  readonly isMessage: boolean;
+}
+
+/**
+ * Reads the structure of an ONNX file.
+ *
+ * @param source the file
+ * @param name what to call it in messages
+ * @throws {PhaseskipError} `model-invalid` if the bytes are no ONNX model, or end too early
+ */
+export async function readOnnx(source: ByteSource, name = "model.onnx"): Promise<OnnxFile> {
+  const invalid = (found: string, cause?: unknown) =>
+    new PhaseskipError(
+      "model-invalid",
+      `Cannot read ${name} as it is not a whole ONNX model: ${found}`,
+      { cause },
+    );
+  if (source.size === 0) throw invalid("the file is empty");
+  const head = await source.read(0, Math.min(source.size, 64));
+  const text = String.fromCharCode(...head).trimStart();
+  if (text.startsWith("<")) throw invalid("it starts like a web page (HTML or XML)");
+  if (text.startsWith("{")) throw invalid("it starts like JSON");
+  if (text.startsWith("version https://git-lfs")) {
+    throw invalid("it is a Git LFS pointer; fetch the file that it points to");
+  }
+  let file: OnnxFile;
+  try {
+    file = await readFields(source);
+  } catch (cause) {
+    throw invalid(`${(cause as Error).message} (${source.size} bytes)`, cause);
+  }
+  if (!file.model.graph?.node.length) throw invalid("it holds no graph with nodes");
+  return file;
+}
+
+async function readFields(source: ByteSource): Promise<OnnxFile> {
+  const rest: Uint8Array[] = [];
+  const ranges = new Map<string, WeightRange>();
+  let graph: ModelProto["graph"];
+  const fields = new FieldCursor(source, 0, source.size);
+  for (let field = await fields.next(); field; field = await fields.next()) {
+    if (field.number > largestModelField) throw new Error(`unknown field ${field.number}`);
+    if (field.number === modelGraph) graph = await readGraph(source, field, ranges);
+    else rest.push(await source.read(field.at, field.end - field.at));
+  }
+  const model = fromBinary(ModelProtoSchema, concat(rest));
+  if (graph) model.graph = graph;
+  return { model, ranges };
+}
+
+async function readGraph(source: ByteSource, message: Field, ranges: Map<string, WeightRange>) {
+  const rest: Uint8Array[] = [];
+  const initializers: TensorProto[] = [];
+  const fields = new FieldCursor(source, message.start, message.end);
+  for (let field = await fields.next(); field; field = await fields.next()) {
+    if (field.number === graphInitializer) {
+      initializers.push(await readInitializer(source, field, ranges));
+    } else rest.push(await source.read(field.at, field.end - field.at));
+  }
+  const graph = fromBinary(GraphProtoSchema, concat(rest));
+  graph.initializer = initializers;
+  return graph;
+}
+
+async function readInitializer(
+  source: ByteSource,
+  message: Field,
+  ranges: Map<string, WeightRange>,
+): Promise<TensorProto> {
+  if (message.end - message.start <= inlineLimit) {
+    return fromBinary(TensorProtoSchema, await source.read(message.start, message.end - message.start));
+  }
+  const rest: Uint8Array[] = [];
+  let range: WeightRange | undefined;
+  const fields = new FieldCursor(source, message.start, message.end);
+  for (let field = await fields.next(); field; field = await fields.next()) {
+    if (field.number === tensorRawData && field.end - field.start > inlineLimit) {
+      range = { location: "", offset: field.start, length: field.end - field.start };
+    } else rest.push(await source.read(field.at, field.end - field.at));
+  }
+  const tensor = fromBinary(TensorProtoSchema, concat(rest));
+  if (range) ranges.set(tensor.name, range);
+  return tensor;
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.byteLength;
+  }
+  return bytes;
+}
