@@ -153,7 +153,7 @@ FIXTURES = {
         axes={0: export.BATCH, 1: "num_channels", 2: "height", 3: "width"},
     ),
     "tiny-sd-dynamo": Fixture(
-        "sd", SMALL, replace(DYNAMO, external="weights.pb"), wrapped=True, scheduler="pndm", seed=4,
+        "sd", SMALL, replace(DYNAMO, external="weights.pb"), half=True, wrapped=True, scheduler="pndm", seed=4,
     ),
     "tiny-text-ts-f16": Fixture("text", TWO_LAYERS, TORCHSCRIPT, half=True, seed=5),
     "tiny-text-dynamo-f16": Fixture(
@@ -174,7 +174,7 @@ FIXTURES = {
             "addition_time_embed_dim": 4,
             "projection_class_embeddings_input_dim": 8 + 6 * 4,
         },
-        scheduler="euler", size=8, seed=10,
+        half=True, scheduler="euler", size=8, seed=10,
     ),
 }  # fmt: skip
 
