@@ -1,7 +1,11 @@
 // A CLIP tokenizer given as vocab.json and merges.txt, as the tokenizer.json that means the same.
 // Follows transformers 5.23, models/clip/tokenization_clip.py, and its reading of special tokens.
 
-import type { AddedTokenJson, TokenizerConfig, TokenizerJson } from "./tokenizer-json.js";
+import type {
+  AddedTokenJson,
+  TokenizerConfig,
+  TokenizerJson,
+} from "./tokenizer-json.js";
 
 const PIECES = String.raw`<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`;
 
@@ -24,11 +28,13 @@ export function clipTokenizerJson(
     ["unk_token", token(config.unk_token ?? end)],
     ["pad_token", token(config.pad_token ?? end)],
   ];
-  const contentOf = (name: string) => named.find(([key]) => key === name)?.[1].content ?? end;
+  const contentOf = (name: string) =>
+    named.find(([key]) => key === name)?.[1].content ?? end;
 
   const byContent = new Map<string, AddedTokenJson>();
   for (const [, entry] of named) byContent.set(entry.content, entry);
-  for (const entry of Object.values(config.added_tokens_decoder ?? {})) byContent.set(entry.content, entry);
+  for (const entry of Object.values(config.added_tokens_decoder ?? {}))
+    byContent.set(entry.content, entry);
   let nextId = Math.max(-1, ...Object.values(vocab)) + 1;
   const idOf = new Map<string, number>();
   const addedTokens = [...byContent.values()].map((entry) => {
@@ -51,7 +57,12 @@ export function clipTokenizerJson(
     pre_tokenizer: {
       type: "Sequence",
       pretokenizers: [
-        { type: "Split", pattern: { Regex: PIECES }, behavior: "Removed", invert: true },
+        {
+          type: "Split",
+          pattern: { Regex: PIECES },
+          behavior: "Removed",
+          invert: true,
+        },
         { type: "ByteLevel", add_prefix_space: false, use_regex: true },
       ],
     },
@@ -69,7 +80,10 @@ export function clipTokenizerJson(
       vocab,
       merges: merges
         .split(/\r?\n/)
-        .filter((line, index) => line.trim() !== "" && !(index === 0 && line.startsWith("#version")))
+        .filter(
+          (line, index) =>
+            line.trim() !== "" && !(index === 0 && line.startsWith("#version")),
+        )
         .map((line) => line.split(" ", 2)),
     },
   };
@@ -77,5 +91,7 @@ export function clipTokenizerJson(
 
 /** A special token written as text is matched before the text is normalised, as transformers does it. */
 function token(value: string | AddedTokenJson): AddedTokenJson {
-  return typeof value === "string" ? { content: value, special: true, normalized: false } : { ...value, special: true };
+  return typeof value === "string"
+    ? { content: value, special: true, normalized: false }
+    : { ...value, special: true };
 }

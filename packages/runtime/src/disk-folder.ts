@@ -4,7 +4,13 @@ import { open, stat, type FileHandle } from "node:fs/promises";
 import { resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PhaseskipError } from "@phaseskip/graph";
-import { assertNoStandIn, pathInside, readJson, type ModelFile, type ModelFolder } from "./folder.js";
+import {
+  assertNoStandIn,
+  pathInside,
+  readJson,
+  type ModelFile,
+  type ModelFolder,
+} from "./folder.js";
 
 /** One positioned read is bounded by what the system call takes (2 GiB). */
 const READ_BYTES = 2 ** 30;
@@ -15,11 +21,21 @@ const ABSENT = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG"]);
  * @param location path, or `file:` URL
  * @throws {PhaseskipError} `fetch-failed` If there is no such folder or it cannot be read.
  */
-export async function openDiskFolder(location: string | URL): Promise<ModelFolder> {
-  const root = resolve(location instanceof URL ? fileURLToPath(location) : location);
+export async function openDiskFolder(
+  location: string | URL,
+): Promise<ModelFolder> {
+  const root = resolve(
+    location instanceof URL ? fileURLToPath(location) : location,
+  );
   const stats = await stat(root).catch((cause: NodeJS.ErrnoException) => {
-    const reason = ABSENT.has(cause.code ?? "") ? "it does not exist" : cause.message;
-    throw new PhaseskipError("fetch-failed", `Cannot open the model folder ${root} as ${reason}`, { cause });
+    const reason = ABSENT.has(cause.code ?? "")
+      ? "it does not exist"
+      : cause.message;
+    throw new PhaseskipError(
+      "fetch-failed",
+      `Cannot open the model folder ${root} as ${reason}`,
+      { cause },
+    );
   });
   if (!stats.isDirectory()) {
     throw new PhaseskipError(
@@ -31,7 +47,11 @@ export async function openDiskFolder(location: string | URL): Promise<ModelFolde
   const handles = new Map<string, Promise<FileHandle | undefined>>();
   let isClosed = false;
   const assertOpen = () => {
-    if (isClosed) throw new PhaseskipError("disposed", `Cannot read the model at ${root} as its folder was closed`);
+    if (isClosed)
+      throw new PhaseskipError(
+        "disposed",
+        `Cannot read the model at ${root} as its folder was closed`,
+      );
   };
 
   function handleOf(path: string): Promise<FileHandle | undefined> {
@@ -62,7 +82,11 @@ export async function openDiskFolder(location: string | URL): Promise<ModelFolde
           return readAt(handle, offset, length, size, root + sep + inside);
         },
       };
-      assertNoStandIn(await file.read(0, Math.min(256, size)), inside, root + sep + inside);
+      assertNoStandIn(
+        await file.read(0, Math.min(256, size)),
+        inside,
+        root + sep + inside,
+      );
       signal?.throwIfAborted();
       return file;
     },
@@ -74,7 +98,11 @@ export async function openDiskFolder(location: string | URL): Promise<ModelFolde
       isClosed = true;
       const opened = await Promise.allSettled(handles.values());
       handles.clear();
-      await Promise.all(opened.map((result) => (result.status === "fulfilled" ? result.value?.close() : undefined)));
+      await Promise.all(
+        opened.map((result) =>
+          result.status === "fulfilled" ? result.value?.close() : undefined,
+        ),
+      );
     },
   };
   return folder;
@@ -91,7 +119,11 @@ async function openFile(path: string): Promise<FileHandle | undefined> {
     await handle?.close();
     const { code, message } = cause as NodeJS.ErrnoException;
     if (ABSENT.has(code ?? "")) return undefined;
-    throw new PhaseskipError("fetch-failed", `Cannot read ${path}: ${message}`, { cause });
+    throw new PhaseskipError(
+      "fetch-failed",
+      `Cannot read ${path}: ${message}`,
+      { cause },
+    );
   }
 }
 
@@ -103,13 +135,23 @@ async function readAt(
   path: string,
 ): Promise<Uint8Array> {
   if (offset < 0 || length < 0 || offset + length > size) {
-    throw new RangeError(`Cannot read bytes ${offset} to ${offset + length} of ${path} as it has ${size}`);
+    throw new RangeError(
+      `Cannot read bytes ${offset} to ${offset + length} of ${path} as it has ${size}`,
+    );
   }
   const bytes = new Uint8Array(length);
   for (let done = 0; done < length;) {
-    const { bytesRead } = await handle.read(bytes, done, Math.min(READ_BYTES, length - done), offset + done);
+    const { bytesRead } = await handle.read(
+      bytes,
+      done,
+      Math.min(READ_BYTES, length - done),
+      offset + done,
+    );
     if (bytesRead === 0) {
-      throw new PhaseskipError("fetch-failed", `Cannot read ${path} as it became shorter while it was open`);
+      throw new PhaseskipError(
+        "fetch-failed",
+        `Cannot read ${path} as it became shorter while it was open`,
+      );
     }
     done += bytesRead;
   }

@@ -28,13 +28,21 @@ export interface ModelFolder {
    * @throws {PhaseskipError} `model-invalid` If the path leaves the folder or the file is a web page;
    * `fetch-failed` if it cannot be read; `disposed` after `close`.
    */
-  file(path: string, signal?: AbortSignal, options?: FileOptions): Promise<ModelFile | undefined>;
+  file(
+    path: string,
+    signal?: AbortSignal,
+    options?: FileOptions,
+  ): Promise<ModelFile | undefined>;
   /**
    * Reads and parses a JSON file.
    * @returns the value, or `undefined` where the folder has no file of that path
    * @throws {PhaseskipError} As `file`, and `model-invalid` if the file is no JSON.
    */
-  json(path: string, signal?: AbortSignal, options?: FileOptions): Promise<unknown>;
+  json(
+    path: string,
+    signal?: AbortSignal,
+    options?: FileOptions,
+  ): Promise<unknown>;
   /** Closes file handles and drops what is held in memory; reads fail from then on. */
   close(): Promise<void>;
 }
@@ -42,13 +50,22 @@ export interface ModelFolder {
 /** What happens while a folder's files are fetched; sizes in bytes. */
 export type FolderProgress =
   /** `loaded` bytes of the file have arrived; no `total` where the server does not say it. */
-  | { readonly kind: "download"; readonly path: string; readonly loaded: number; readonly total?: number }
+  | {
+      readonly kind: "download";
+      readonly path: string;
+      readonly loaded: number;
+      readonly total?: number;
+    }
   /** The file comes whole from the cache, unchanged on the server. */
   | { readonly kind: "cached"; readonly path: string; readonly size: number }
   /** The server cannot be reached; the cached file is used as it was last seen. */
   | { readonly kind: "offline"; readonly path: string }
   /** The file is kept in memory for this time only, as `reason` says. */
-  | { readonly kind: "uncached"; readonly path: string; readonly reason: string };
+  | {
+      readonly kind: "uncached";
+      readonly path: string;
+      readonly reason: string;
+    };
 
 /**
  * Checks a path from a model's own files.
@@ -58,16 +75,26 @@ export type FolderProgress =
 export function pathInside(path: string, location: string): string {
   const parts = path.split("/").filter((part) => part !== ".");
   let decoded = path;
+  let isText = true;
   try {
     decoded = decodeURIComponent(path);
   } catch {
     // A lone % is part of a name; there is nothing to decode.
   }
+  try {
+    encodeURIComponent(path);
+  } catch {
+    isText = false;
+  }
   const escapes = [path, decoded].some(
     // eslint-disable-next-line no-control-regex
-    (form) => /^\/|^[a-z][a-z0-9+.-]*:|\\|[\0-\x1f]/i.test(form) || form.split("/").includes(".."),
+    (form) =>
+      /^\/|^[a-z]:|^[a-z][a-z0-9+.-]*:\/|\\|[\0-\x1f]/i.test(form) ||
+      form.split("/").includes(".."),
   );
-  if (escapes || decoded.split("/").length !== path.split("/").length || parts.includes("")) {
+  const hidesParts =
+    decoded.split("/").length !== path.split("/").length || parts.includes("");
+  if (!isText || escapes || hidesParts) {
     throw new PhaseskipError(
       "model-invalid",
       `Cannot read "${path}" as files of the model at ${location} must lie inside its folder`,
@@ -80,10 +107,19 @@ export function pathInside(path: string, location: string): string {
  * Looks at a file's first bytes for what servers and checkouts send instead of a model.
  * @throws {PhaseskipError} `model-invalid` If it is a web page or a Git LFS pointer.
  */
-export function assertNoStandIn(head: Uint8Array, path: string, address: string): void {
-  const text = new TextDecoder("latin1").decode(head.subarray(0, 256)).trimStart();
-  if (/^<(!doctype|html|head|body|\?xml)/i.test(text) || (/\.(onnx|json)$/.test(path) && text.startsWith("<"))) {
-    throw webPageError(address);
+export function assertNoStandIn(
+  head: Uint8Array,
+  path: string,
+  address: string,
+): void {
+  const text = new TextDecoder("latin1")
+    .decode(head.subarray(0, 256))
+    .trimStart();
+  if (
+    /^<(!doctype|html|head|body|\?xml)/i.test(text) ||
+    (/\.(onnx|json)$/.test(path) && text.startsWith("<"))
+  ) {
+    throw new WebPageError(address);
   }
   if (text.startsWith("version https://git-lfs.github.com/")) {
     throw new PhaseskipError(
@@ -94,11 +130,38 @@ export function assertNoStandIn(head: Uint8Array, path: string, address: string)
 }
 
 /** The error for a web page where a file of the model should be. */
-export function webPageError(address: string): PhaseskipError {
-  return new PhaseskipError(
-    "model-invalid",
-    `Cannot use ${address} as a web page (HTML) came instead of the file: check that the address is right and that the server does not send its start page for missing files`,
-  );
+export class WebPageError extends PhaseskipError {
+  /** @param address the file's URL or path */
+  constructor(address: string) {
+    super(
+      "model-invalid",
+      `Cannot use ${address} as a web page (HTML) came instead of the file: check the address, and that the server does not send its start page for missing files`,
+    );
+  }
+}
+
+/**
+ * Resolves a location to a URL; relative ones count from the page.
+ * @returns URL with `/` at the end of its path and no fragment; `undefined` for a folder on disk
+ * @throws {TypeError} If it is neither a path nor an http(s) or file URL.
+ */
+export function folderUrl(location: string | URL): URL | undefined {
+  const page = (globalThis as { location?: { href: string } }).location?.href;
+  const hasScheme =
+    location instanceof URL || /^[a-z][a-z0-9+.-]+:/i.test(location);
+  if (!hasScheme && page === undefined) return undefined;
+  const url = URL.canParse(String(location), hasScheme ? undefined : page)
+    ? new URL(String(location), hasScheme ? undefined : page)
+    : undefined;
+  if (url?.protocol === "file:") return undefined;
+  if (url?.protocol !== "http:" && url?.protocol !== "https:") {
+    throw new TypeError(
+      `Cannot open a model folder as its location must be an http(s) or file URL or a path: current value is ${String(location)}`,
+    );
+  }
+  url.hash = "";
+  if (!url.pathname.endsWith("/")) url.pathname += "/";
+  return url;
 }
 
 /** Reads a whole file as UTF-8 text, without its byte-order mark. */
@@ -110,11 +173,18 @@ export async function readText(file: ModelFile): Promise<string> {
  * Reads a whole file as JSON.
  * @throws {PhaseskipError} `model-invalid` If it is none.
  */
-export async function readJson(file: ModelFile, address: string): Promise<unknown> {
+export async function readJson(
+  file: ModelFile,
+  address: string,
+): Promise<unknown> {
   try {
     return JSON.parse(await readText(file)) as unknown;
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
-    throw new PhaseskipError("model-invalid", `Cannot use ${address} as it is no JSON: ${cause.message}`, { cause });
+    throw new PhaseskipError(
+      "model-invalid",
+      `Cannot use ${address} as it is no JSON: ${cause.message}`,
+      { cause },
+    );
   }
 }

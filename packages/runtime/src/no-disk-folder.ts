@@ -7,7 +7,9 @@ import type { ModelFolder } from "./folder.js";
  * Explains that models come over HTTP here.
  * @throws {PhaseskipError} `fetch-failed` Always.
  */
-export async function openDiskFolder(location: string | URL): Promise<ModelFolder> {
+export async function openDiskFolder(
+  location: string | URL,
+): Promise<ModelFolder> {
   throw new PhaseskipError(
     "fetch-failed",
     `Cannot open the model folder ${String(location)} as a browser reads no files from disk: serve the folder over HTTP and give its URL`,

@@ -58,7 +58,10 @@ export interface TokenizerJson {
   /** How words become tokens, and the vocabulary. */
   readonly model: TokenizerStep;
   /** How ids are filled up. */
-  readonly padding?: { readonly strategy?: unknown; readonly pad_id?: number } | null;
+  readonly padding?: {
+    readonly strategy?: unknown;
+    readonly pad_id?: number;
+  } | null;
   /** Where the ids end. */
   readonly truncation?: { readonly max_length?: number } | null;
 }
@@ -77,17 +80,34 @@ export function adaptTokenizerJson(json: TokenizerJson): TokenizerJson {
     added_tokens: json.added_tokens ?? [],
     normalizer: rewrite(json.normalizer ?? null, "normalizers", (step) =>
       step.type === "Lowercase"
-        ? { type: "Sequence", normalizers: [{ type: "Replace", pattern: { String: "Σ" }, content: "σ" }, step] }
+        ? {
+            type: "Sequence",
+            normalizers: [
+              { type: "Replace", pattern: { String: "Σ" }, content: "σ" },
+              step,
+            ],
+          }
         : step,
     ),
-    pre_tokenizer: rewrite(json.pre_tokenizer ?? null, "pretokenizers", (step) =>
-      step.type === "Whitespace"
-        ? { type: "Split", pattern: { Regex: `[${WORD}]+|[^${WORD}\\s]+` }, behavior: "Removed", invert: true }
-        : step,
+    pre_tokenizer: rewrite(
+      json.pre_tokenizer ?? null,
+      "pretokenizers",
+      (step) =>
+        step.type === "Whitespace"
+          ? {
+              type: "Split",
+              pattern: { Regex: `[${WORD}]+|[^${WORD}\\s]+` },
+              behavior: "Removed",
+              invert: true,
+            }
+          : step,
     ),
     post_processor: json.post_processor ?? null,
     decoder: json.decoder ?? null,
-    model: json.model.type === "WordLevel" ? { ...json.model, type: "Legacy" } : json.model,
+    model:
+      json.model.type === "WordLevel"
+        ? { ...json.model, type: "Legacy" }
+        : json.model,
   };
 }
 
@@ -99,5 +119,10 @@ function rewrite(
   if (!step) return null;
   const inner = step[children];
   if (!Array.isArray(inner)) return change(step);
-  return { ...step, [children]: (inner as TokenizerStep[]).map((child) => rewrite(child, children, change)) };
+  return {
+    ...step,
+    [children]: (inner as TokenizerStep[]).map((child) =>
+      rewrite(child, children, change),
+    ),
+  };
 }

@@ -4,7 +4,12 @@ import { Tokenizer as TokenizersTokenizer } from "@huggingface/tokenizers";
 import { PhaseskipError } from "@phaseskip/graph";
 import { clipTokenizerJson } from "./clip-tokenizer.js";
 import { readText, type ModelFolder } from "./folder.js";
-import { adaptTokenizerJson, type AddedTokenJson, type TokenizerConfig, type TokenizerJson } from "./tokenizer-json.js";
+import {
+  adaptTokenizerJson,
+  type AddedTokenJson,
+  type TokenizerConfig,
+  type TokenizerJson,
+} from "./tokenizer-json.js";
 
 /** A text as a text encoder takes it. */
 export interface EncodedText {
@@ -31,26 +36,45 @@ const DEFAULT_LENGTH = 77;
  * @param dir folder of the tokenizer inside the model
  * @throws {PhaseskipError} `model-invalid` If neither is there or one cannot be read as a tokenizer.
  */
-export async function loadTokenizer(folder: ModelFolder, dir = "tokenizer", signal?: AbortSignal): Promise<Tokenizer> {
-  const optionalJson = (path: string) => folder.json(path, signal, { optional: true });
-  const json = (await optionalJson(`${dir}/tokenizer.json`)) as TokenizerJson | undefined;
-  let config = ((await optionalJson(`${dir}/tokenizer_config.json`)) ?? {}) as TokenizerConfig;
-  if (!config.added_tokens_decoder && !(json && config.pad_token !== undefined)) {
-    const map = (await optionalJson(`${dir}/special_tokens_map.json`)) as TokenizerConfig | undefined;
+export async function loadTokenizer(
+  folder: ModelFolder,
+  dir = "tokenizer",
+  signal?: AbortSignal,
+): Promise<Tokenizer> {
+  const optionalJson = (path: string) =>
+    folder.json(path, signal, { optional: true });
+  const json = (await optionalJson(`${dir}/tokenizer.json`)) as
+    TokenizerJson | undefined;
+  let config = ((await optionalJson(`${dir}/tokenizer_config.json`)) ??
+    {}) as TokenizerConfig;
+  if (
+    !config.added_tokens_decoder &&
+    !(json && config.pad_token !== undefined)
+  ) {
+    const map = (await optionalJson(`${dir}/special_tokens_map.json`)) as
+      TokenizerConfig | undefined;
     config = { ...config, ...map };
   }
   const length = await maxLength(config, json, () =>
     optionalJson(`${dir.replace("tokenizer", "text_encoder")}/config.json`),
   );
   try {
-    return createTokenizer(json ?? (await readClipFiles(folder, dir, config, signal)), config, length);
+    return createTokenizer(
+      json ?? (await readClipFiles(folder, dir, config, signal)),
+      config,
+      length,
+    );
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
     if (cause instanceof PhaseskipError) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
-    throw new PhaseskipError("model-invalid", `Cannot use the tokenizer in ${folder.location} (${dir}/): ${message}`, {
-      cause,
-    });
+    throw new PhaseskipError(
+      "model-invalid",
+      `Cannot use the tokenizer in ${folder.location} (${dir}/): ${message}`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -60,7 +84,8 @@ async function readClipFiles(
   config: TokenizerConfig,
   signal?: AbortSignal,
 ): Promise<TokenizerJson> {
-  const vocab = (await folder.json(`${dir}/vocab.json`, signal)) as Record<string, number> | undefined;
+  const vocab = (await folder.json(`${dir}/vocab.json`, signal)) as
+    Record<string, number> | undefined;
   const merges = await folder.file(`${dir}/merges.txt`, signal);
   if (!vocab || !merges) {
     throw new PhaseskipError(
@@ -77,48 +102,80 @@ async function maxLength(
   json: TokenizerJson | undefined,
   encoderConfig: () => Promise<unknown>,
 ): Promise<number> {
-  const usable = (length: unknown): length is number => Number.isSafeInteger(length) && (length as number) > 0;
+  const usable = (length: unknown): length is number =>
+    Number.isSafeInteger(length) && (length as number) > 0;
   if (usable(config.model_max_length)) return config.model_max_length;
   if (usable(json?.truncation?.max_length)) return json.truncation.max_length;
-  const encoder = (await encoderConfig()) as { max_position_embeddings?: unknown } | undefined;
-  return usable(encoder?.max_position_embeddings) ? encoder.max_position_embeddings : DEFAULT_LENGTH;
+  const encoder = (await encoderConfig()) as
+    { max_position_embeddings?: unknown } | undefined;
+  return usable(encoder?.max_position_embeddings)
+    ? encoder.max_position_embeddings
+    : DEFAULT_LENGTH;
 }
 
-function createTokenizer(json: TokenizerJson, config: TokenizerConfig, modelMaxLength: number): Tokenizer {
+function createTokenizer(
+  json: TokenizerJson,
+  config: TokenizerConfig,
+  modelMaxLength: number,
+): Tokenizer {
   const isWordLevel = json.model.type === "WordLevel";
-  const unkToken = (json.model["unk_token"] as string | null | undefined) ?? contentOf(config.unk_token);
+  const unkToken =
+    (json.model["unk_token"] as string | null | undefined) ??
+    contentOf(config.unk_token);
   const adapted = adaptTokenizerJson(json);
-  const tokenizer = new TokenizersTokenizer(adapted, { unk_token: unkToken, eos_token: contentOf(config.eos_token) });
-  const idOf = (token: string | undefined) => (token === undefined ? undefined : tokenizer.token_to_id(token));
+  const tokenizer = new TokenizersTokenizer(adapted, {
+    unk_token: unkToken,
+    eos_token: contentOf(config.eos_token),
+  });
+  const idOf = (token: string | undefined) =>
+    token === undefined ? undefined : tokenizer.token_to_id(token);
   const unkId = idOf(unkToken);
-  const padId = idOf(contentOf(config.pad_token)) ?? json.padding?.pad_id ?? idOf(contentOf(config.eos_token)) ?? 0;
+  const padId =
+    idOf(contentOf(config.pad_token)) ??
+    json.padding?.pad_id ??
+    idOf(contentOf(config.eos_token)) ??
+    0;
 
   /** The tokens around a text, by encoding none. */
-  const around = (tokens: string[]) => tokenizer.post_processor?.post_process(tokens, null, true).tokens ?? tokens;
+  const around = (tokens: string[]) =>
+    tokenizer.post_processor?.post_process(tokens, null, true).tokens ?? tokens;
   const contentLength = modelMaxLength - around([]).length;
   if (contentLength < 1) {
-    throw new RangeError(`its model_max_length of ${modelMaxLength} leaves no room for a text`);
+    throw new RangeError(
+      `its model_max_length of ${modelMaxLength} leaves no room for a text`,
+    );
   }
 
   return {
     modelMaxLength,
     encode(text) {
       const all = tokenizer.tokenize(text);
-      const isUnknown = (token: string) => idOf(token) === undefined || token === unkToken;
+      const isUnknown = (token: string) =>
+        idOf(token) === undefined || token === unkToken;
       const unknown = isWordLevel
         ? all.filter(isUnknown)
         : all.includes(unkToken ?? "")
-          ? unknownWords(text, unkToken ?? "", (word) => tokenizer.tokenize(word))
+          ? unknownWords(text, unkToken ?? "", (word) =>
+              tokenizer.tokenize(word),
+            )
           : [];
       const drops = config.drop_unknown === true || unkId === undefined;
       const tokens = drops ? all.filter((token) => !isUnknown(token)) : all;
 
       const excess = Math.max(0, tokens.length - contentLength);
-      const kept = config.truncation_side === "left" ? tokens.slice(excess) : tokens.slice(0, contentLength);
+      const kept =
+        config.truncation_side === "left"
+          ? tokens.slice(excess)
+          : tokens.slice(0, contentLength);
       const ids = around(kept).map((token) => idOf(token) ?? unkId ?? padId);
-      const padding = new Array<number>(modelMaxLength - ids.length).fill(padId);
+      const padding = new Array<number>(modelMaxLength - ids.length).fill(
+        padId,
+      );
       return {
-        ids: config.padding_side === "left" ? [...padding, ...ids] : [...ids, ...padding],
+        ids:
+          config.padding_side === "left"
+            ? [...padding, ...ids]
+            : [...ids, ...padding],
         unknown: [...new Set(unknown)],
         truncated: excess,
       };
@@ -127,12 +184,23 @@ function createTokenizer(json: TokenizerJson, config: TokenizerConfig, modelMaxL
 }
 
 /** A subword model has the unknown token only for single symbols; a person asks which word they were in. */
-function unknownWords(text: string, unkToken: string, tokenize: (word: string) => string[]): string[] {
+function unknownWords(
+  text: string,
+  unkToken: string,
+  tokenize: (word: string) => string[],
+): string[] {
   return text
     .split(/\s+/)
-    .filter((word) => word !== "" && !word.includes(unkToken) && tokenize(word).includes(unkToken));
+    .filter(
+      (word) =>
+        word !== "" &&
+        !word.includes(unkToken) &&
+        tokenize(word).includes(unkToken),
+    );
 }
 
-function contentOf(token: string | AddedTokenJson | undefined): string | undefined {
+function contentOf(
+  token: string | AddedTokenJson | undefined,
+): string | undefined {
   return typeof token === "string" ? token : token?.content;
 }

@@ -18,7 +18,9 @@ interface GoldenCase {
 
 const scratch: string[] = [];
 afterEach(async () => {
-  await Promise.all(scratch.splice(0).map((path) => rm(path, { recursive: true })));
+  await Promise.all(
+    scratch.splice(0).map((path) => rm(path, { recursive: true })),
+  );
 });
 
 /** A model folder whose tokenizer/ holds these files. */
@@ -27,32 +29,44 @@ async function folderWith(files: Record<string, unknown>) {
   scratch.push(root);
   for (const [path, value] of Object.entries(files)) {
     await mkdir(join(root, path, ".."), { recursive: true });
-    await writeFile(join(root, path), typeof value === "string" ? value : JSON.stringify(value));
+    await writeFile(
+      join(root, path),
+      typeof value === "string" ? value : JSON.stringify(value),
+    );
   }
   return openDiskFolder(root);
 }
 
 describe.each(readdirSync(GOLDEN))("loadTokenizer() of %s", (dir) => {
-  const golden = JSON.parse(readFileSync(new URL(`${dir}/golden.json`, GOLDEN), "utf8")) as GoldenCase[];
+  const golden = JSON.parse(
+    readFileSync(new URL(`${dir}/golden.json`, GOLDEN), "utf8"),
+  ) as GoldenCase[];
 
-  test.each(golden)("encodes $name as transformers does", async ({ text, ids, truncated }) => {
-    const folder = await openDiskFolder(GOLDEN);
-    try {
-      const encoded = (await loadTokenizer(folder, dir)).encode(text);
-      expect(encoded.ids).toEqual(ids);
-      expect(encoded.truncated).toBe(truncated);
-    } finally {
-      await folder.close();
-    }
-  });
+  test.each(golden)(
+    "encodes $name as transformers does",
+    async ({ text, ids, truncated }) => {
+      const folder = await openDiskFolder(GOLDEN);
+      try {
+        const encoded = (await loadTokenizer(folder, dir)).encode(text);
+        expect(encoded.ids).toEqual(ids);
+        expect(encoded.truncated).toBe(truncated);
+      } finally {
+        await folder.close();
+      }
+    },
+  );
 });
 
 describe("loadTokenizer()", () => {
   test("reports words that a vocabulary of words lacks, each once", async () => {
     const folder = await openDiskFolder(GOLDEN);
-    const kept = (await loadTokenizer(folder, "words")).encode("A red zeppelin, a Zeppelin at dusk");
+    const kept = (await loadTokenizer(folder, "words")).encode(
+      "A red zeppelin, a Zeppelin at dusk",
+    );
     expect(kept.unknown).toEqual(["zeppelin", "dusk"]);
-    const dropped = (await loadTokenizer(folder, "words-dropped")).encode("A red zeppelin, a Zeppelin at dusk");
+    const dropped = (await loadTokenizer(folder, "words-dropped")).encode(
+      "A red zeppelin, a Zeppelin at dusk",
+    );
     expect(dropped.unknown).toEqual(["zeppelin", "dusk"]);
     expect(dropped.ids.filter((id) => id !== 0)).toHaveLength(2 + 4);
     await folder.close();
@@ -60,19 +74,28 @@ describe("loadTokenizer()", () => {
 
   test("reports words with symbols that a byte-level vocabulary lacks", async () => {
     const folder = await openDiskFolder(GOLDEN);
-    expect((await loadTokenizer(folder, "clip-few-bytes")).encode("a red <b>boat</b> at caf\u00e9").unknown).toEqual([
-      "<b>boat</b>",
-      "caf\u00e9",
-    ]);
-    expect((await loadTokenizer(folder, "clip")).encode("a red \u7d05\u8239").unknown).toEqual([]);
+    expect(
+      (await loadTokenizer(folder, "clip-few-bytes")).encode(
+        "a red <b>boat</b> at caf\u00e9",
+      ).unknown,
+    ).toEqual(["<b>boat</b>", "caf\u00e9"]);
+    expect(
+      (await loadTokenizer(folder, "clip")).encode("a red \u7d05\u8239")
+        .unknown,
+    ).toEqual([]);
     await folder.close();
   });
 
   test("takes the length from the text encoder where the tokenizer leaves it open", async () => {
     const vocab = { a: 0, "[PAD]": 1, "[UNK]": 2 };
     const folder = await folderWith({
-      "tokenizer_2/tokenizer.json": { model: { type: "WordLevel", vocab, unk_token: "[UNK]" } },
-      "tokenizer_2/tokenizer_config.json": { model_max_length: 1e30, pad_token: "[PAD]" },
+      "tokenizer_2/tokenizer.json": {
+        model: { type: "WordLevel", vocab, unk_token: "[UNK]" },
+      },
+      "tokenizer_2/tokenizer_config.json": {
+        model_max_length: 1e30,
+        pad_token: "[PAD]",
+      },
       "text_encoder_2/config.json": { max_position_embeddings: 5 },
     });
     const tokenizer = await loadTokenizer(folder, "tokenizer_2");
@@ -97,7 +120,11 @@ describe("loadTokenizer()", () => {
     });
     const tokenizer = await loadTokenizer(folder);
     expect(tokenizer.encode("a").ids).toEqual([3, 0]);
-    expect(tokenizer.encode("a b c")).toEqual({ ids: [1, 2], unknown: [], truncated: 1 });
+    expect(tokenizer.encode("a b c")).toEqual({
+      ids: [1, 2],
+      unknown: [],
+      truncated: 1,
+    });
     await folder.close();
   });
 
@@ -105,10 +132,16 @@ describe("loadTokenizer()", () => {
     const none = await folderWith({ "tokenizer/vocab.json": {} });
     await expect(loadTokenizer(none)).rejects.toMatchObject({
       code: "model-invalid",
-      message: expect.stringContaining("neither tokenizer.json nor both vocab.json and merges.txt"),
+      message: expect.stringContaining(
+        "neither tokenizer.json nor both vocab.json and merges.txt",
+      ),
     });
-    const wrong = await folderWith({ "tokenizer/tokenizer.json": { model: { type: "Mystery" } } });
-    await expect(loadTokenizer(wrong)).rejects.toMatchObject({ code: "model-invalid" });
+    const wrong = await folderWith({
+      "tokenizer/tokenizer.json": { model: { type: "Mystery" } },
+    });
+    await expect(loadTokenizer(wrong)).rejects.toMatchObject({
+      code: "model-invalid",
+    });
     const tight = await folderWith({
       "tokenizer/vocab.json": { "a</w>": 0 },
       "tokenizer/merges.txt": "#version: 0.2\n",

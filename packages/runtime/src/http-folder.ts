@@ -1,0 +1,87 @@
+// A model folder over HTTP; its files are read from where http-store.ts has put them.
+
+import { PhaseskipError } from "@phaseskip/graph";
+import { cachedFile, chunkViews } from "./cached-file.js";
+import {
+  pathInside,
+  readJson,
+  type ModelFile,
+  type ModelFolder,
+} from "./folder.js";
+import { httpStore, type HttpStoreOptions } from "./http-store.js";
+
+/** Chunks that stay in memory after they were read, over all files of a folder. */
+const VIEWS = 2;
+
+/** Opens a model folder over HTTP; nothing is fetched before its first file. */
+export function openHttpFolder(
+  base: URL,
+  options: HttpStoreOptions = {},
+): ModelFolder {
+  const store = httpStore(base, options);
+  const views = chunkViews(VIEWS);
+  const { location } = store;
+  const files = new Map<string, ModelFile>();
+  // Apart from `files`: whoever still holds a file of a closed folder holds no bytes with it.
+  const contents = new Map<string, ModelFile>();
+  let isClosed = false;
+
+  const closedError = () =>
+    new PhaseskipError(
+      "disposed",
+      `Cannot read the model at ${location} as its folder was closed`,
+    );
+  const assertOpen = () => {
+    if (isClosed) throw closedError();
+  };
+
+  const contentOf = (path: string): ModelFile => {
+    const content = contents.get(path);
+    if (!content) throw closedError();
+    return content;
+  };
+
+  async function open(
+    path: string,
+    signal: AbortSignal | undefined,
+    optional: boolean,
+  ): Promise<ModelFile | undefined> {
+    const stored = await store.fetch(path, signal, optional);
+    assertOpen();
+    if (!stored) return undefined;
+    const key = { model: location, path };
+    const forget = () => files.delete(path);
+    contents.set(path, cachedFile(key, stored, views, forget));
+    const file: ModelFile = {
+      path,
+      size: stored.record.size,
+      async read(offset, length) {
+        return contentOf(path).read(offset, length);
+      },
+    };
+    files.set(path, file);
+    return file;
+  }
+
+  const folder: ModelFolder = {
+    location,
+    async file(path, signal, { optional = false } = {}) {
+      signal?.throwIfAborted();
+      assertOpen();
+      const inside = pathInside(path, location);
+      return files.get(inside) ?? open(inside, signal, optional);
+    },
+    async json(path, signal, options) {
+      const file = await folder.file(path, signal, options);
+      return file && readJson(file, location + file.path);
+    },
+    async close() {
+      isClosed = true;
+      files.clear();
+      contents.clear();
+      views.clear();
+      store.release();
+    },
+  };
+  return folder;
+}
