@@ -2,7 +2,8 @@
 // is copied beside the worker as it was published (one .mjs, one .wasm) and imported from there, so a
 // visitor downloads only the one that their device uses.
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 
 const builds = {
   "#ort-webgpu": [
@@ -30,7 +31,7 @@ export function ortBeside() {
         this.emitFile({
           type: "asset",
           fileName,
-          source: readFileSync(published + fileName),
+          source: readFileSync(join(published, fileName)),
         });
       }
       return { id: `./${files[0]}`, external: true };
