@@ -82,10 +82,20 @@ export function pairedBootstrap(
   reference: readonly ArrayLike<number>[],
   options: HierarchicalBootstrapOptions = {},
 ): DifferenceEstimate {
-  checkPaired("draw a paired bootstrap", "numbers of groups", candidate.length, reference.length);
+  checkPaired(
+    "draw a paired bootstrap",
+    "numbers of groups",
+    candidate.length,
+    reference.length,
+  );
   const differences = candidate.map((group, g) => {
     const other = reference[g]!;
-    checkPaired("draw a paired bootstrap", `sizes of group ${g}`, group.length, other.length);
+    checkPaired(
+      "draw a paired bootstrap",
+      `sizes of group ${g}`,
+      group.length,
+      other.length,
+    );
     return Float64Array.from(group, (value, i) => value - other[i]!);
   });
   const { statistic = mean } = options;
@@ -113,20 +123,34 @@ export function bootstrapMedianRatio(
   denominator: ArrayLike<number>,
   options: BootstrapOptions = {},
 ): Estimate {
-  checkPaired("compute a time ratio", "numbers of times", numerator.length, denominator.length);
-  const ratios = Float64Array.from(numerator, (value, i) => checkTime(value) / checkTime(denominator[i]!));
+  checkPaired(
+    "compute a time ratio",
+    "numbers of times",
+    numerator.length,
+    denominator.length,
+  );
+  const ratios = Float64Array.from(
+    numerator,
+    (value, i) => checkTime(value) / checkTime(denominator[i]!),
+  );
   return hierarchicalBootstrap([ratios], { ...options, statistic: median });
 }
 
-function resample(groups: readonly ArrayLike<number>[], options: HierarchicalBootstrapOptions): Float64Array {
+function resample(
+  groups: readonly ArrayLike<number>[],
+  options: HierarchicalBootstrapOptions,
+): Float64Array {
   const { draws = 10_000, level = 0.95, seed = 0, statistic = mean } = options;
   checkGroups(groups);
   if (!(level > 0 && level < 1)) {
-    throw new RangeError(`Cannot draw a bootstrap as level must be in (0, 1): current value is ${level}`);
+    throw new RangeError(
+      `Cannot draw a bootstrap as level must be in (0, 1): current value is ${level}`,
+    );
   }
   if (!Number.isInteger(draws) || draws < 1) {
     throw new RangeError(
-      `Cannot draw a bootstrap as draws must be an integer of at least 1: ` + `current value is ${draws}`,
+      `Cannot draw a bootstrap as draws must be an integer of at least 1: ` +
+        `current value is ${draws}`,
     );
   }
   const random = seededRandom(seed);
@@ -164,23 +188,37 @@ function checkGroups(groups: readonly ArrayLike<number>[]): void {
   if (groups.length === 0 || empty !== -1) {
     throw new RangeError(
       "Cannot draw a bootstrap as there must be at least one group and none may be empty: " +
-        (groups.length === 0 ? "current number is 0" : `group ${empty} is empty`),
+        (groups.length === 0
+          ? "current number is 0"
+          : `group ${empty} is empty`),
     );
   }
-  const broken = groups.findIndex((group) => Array.from(group).some(Number.isNaN));
+  const broken = groups.findIndex((group) =>
+    Array.from(group).some(Number.isNaN),
+  );
   if (broken !== -1) {
-    throw new RangeError(`Cannot draw a bootstrap as every value must be a number: group ${broken} holds NaN`);
+    throw new RangeError(
+      `Cannot draw a bootstrap as every value must be a number: group ${broken} holds NaN`,
+    );
   }
 }
 
-function checkPaired(attempt: string, what: string, a: number, b: number): void {
+function checkPaired(
+  attempt: string,
+  what: string,
+  a: number,
+  b: number,
+): void {
   if (a === b) return;
-  throw new TypeError(`Cannot ${attempt} as both sides must pair up: current ${what} are ${a} and ${b}`);
+  throw new TypeError(
+    `Cannot ${attempt} as both sides must pair up: current ${what} are ${a} and ${b}`,
+  );
 }
 
 function checkTime(time: number): number {
   if (time > 0 && Number.isFinite(time)) return time;
   throw new RangeError(
-    `Cannot compute a time ratio as every time must be above 0 and finite: ` + `current value is ${time}`,
+    `Cannot compute a time ratio as every time must be above 0 and finite: ` +
+      `current value is ${time}`,
   );
 }

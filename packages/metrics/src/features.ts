@@ -10,12 +10,17 @@ export type Features = readonly ArrayLike<number>[];
  * @throws {TypeError} If the vectors differ in their number of dimensions.
  * @throws {RangeError} If a set has fewer than 2 vectors, or a value is not finite.
  */
-export function checkFeatures(attempt: string, a: Features, b: Features): number {
+export function checkFeatures(
+  attempt: string,
+  a: Features,
+  b: Features,
+): number {
   const dimensions = a[0]?.length ?? 0;
   for (const set of [a, b]) {
     if (set.length < 2) {
       throw new RangeError(
-        `Cannot ${attempt} as each set must hold at least 2 vectors: ` + `current number is ${set.length}`,
+        `Cannot ${attempt} as each set must hold at least 2 vectors: ` +
+          `current number is ${set.length}`,
       );
     }
     for (const vector of set) checkVector(attempt, vector, dimensions);
@@ -23,7 +28,11 @@ export function checkFeatures(attempt: string, a: Features, b: Features): number
   return dimensions;
 }
 
-function checkVector(attempt: string, vector: ArrayLike<number>, dimensions: number): void {
+function checkVector(
+  attempt: string,
+  vector: ArrayLike<number>,
+  dimensions: number,
+): void {
   if (vector.length !== dimensions || dimensions === 0) {
     throw new TypeError(
       `Cannot ${attempt} as all vectors must have the same number of dimensions, at least 1: ` +
@@ -32,7 +41,9 @@ function checkVector(attempt: string, vector: ArrayLike<number>, dimensions: num
   }
   for (let i = 0; i < dimensions; i++) {
     if (!Number.isFinite(vector[i])) {
-      throw new RangeError(`Cannot ${attempt} as every feature must be finite: current value is ${vector[i]}`);
+      throw new RangeError(
+        `Cannot ${attempt} as every feature must be finite: current value is ${vector[i]}`,
+      );
     }
   }
 }

@@ -30,7 +30,8 @@ export function frechetDistance(a: Features, b: Features): number {
   const size = checkFeatures(attempt, a, b);
   if (size > MAX_DIMENSIONS) {
     throw new RangeError(
-      `Cannot ${attempt} as features must have 1 to ${MAX_DIMENSIONS} dimensions: ` + `current number is ${size}`,
+      `Cannot ${attempt} as features must have 1 to ${MAX_DIMENSIONS} dimensions: ` +
+        `current number is ${size}`,
     );
   }
   const meansA = columnMeans(a, size);
@@ -67,14 +68,19 @@ function covariance(features: Features, means: Float64Array): Float64Array {
   for (const vector of features) {
     for (let i = 0; i < size; i++) {
       for (let j = 0; j < size; j++) {
-        result[i * size + j]! += (vector[i]! - means[i]!) * (vector[j]! - means[j]!);
+        result[i * size + j]! +=
+          (vector[i]! - means[i]!) * (vector[j]! - means[j]!);
       }
     }
   }
   return result.map((value) => value / (features.length - 1));
 }
 
-function multiply(a: Float64Array, b: Float64Array, size: number): Float64Array {
+function multiply(
+  a: Float64Array,
+  b: Float64Array,
+  size: number,
+): Float64Array {
   const result = new Float64Array(size * size);
   for (let i = 0; i < size; i++) {
     for (let k = 0; k < size; k++) {

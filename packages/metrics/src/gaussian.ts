@@ -17,7 +17,9 @@ export interface Plane {
  */
 export function gaussianWindow(size: number, sigma: number): Float64Array {
   const radius = (size - 1) / 2;
-  const window = Float64Array.from({ length: size }, (_, i) => Math.exp(-0.5 * ((i - radius) / sigma) ** 2));
+  const window = Float64Array.from({ length: size }, (_, i) =>
+    Math.exp(-0.5 * ((i - radius) / sigma) ** 2),
+  );
   const sum = window.reduce((total, value) => total + value, 0);
   return window.map((value) => value / sum);
 }

@@ -11,9 +11,13 @@
 export function holm(pValues: readonly number[]): number[] {
   const broken = pValues.find((p) => !(p >= 0 && p <= 1));
   if (broken !== undefined) {
-    throw new RangeError(`Cannot correct p-values as each must be in [0, 1]: current value is ${broken}`);
+    throw new RangeError(
+      `Cannot correct p-values as each must be in [0, 1]: current value is ${broken}`,
+    );
   }
-  const order = pValues.map((p, index) => ({ p, index })).sort((x, y) => x.p - y.p);
+  const order = pValues
+    .map((p, index) => ({ p, index }))
+    .sort((x, y) => x.p - y.p);
   const adjusted = new Array<number>(pValues.length).fill(0);
   let largest = 0;
   order.forEach(({ p, index }, rank) => {

@@ -1,7 +1,12 @@
 // Image distances, statistics and latency summaries.
 
 export type { Picture } from "./picture.js";
-export { lowPassSsim, ssim, type LowPassSsimOptions, type SsimOptions } from "./ssim.js";
+export {
+  lowPassSsim,
+  ssim,
+  type LowPassSsimOptions,
+  type SsimOptions,
+} from "./ssim.js";
 export { msSsim, type MsSsim } from "./ms-ssim.js";
 export { meanAbsoluteError, psnr } from "./pixel-error.js";
 export { clippedShare, relativeL2 } from "./sample-error.js";

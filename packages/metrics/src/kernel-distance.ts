@@ -18,7 +18,11 @@ export function kernelDistance(a: Features, b: Features): number {
   for (const x of a) {
     for (const y of b) between += kernel(x, y, size);
   }
-  return meanWithin(a, size) + meanWithin(b, size) - (2 * between) / (a.length * b.length);
+  return (
+    meanWithin(a, size) +
+    meanWithin(b, size) -
+    (2 * between) / (a.length * b.length)
+  );
 }
 
 /** Mean of the kernel over all pairs of different vectors of one set. */
@@ -32,7 +36,11 @@ function meanWithin(features: Features, size: number): number {
   return (2 * sum) / (features.length * (features.length - 1));
 }
 
-function kernel(x: ArrayLike<number>, y: ArrayLike<number>, size: number): number {
+function kernel(
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  size: number,
+): number {
   let dot = 0;
   for (let i = 0; i < size; i++) dot += x[i]! * y[i]!;
   return (dot / size + 1) ** 3;

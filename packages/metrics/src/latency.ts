@@ -20,11 +20,15 @@ export interface LatencySummary {
  * @throws {RangeError} If there are none, or one is negative or not finite.
  */
 export function summarizeLatency(times: ArrayLike<number>): LatencySummary {
-  const broken = Array.from(times).find((time) => !(time >= 0 && Number.isFinite(time)));
+  const broken = Array.from(times).find(
+    (time) => !(time >= 0 && Number.isFinite(time)),
+  );
   if (times.length === 0 || broken !== undefined) {
     throw new RangeError(
       "Cannot summarize times as there must be at least one, finite and not negative: " +
-        (times.length === 0 ? "current number is 0" : `current value is ${broken}`),
+        (times.length === 0
+          ? "current number is 0"
+          : `current value is ${broken}`),
     );
   }
   return {

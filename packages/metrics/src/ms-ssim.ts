@@ -36,25 +36,38 @@ export function msSsim(a: Picture, b: Picture): MsSsim {
   const scales = scaleCount(Math.min(width, height), windowSize);
   const planesB = colorPlanes(b);
   const perChannel = colorPlanes(a).map((data, channel) =>
-    compareScales({ data, width, height }, { data: planesB[channel]!, width, height }, windowSize, scales),
+    compareScales(
+      { data, width, height },
+      { data: planesB[channel]!, width, height },
+      windowSize,
+      scales,
+    ),
   );
   return { value: average(perChannel), scales };
 }
 
 function scaleCount(side: number, windowSize: number): number {
   let scales = 0;
-  for (let s = side; s >= windowSize && scales < SCALE_WEIGHTS.length; s >>= 1) scales++;
+  for (let s = side; s >= windowSize && scales < SCALE_WEIGHTS.length; s >>= 1)
+    scales++;
   return scales;
 }
 
-function compareScales(a: Plane, b: Plane, windowSize: number, scales: number): number {
+function compareScales(
+  a: Plane,
+  b: Plane,
+  windowSize: number,
+  scales: number,
+): number {
   const weights = SCALE_WEIGHTS.slice(0, scales);
   const rescale = total(SCALE_WEIGHTS) / total(weights);
   let value = 1;
   weights.forEach((weight, scale) => {
     const { luminance, contrast } = structure(a, b, windowSize);
     const isCoarsest = scale === scales - 1;
-    const factor = average(isCoarsest ? contrast.map((c, i) => c * luminance[i]!) : contrast);
+    const factor = average(
+      isCoarsest ? contrast.map((c, i) => c * luminance[i]!) : contrast,
+    );
     value *= Math.max(factor, 0) ** (weight * rescale);
     a = halve(a);
     b = halve(b);
@@ -69,7 +82,12 @@ function halve({ data, width, height }: Plane): Plane {
   for (let y = 0; y < outHeight; y++) {
     for (let x = 0; x < outWidth; x++) {
       const at = 2 * y * width + 2 * x;
-      out[y * outWidth + x] = (data[at]! + data[at + 1]! + data[at + width]! + data[at + width + 1]!) / 4;
+      out[y * outWidth + x] =
+        (data[at]! +
+          data[at + 1]! +
+          data[at + width]! +
+          data[at + width + 1]!) /
+        4;
     }
   }
   return { data: out, width: outWidth, height: outHeight };

@@ -54,7 +54,8 @@ function checkPicture(attempt: string, picture: Picture): void {
   ] as const) {
     if (!Number.isInteger(value) || value < 1) {
       throw new RangeError(
-        `Cannot ${attempt} as a picture's ${name} must be an integer of at least 1: ` + `current value is ${value}`,
+        `Cannot ${attempt} as a picture's ${name} must be an integer of at least 1: ` +
+          `current value is ${value}`,
       );
     }
   }

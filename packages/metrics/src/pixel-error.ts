@@ -25,7 +25,11 @@ export function meanAbsoluteError(a: Picture, b: Picture): number {
   return meanOverColors(a, b, Math.abs);
 }
 
-function meanOverColors(a: Picture, b: Picture, cost: (difference: number) => number): number {
+function meanOverColors(
+  a: Picture,
+  b: Picture,
+  cost: (difference: number) => number,
+): number {
   let sum = 0;
   for (let i = 0; i < a.data.length; i++) {
     const isAlpha = i % 4 === 3;

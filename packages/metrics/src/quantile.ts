@@ -30,7 +30,9 @@ export function quantile(values: ArrayLike<number>, share: number): number {
   checkNotEmpty(attempt, values);
   const sorted = Float64Array.from(values).sort();
   if (Number.isNaN(sorted[sorted.length - 1])) {
-    throw new RangeError(`Cannot ${attempt} as every value must be a number: current values hold NaN`);
+    throw new RangeError(
+      `Cannot ${attempt} as every value must be a number: current values hold NaN`,
+    );
   }
   return sortedQuantile(sorted, share);
 }
@@ -41,7 +43,9 @@ export function quantile(values: ArrayLike<number>, share: number): number {
  */
 export function sortedQuantile(sorted: Float64Array, share: number): number {
   if (!(share >= 0 && share <= 1)) {
-    throw new RangeError(`Cannot compute a quantile as its share must be in [0, 1]: current value is ${share}`);
+    throw new RangeError(
+      `Cannot compute a quantile as its share must be in [0, 1]: current value is ${share}`,
+    );
   }
   const position = share * (sorted.length - 1);
   const below = sorted[Math.floor(position)]!;
@@ -53,6 +57,8 @@ export function sortedQuantile(sorted: Float64Array, share: number): number {
 
 function checkNotEmpty(attempt: string, values: ArrayLike<number>): void {
   if (values.length === 0) {
-    throw new RangeError(`Cannot ${attempt} as there must be at least one value: current number is 0`);
+    throw new RangeError(
+      `Cannot ${attempt} as there must be at least one value: current number is 0`,
+    );
   }
 }

@@ -11,7 +11,8 @@
 export function seededRandom(seed: number): () => number {
   if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) {
     throw new RangeError(
-      `Cannot seed the generator as seed must be an integer in [0, 4294967295]: ` + `current value is ${seed}`,
+      `Cannot seed the generator as seed must be an integer in [0, 4294967295]: ` +
+        `current value is ${seed}`,
     );
   }
   let a = 0;

@@ -8,7 +8,10 @@
  * @throws {TypeError} If the lengths differ.
  * @throws {RangeError} If they are empty.
  */
-export function relativeL2(sample: ArrayLike<number>, reference: ArrayLike<number>): number {
+export function relativeL2(
+  sample: ArrayLike<number>,
+  reference: ArrayLike<number>,
+): number {
   if (sample.length !== reference.length) {
     throw new TypeError(
       `Cannot compute the relative L2 distance as both samples must have the same length: ` +
@@ -17,7 +20,8 @@ export function relativeL2(sample: ArrayLike<number>, reference: ArrayLike<numbe
   }
   if (sample.length === 0) {
     throw new RangeError(
-      "Cannot compute the relative L2 distance as the samples must hold at least one value: " + "current length is 0",
+      "Cannot compute the relative L2 distance as the samples must hold at least one value: " +
+        "current length is 0",
     );
   }
   let difference = 0;
@@ -38,7 +42,8 @@ export function relativeL2(sample: ArrayLike<number>, reference: ArrayLike<numbe
 export function clippedShare(sample: ArrayLike<number>): number {
   if (sample.length === 0) {
     throw new RangeError(
-      "Cannot compute the clipped share as the sample must hold at least one value: " + "current length is 0",
+      "Cannot compute the clipped share as the sample must hold at least one value: " +
+        "current length is 0",
     );
   }
   let clipped = 0;

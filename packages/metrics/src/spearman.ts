@@ -13,11 +13,14 @@ export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const attempt = "compute the rank correlation";
   if (a.length !== b.length) {
     throw new TypeError(
-      `Cannot ${attempt} as both lists must have the same length: ` + `current values are ${a.length} and ${b.length}`,
+      `Cannot ${attempt} as both lists must have the same length: ` +
+        `current values are ${a.length} and ${b.length}`,
     );
   }
   if (a.length < 2) {
-    throw new RangeError(`Cannot ${attempt} as there must be at least 2 pairs: current number is ${a.length}`);
+    throw new RangeError(
+      `Cannot ${attempt} as there must be at least 2 pairs: current number is ${a.length}`,
+    );
   }
   const ranksA = ranks(attempt, a);
   const ranksB = ranks(attempt, b);
@@ -40,12 +43,15 @@ export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
 function ranks(attempt: string, values: ArrayLike<number>): Float64Array {
   const order = Array.from(values, (value, index) => ({ value, index }));
   if (order.some(({ value }) => Number.isNaN(value))) {
-    throw new RangeError(`Cannot ${attempt} as every value must be a number: current values hold NaN`);
+    throw new RangeError(
+      `Cannot ${attempt} as every value must be a number: current values hold NaN`,
+    );
   }
   order.sort((x, y) => (x.value < y.value ? -1 : x.value > y.value ? 1 : 0));
   const result = new Float64Array(order.length);
   for (let start = 0, end = 0; start < order.length; start = end) {
-    while (end < order.length && order[end]!.value === order[start]!.value) end++;
+    while (end < order.length && order[end]!.value === order[start]!.value)
+      end++;
     // Positions start … end − 1 hold the ranks start + 1 … end.
     const shared = (start + 1 + end) / 2;
     for (let i = start; i < end; i++) result[order[i]!.index] = shared;

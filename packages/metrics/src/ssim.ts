@@ -2,7 +2,12 @@
 // scikit-image's `structural_similarity` (Gaussian weights, population covariance) on its
 // valid area.
 
-import { checkComparable, COLOR_CHANNELS, colorPlanes, type Picture } from "./picture.js";
+import {
+  checkComparable,
+  COLOR_CHANNELS,
+  colorPlanes,
+  type Picture,
+} from "./picture.js";
 import { blur, type Plane } from "./gaussian.js";
 import { structure, windowSizeFor } from "./structure.js";
 
@@ -37,7 +42,11 @@ export interface LowPassSsimOptions {
  * @see Wang et al., "Image Quality Assessment: From Error Visibility to Structural
  *   Similarity", 2004, equation 13
  */
-export function ssim(a: Picture, b: Picture, options: SsimOptions = {}): number {
+export function ssim(
+  a: Picture,
+  b: Picture,
+  options: SsimOptions = {},
+): number {
   const attempt = "compute SSIM";
   checkComparable(attempt, a, b);
   const { width, height } = a;
@@ -60,18 +69,30 @@ export function ssim(a: Picture, b: Picture, options: SsimOptions = {}): number 
  * @throws {RangeError} If the sizes differ, the shorter side is below 7 pixels, or `sigma` is
  *   not above 0.
  */
-export function lowPassSsim(a: Picture, b: Picture, options: LowPassSsimOptions = {}): number {
+export function lowPassSsim(
+  a: Picture,
+  b: Picture,
+  options: LowPassSsimOptions = {},
+): number {
   const attempt = "compute the low-pass SSIM";
   checkComparable(attempt, a, b);
   const { width, height } = a;
   const windowSize = windowSizeFor(attempt, width, height);
   const { sigma = Math.min(width, height) / 16 } = options;
   if (!(sigma > 0 && Number.isFinite(sigma))) {
-    throw new RangeError(`Cannot ${attempt} as sigma must be above 0: current value is ${sigma}`);
+    throw new RangeError(
+      `Cannot ${attempt} as sigma must be above 0: current value is ${sigma}`,
+    );
   }
   const planesB = planes(b);
   const perChannel = planes(a).map((plane, channel) =>
-    weightedMean(similarity(blur(plane, sigma), blur(planesB[channel]!, sigma), windowSize)),
+    weightedMean(
+      similarity(
+        blur(plane, sigma),
+        blur(planesB[channel]!, sigma),
+        windowSize,
+      ),
+    ),
   );
   return weightedMean(Float64Array.from(perChannel));
 }
@@ -87,7 +108,12 @@ function planes(picture: Picture): Plane[] {
 }
 
 /** The weights at the windows' centres, in the order of the valid area. */
-function validWeights(mask: ArrayLike<number>, width: number, height: number, windowSize: number): Float64Array {
+function validWeights(
+  mask: ArrayLike<number>,
+  width: number,
+  height: number,
+  windowSize: number,
+): Float64Array {
   if (mask.length !== width * height) {
     throw new TypeError(
       `Cannot compute SSIM as the mask must hold one weight for each of ` +

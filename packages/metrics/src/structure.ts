@@ -53,7 +53,8 @@ export function structure(a: Plane, b: Plane, windowSize: number): Structure {
     const varianceA = squaresA[i]! - meanA * meanA;
     const varianceB = squaresB[i]! - meanB * meanB;
     const covariance = products[i]! - meanA * meanB;
-    luminance[i] = (2 * meanA * meanB + C1) / (meanA * meanA + meanB * meanB + C1);
+    luminance[i] =
+      (2 * meanA * meanB + C1) / (meanA * meanA + meanB * meanB + C1);
     contrast[i] = (2 * covariance + C2) / (varianceA + varianceB + C2);
   }
   return { luminance, contrast, width, height };
@@ -63,7 +64,11 @@ export function structure(a: Plane, b: Plane, windowSize: number): Structure {
  * The window's side for a picture: 7 pixels, or 11 from 128 pixels on the shorter side.
  * @throws {RangeError} If the shorter side is below 7 pixels.
  */
-export function windowSizeFor(attempt: string, width: number, height: number): number {
+export function windowSizeFor(
+  attempt: string,
+  width: number,
+  height: number,
+): number {
   const side = Math.min(width, height);
   if (side < 7) {
     throw new RangeError(

@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { bootstrapMedianRatio, hierarchicalBootstrap, median, pairedBootstrap, seededRandom } from "../src/index.js";
+import {
+  bootstrapMedianRatio,
+  hierarchicalBootstrap,
+  median,
+  pairedBootstrap,
+  seededRandom,
+} from "../src/index.js";
 import { readGolden } from "./pictures.js";
 
 interface GoldenIntervals {
@@ -43,7 +49,9 @@ describe("hierarchicalBootstrap()", () => {
     const random = seededRandom(5);
     const levels = Array.from({ length: 20 }, () => normal(random));
     const alone = hierarchicalBootstrap(levels.map((level) => [level]));
-    const repeated = hierarchicalBootstrap(levels.map((level) => new Float64Array(8).fill(level)));
+    const repeated = hierarchicalBootstrap(
+      levels.map((level) => new Float64Array(8).fill(level)),
+    );
     const width = (e: { lower: number; upper: number }) => e.upper - e.lower;
     expect(width(repeated) / width(alone)).toBeCloseTo(1, 1);
   });
@@ -84,7 +92,9 @@ describe("hierarchicalBootstrap()", () => {
     expect(hierarchicalBootstrap(groups, { seed: 1 })).not.toEqual(plain);
     expect(hierarchicalBootstrap(groups, { draws: 9999 })).not.toEqual(plain);
     const half = hierarchicalBootstrap(groups, { level: 0.5 });
-    expect(half.upper - half.lower).toBeLessThan(0.5 * (plain.upper - plain.lower));
+    expect(half.upper - half.lower).toBeLessThan(
+      0.5 * (plain.upper - plain.lower),
+    );
     const middle = hierarchicalBootstrap(groups, { statistic: median });
     expect(middle.value).toBe(median(golden.values));
   });
@@ -110,8 +120,12 @@ describe("hierarchicalBootstrap()", () => {
     expect(() => hierarchicalBootstrap([[1]], { draws: 0 })).toThrow(
       "Cannot draw a bootstrap as draws must be an integer of at least 1: current value is 0",
     );
-    expect(() => hierarchicalBootstrap([[1]], { level: 1 })).toThrow(RangeError);
-    expect(() => hierarchicalBootstrap([[1]], { seed: -1 })).toThrow(RangeError);
+    expect(() => hierarchicalBootstrap([[1]], { level: 1 })).toThrow(
+      RangeError,
+    );
+    expect(() => hierarchicalBootstrap([[1]], { seed: -1 })).toThrow(
+      RangeError,
+    );
   });
 });
 
@@ -121,10 +135,14 @@ describe("pairedBootstrap()", () => {
     const prompt = 10 * normal(random);
     return Array.from({ length: 4 }, () => prompt + normal(random));
   });
-  const shift = (by: number) => reference.map((group) => group.map((v) => v + by + 0.1 * normal(random)));
+  const shift = (by: number) =>
+    reference.map((group) => group.map((v) => v + by + 0.1 * normal(random)));
 
   test("finds a small difference that the spread of the pairs would hide", () => {
-    const { value, lower, upper, pValue } = pairedBootstrap(shift(0.2), reference);
+    const { value, lower, upper, pValue } = pairedBootstrap(
+      shift(0.2),
+      reference,
+    );
     expect(lower).toBeGreaterThan(0);
     expect(lower).toBeLessThan(value);
     expect(value).toBeLessThan(upper);
@@ -155,7 +173,8 @@ describe("pairedBootstrap()", () => {
   test("throws TypeError when the sides do not pair up", () => {
     expect(() => pairedBootstrap([[1]], [[1], [2]])).toThrow(TypeError);
     expect(() => pairedBootstrap([[1], [1, 2]], [[1], [2]])).toThrow(
-      "Cannot draw a paired bootstrap as both sides must pair up: " + "current sizes of group 1 are 2 and 1",
+      "Cannot draw a paired bootstrap as both sides must pair up: " +
+        "current sizes of group 1 are 2 and 1",
     );
   });
 });
@@ -170,7 +189,10 @@ describe("bootstrapMedianRatio()", () => {
   });
   test("does not see a drift that both sides share", () => {
     const drift = (values: number[]) => values.map((v, i) => v * (1 + i));
-    const { value, lower, upper } = bootstrapMedianRatio(drift(numerator), drift(denominator));
+    const { value, lower, upper } = bootstrapMedianRatio(
+      drift(numerator),
+      drift(denominator),
+    );
     expect(value).toBeCloseTo(golden.medianRatio, 12);
     expect(lower).toBeLessThan(value);
     expect(upper).toBeGreaterThan(value);
@@ -179,7 +201,9 @@ describe("bootstrapMedianRatio()", () => {
     const plain = bootstrapMedianRatio(numerator, denominator);
     const narrow = bootstrapMedianRatio(numerator, denominator, { level: 0.5 });
     expect(narrow.lower).toBeGreaterThan(plain.lower);
-    expect(bootstrapMedianRatio(numerator, denominator, { seed: 8, draws: 101 })).not.toEqual(plain);
+    expect(
+      bootstrapMedianRatio(numerator, denominator, { seed: 8, draws: 101 }),
+    ).not.toEqual(plain);
   });
   test("throws for times that do not pair up, are missing, or not above 0", () => {
     expect(() => bootstrapMedianRatio([1, 2], [1])).toThrow(TypeError);

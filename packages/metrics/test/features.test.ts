@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { frechetDistance, kernelDistance, seededRandom, type Features } from "../src/index.js";
+import {
+  frechetDistance,
+  kernelDistance,
+  seededRandom,
+  type Features,
+} from "../src/index.js";
 import { symmetricEigen, symmetricSquareRoot } from "../src/symmetric-eigen.js";
 import { readGolden } from "./pictures.js";
 
@@ -16,7 +21,9 @@ const DIGITS = 10;
 
 function randomFeatures(count: number, size: number, seed: number): Features {
   const random = seededRandom(seed);
-  return Array.from({ length: count }, () => Float32Array.from({ length: size }, () => random() + random() - 1));
+  return Array.from({ length: count }, () =>
+    Float32Array.from({ length: size }, () => random() + random() - 1),
+  );
 }
 
 describe("symmetricEigen()", () => {
@@ -30,7 +37,8 @@ describe("symmetricEigen()", () => {
         const matrix = new Float64Array(size * size);
         for (let i = 0; i < size; i++) {
           for (let j = 0; j < size; j++) {
-            matrix[i * size + j] = values[Math.min(i, j) * size + Math.max(i, j)]!;
+            matrix[i * size + j] =
+              values[Math.min(i, j) * size + Math.max(i, j)]!;
           }
         }
         return { matrix, size };
@@ -49,7 +57,10 @@ describe("symmetricEigen()", () => {
               stretched += matrix[i * size + k]! * vectors[k * size + j]!;
               product += vectors[k * size + i]! * vectors[k * size + j]!;
             }
-            expect(stretched).toBeCloseTo(values[j]! * vectors[i * size + j]!, DIGITS);
+            expect(stretched).toBeCloseTo(
+              values[j]! * vectors[i * size + j]!,
+              DIGITS,
+            );
             expect(product).toBeCloseTo(i === j ? 1 : 0, DIGITS);
           }
         }
@@ -94,19 +105,32 @@ describe("frechetDistance()", () => {
     const a = [[-1], [1], [3], [-3]];
     const b = a.map(([x]) => [3 * x! + 5]);
     const deviation = Math.sqrt(20 / 3);
-    expect(frechetDistance(a, b)).toBeCloseTo(5 ** 2 + (2 * deviation) ** 2, DIGITS);
+    expect(frechetDistance(a, b)).toBeCloseTo(
+      5 ** 2 + (2 * deviation) ** 2,
+      DIGITS,
+    );
   });
   test("is symmetric and falls with more vectors of one distribution", () => {
-    const few = frechetDistance(randomFeatures(40, 16, 1), randomFeatures(40, 16, 2));
-    const many = frechetDistance(randomFeatures(1000, 16, 1), randomFeatures(1000, 16, 2));
+    const few = frechetDistance(
+      randomFeatures(40, 16, 1),
+      randomFeatures(40, 16, 2),
+    );
+    const many = frechetDistance(
+      randomFeatures(1000, 16, 1),
+      randomFeatures(1000, 16, 2),
+    );
     expect(many).toBeGreaterThanOrEqual(0);
     expect(many).toBeLessThan(few / 5);
-    expect(frechetDistance(golden.b, golden.a)).toBeCloseTo(golden.frechetDistance, 8);
+    expect(frechetDistance(golden.b, golden.a)).toBeCloseTo(
+      golden.frechetDistance,
+      8,
+    );
   });
   test("throws RangeError above 64 dimensions", () => {
     const wide = randomFeatures(3, 65, 1);
     expect(() => frechetDistance(wide, wide)).toThrow(
-      "Cannot compute the Fréchet distance as features must have 1 to 64 dimensions: " + "current number is 65",
+      "Cannot compute the Fréchet distance as features must have 1 to 64 dimensions: " +
+        "current number is 65",
     );
   });
 });
@@ -122,10 +146,15 @@ describe("kernelDistance()", () => {
   });
   test("is unbiased: its mean over pairs of one distribution is about 0", () => {
     const values = Array.from({ length: 40 }, (_, i) =>
-      kernelDistance(randomFeatures(30, 8, 2 * i), randomFeatures(30, 8, 2 * i + 1)),
+      kernelDistance(
+        randomFeatures(30, 8, 2 * i),
+        randomFeatures(30, 8, 2 * i + 1),
+      ),
     );
     const average = values.reduce((sum, v) => sum + v) / values.length;
-    const spread = Math.sqrt(values.reduce((sum, v) => sum + (v - average) ** 2, 0) / values.length);
+    const spread = Math.sqrt(
+      values.reduce((sum, v) => sum + (v - average) ** 2, 0) / values.length,
+    );
     expect(Math.abs(average)).toBeLessThan((3 * spread) / Math.sqrt(40));
     expect(values.some((value) => value < 0)).toBe(true);
   });

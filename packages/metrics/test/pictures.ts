@@ -11,7 +11,12 @@ export function readGolden<T>(name: string): T {
 }
 
 /** A picture from RGB samples, `[height, width, 3]`. */
-export function fromRgb(rgb: ArrayLike<number>, width: number, height: number, alpha = 255): Picture {
+export function fromRgb(
+  rgb: ArrayLike<number>,
+  width: number,
+  height: number,
+  alpha = 255,
+): Picture {
   const data = new Uint8ClampedArray(width * height * 4);
   for (let i = 0; i < width * height; i++) {
     for (let channel = 0; channel < 3; channel++) {
@@ -34,8 +39,13 @@ export function anyPicture(min: number, max: number): fc.Arbitrary<Picture> {
 }
 
 /** Any two pictures of one size with sides in `[min, max]`. */
-export function anyPair(min: number, max: number): fc.Arbitrary<[Picture, Picture]> {
-  return anySize(min, max).chain((size) => fc.tuple(anyPictureOf(...size), anyPictureOf(...size)));
+export function anyPair(
+  min: number,
+  max: number,
+): fc.Arbitrary<[Picture, Picture]> {
+  return anySize(min, max).chain((size) =>
+    fc.tuple(anyPictureOf(...size), anyPictureOf(...size)),
+  );
 }
 
 function anySize(min: number, max: number): fc.Arbitrary<[number, number]> {
@@ -44,5 +54,7 @@ function anySize(min: number, max: number): fc.Arbitrary<[number, number]> {
 
 function anyPictureOf(width: number, height: number): fc.Arbitrary<Picture> {
   const length = width * height * 4;
-  return fc.uint8ClampedArray({ minLength: length, maxLength: length }).map((data) => ({ data, width, height }));
+  return fc
+    .uint8ClampedArray({ minLength: length, maxLength: length })
+    .map((data) => ({ data, width, height }));
 }

@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { clippedShare, meanAbsoluteError, psnr, relativeL2 } from "../src/index.js";
+import {
+  clippedShare,
+  meanAbsoluteError,
+  psnr,
+  relativeL2,
+} from "../src/index.js";
 import { anyPair, flat } from "./pictures.js";
 
 describe("relativeL2()", () => {
@@ -19,12 +24,15 @@ describe("relativeL2()", () => {
   test("does not change when both are scaled", () => {
     const value = fc.double({ min: -9, max: 9, noNaN: true });
     fc.assert(
-      fc.property(fc.array(fc.tuple(value, value), { minLength: 1 }), (pairs) => {
-        const a = pairs.map(([x]) => x + 20);
-        const b = pairs.map(([, y]) => y + 20);
-        const twice = (values: number[]) => values.map((v) => 2 * v);
-        expect(relativeL2(twice(a), twice(b))).toBe(relativeL2(a, b));
-      }),
+      fc.property(
+        fc.array(fc.tuple(value, value), { minLength: 1 }),
+        (pairs) => {
+          const a = pairs.map(([x]) => x + 20);
+          const b = pairs.map(([, y]) => y + 20);
+          const twice = (values: number[]) => values.map((v) => 2 * v);
+          expect(relativeL2(twice(a), twice(b))).toBe(relativeL2(a, b));
+        },
+      ),
     );
   });
   test("throws when the lengths differ or there are no values", () => {

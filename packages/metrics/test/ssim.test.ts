@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { lowPassSsim, meanAbsoluteError, msSsim, psnr, ssim } from "../src/index.js";
+import {
+  lowPassSsim,
+  meanAbsoluteError,
+  msSsim,
+  psnr,
+  ssim,
+} from "../src/index.js";
 import { anyPair, anyPicture, flat, fromRgb, readGolden } from "./pictures.js";
 
 interface GoldenPictures {
@@ -38,10 +44,13 @@ const decode = (text: string) => Buffer.from(text, "base64");
 const photo = fromRgb(decode(golden.picture), width, height);
 const mask = decode(golden.mask);
 
-const hasMsSsim = (golden: GoldenPattern): golden is Required<GoldenPattern> => golden.msSsim !== undefined;
+const hasMsSsim = (golden: GoldenPattern): golden is Required<GoldenPattern> =>
+  golden.msSsim !== undefined;
 
 function expectClose(value: number, wanted: number, tolerance = TOLERANCE) {
-  expect(Math.abs(value - wanted), `${value} for ${wanted}`).toBeLessThan(tolerance);
+  expect(Math.abs(value - wanted), `${value} for ${wanted}`).toBeLessThan(
+    tolerance,
+  );
 }
 
 /** The formula of models/golden_metrics.py. */
@@ -50,9 +59,16 @@ function pattern(w: number, h: number, variant: number) {
   for (let y = 0; y < h; y++) {
     for (let x = 0; x < w; x++) {
       const wave =
-        Math.floor(((Math.floor((x * x) / 24) + y * 3) % 256) / 2) + ((Math.floor(x / 9) + Math.floor(y / 7)) % 5) * 25;
-      const grain = Math.floor((((x * 31 + y * 17 + x * y * 7) % 64) * variant) / 3);
-      rgb.push((wave + grain) % 256, (Math.floor((wave * 2) / 3) + grain + x) % 256, (255 - wave + grain) % 256);
+        Math.floor(((Math.floor((x * x) / 24) + y * 3) % 256) / 2) +
+        ((Math.floor(x / 9) + Math.floor(y / 7)) % 5) * 25;
+      const grain = Math.floor(
+        (((x * 31 + y * 17 + x * y * 7) % 64) * variant) / 3,
+      );
+      rgb.push(
+        (wave + grain) % 256,
+        (Math.floor((wave * 2) / 3) + grain + x) % 256,
+        (255 - wave + grain) % 256,
+      );
     }
   }
   return fromRgb(rgb, w, h);
@@ -69,7 +85,10 @@ describe.each(golden.cases)("golden values, $name", (wanted) => {
   });
   test("lowPassSsim() agrees with scipy's blur and scikit-image", () => {
     expectClose(lowPassSsim(photo, other), wanted.lowPassSsim);
-    expectClose(lowPassSsim(photo, other, { sigma: 1 }), wanted.lowPassSsimSigma1);
+    expectClose(
+      lowPassSsim(photo, other, { sigma: 1 }),
+      wanted.lowPassSsimSigma1,
+    );
   });
   test("msSsim() agrees with scipy on three scales", () => {
     const { value, scales } = msSsim(photo, other);
@@ -91,15 +110,18 @@ describe.each(golden.patterns)("golden pattern, $width × $height", (wanted) => 
   });
 });
 
-describe.each(golden.patterns.filter(hasMsSsim))("golden pattern, $width × $height", (wanted) => {
-  test("msSsim() agrees with pytorch-msssim on five scales", () => {
-    const a = pattern(wanted.width, wanted.height, 0);
-    const b = pattern(wanted.width, wanted.height, 1);
-    const { value, scales } = msSsim(a, b);
-    expect(scales).toBe(5);
-    expectClose(value, wanted.msSsim);
-  });
-});
+describe.each(golden.patterns.filter(hasMsSsim))(
+  "golden pattern, $width × $height",
+  (wanted) => {
+    test("msSsim() agrees with pytorch-msssim on five scales", () => {
+      const a = pattern(wanted.width, wanted.height, 0);
+      const b = pattern(wanted.width, wanted.height, 1);
+      const { value, scales } = msSsim(a, b);
+      expect(scales).toBe(5);
+      expectClose(value, wanted.msSsim);
+    });
+  },
+);
 
 describe("properties", () => {
   test("ssim(), lowPassSsim() and msSsim() of a picture with itself are exactly 1", () => {
@@ -152,7 +174,9 @@ describe("properties", () => {
       [128, 4],
       [176, 5],
     ] as const) {
-      expect(msSsim(flat(side, side, 9), flat(side, side, 9)).scales).toBe(scales);
+      expect(msSsim(flat(side, side, 9), flat(side, side, 9)).scales).toBe(
+        scales,
+      );
     }
   });
 });
@@ -171,13 +195,16 @@ describe("errors", () => {
   });
   test("ssim() throws RangeError when the picture is smaller than the window", () => {
     expect(() => ssim(flat(6, 40, 0), flat(6, 40, 0))).toThrow(
-      "Cannot compute SSIM as the window needs pictures of at least 7 × 7 pixels: " + "current size is 6 × 40",
+      "Cannot compute SSIM as the window needs pictures of at least 7 × 7 pixels: " +
+        "current size is 6 × 40",
     );
   });
   test("ssim() throws TypeError when the data are not RGBA", () => {
     const rgb = { ...flat(16, 16, 0), data: new Uint8ClampedArray(768) };
     expect(() => ssim(rgb, rgb)).toThrow(TypeError);
-    expect(() => ssim(rgb, rgb)).toThrow("must hold 1024 RGBA samples: current number is 768");
+    expect(() => ssim(rgb, rgb)).toThrow(
+      "must hold 1024 RGBA samples: current number is 768",
+    );
   });
   test("ssim() throws RangeError when a side is no positive integer", () => {
     const broken = { data: new Uint8ClampedArray(0), width: 0, height: 7 };
@@ -185,7 +212,8 @@ describe("errors", () => {
   });
   test("ssim() throws when the mask has another size, no weight, or a negative one", () => {
     const picture = flat(16, 16, 0);
-    const withMask = (values: ArrayLike<number>) => () => ssim(picture, picture, { mask: values });
+    const withMask = (values: ArrayLike<number>) => () =>
+      ssim(picture, picture, { mask: values });
     expect(withMask(new Uint8Array(255))).toThrow(TypeError);
     expect(withMask(new Uint8Array(256))).toThrow(RangeError);
     expect(withMask(new Int8Array(256).fill(-1))).toThrow(RangeError);
@@ -196,7 +224,9 @@ describe("errors", () => {
   test("lowPassSsim() throws RangeError when sigma is not above 0", () => {
     const picture = flat(16, 16, 0);
     for (const sigma of [0, -1, NaN, Infinity]) {
-      expect(() => lowPassSsim(picture, picture, { sigma })).toThrow(RangeError);
+      expect(() => lowPassSsim(picture, picture, { sigma })).toThrow(
+        RangeError,
+      );
     }
   });
 });

@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { holm, mean, median, quantile, seededRandom, spearman, summarizeLatency } from "../src/index.js";
+import {
+  holm,
+  mean,
+  median,
+  quantile,
+  seededRandom,
+  spearman,
+  summarizeLatency,
+} from "../src/index.js";
 import { readGolden } from "./pictures.js";
 
 interface GoldenStatistics {
@@ -27,7 +35,10 @@ describe("mean(), median(), quantile()", () => {
     expect(mean(golden.values)).toBeCloseTo(golden.mean, DIGITS);
     expect(median(golden.values)).toBe(golden.median);
     golden.shares.forEach((share, i) => {
-      expect(quantile(golden.values, share)).toBeCloseTo(golden.quantiles[i]!, DIGITS);
+      expect(quantile(golden.values, share)).toBeCloseTo(
+        golden.quantiles[i]!,
+        DIGITS,
+      );
     });
   });
   test("leave their input as it is, and take typed arrays", () => {
@@ -40,7 +51,9 @@ describe("mean(), median(), quantile()", () => {
     fc.assert(
       fc.property(anyNumbers, share, share, (values, p, q) => {
         const [low, high] = [Math.min(p, q), Math.max(p, q)];
-        expect(quantile(values, low)).toBeLessThanOrEqual(quantile(values, high) + 1e-9);
+        expect(quantile(values, low)).toBeLessThanOrEqual(
+          quantile(values, high) + 1e-9,
+        );
         expect(quantile(values, 0)).toBe(Math.min(...values));
         expect(quantile(values, 1)).toBe(Math.max(...values));
       }),
@@ -62,8 +75,14 @@ describe("mean(), median(), quantile()", () => {
 
 describe("spearman()", () => {
   test("agrees with scipy, with and without ties", () => {
-    expect(spearman(golden.values, golden.other)).toBeCloseTo(golden.spearman, DIGITS);
-    expect(spearman(golden.values, golden.ties)).toBeCloseTo(golden.spearmanTies, DIGITS);
+    expect(spearman(golden.values, golden.other)).toBeCloseTo(
+      golden.spearman,
+      DIGITS,
+    );
+    expect(spearman(golden.values, golden.ties)).toBeCloseTo(
+      golden.spearmanTies,
+      DIGITS,
+    );
   });
   test("is 1 for the same order, −1 for the reverse, symmetric", () => {
     const distinct = fc.uniqueArray(anyNumber, {
@@ -109,7 +128,11 @@ describe("holm()", () => {
         const alpha = 0.05;
         const ascending = [...pValues].sort((a, b) => a - b);
         let rejected = 0;
-        while (rejected < ascending.length && ascending[rejected]! * (ascending.length - rejected) <= alpha) rejected++;
+        while (
+          rejected < ascending.length &&
+          ascending[rejected]! * (ascending.length - rejected) <= alpha
+        )
+          rejected++;
         const adjusted = holm(pValues);
         expect(adjusted.filter((p) => p <= alpha).length).toBe(rejected);
         adjusted.forEach((p, i) => {
@@ -127,7 +150,8 @@ describe("holm()", () => {
 
 describe("seededRandom()", () => {
   test("repeats for the same seed and differs for the next", () => {
-    const take = (seed: number) => Array.from({ length: 5 }, seededRandom(seed));
+    const take = (seed: number) =>
+      Array.from({ length: 5 }, seededRandom(seed));
     expect(take(3)).toEqual(take(3));
     expect(take(3)).not.toEqual(take(4));
   });
