@@ -1,0 +1,118 @@
+// What every sampler is: an immutable schedule of timesteps and a pure step from one sample to
+// the next, for one image. Samples are flat, row-major [channel, height, width] arrays.
+
+/** What the network was trained to predict, in diffusers' words. */
+export type PredictionType = "epsilon" | "sample" | "v_prediction";
+
+/**
+ * What a sampler carries from step to step for one image: a plain object that survives
+ * `structuredClone`, so that a run can stop and go on elsewhere with the same numbers. The
+ * arrays belong to the state; nobody writes to them.
+ */
+export interface SchedulerState {
+  /** Steps taken since {@link Scheduler.initialState}. */
+  readonly counter: number;
+  /** Earlier network outputs (`pndm`) or clean samples (`dpmpp-2m`), oldest first. */
+  readonly modelOutputs: readonly Float32Array<ArrayBuffer>[];
+  /** `pndm`: the sample that the present group of steps starts from, if it is in one. */
+  readonly heldSample: Float32Array<ArrayBuffer> | null;
+  /** `pndm`: the weighted network outputs of a Runge-Kutta group so far. */
+  readonly heldOutput: Float32Array<ArrayBuffer> | null;
+}
+
+/** What {@link Scheduler.step} takes. None of it is modified or kept. */
+export interface StepInput {
+  /**
+   * The network's output for the scaled sample, as long as `sample`; twice as long where the
+   * scheduler's variance is learned (first the mean's half, then the variance's).
+   */
+  readonly modelOutput: Float32Array;
+  /** The present sample x_t, before {@link Scheduler.scaleModelInput}. */
+  readonly sample: Float32Array;
+  /** Index into {@link Scheduler.timesteps}. */
+  readonly stepIndex: number;
+  /** The state that the step before returned, or a fresh one. */
+  readonly state: SchedulerState;
+  /** Standard normal noise as long as `sample`, exactly where {@link Scheduler.needsNoise} says so. */
+  readonly noise?: Float32Array | undefined;
+}
+
+/** What {@link Scheduler.step} returns; new arrays that the caller owns. */
+export interface StepOutput {
+  /** The next, less noisy sample. */
+  readonly prevSample: Float32Array<ArrayBuffer>;
+  /** The clean sample x_0 as estimated at this step. */
+  readonly predOriginalSample: Float32Array<ArrayBuffer>;
+  /** The state for the next step. */
+  readonly state: SchedulerState;
+}
+
+/** A sampler, ready to use and immutable: frozen, and its arrays too. */
+export interface Scheduler {
+  /** Short name, as {@link schedulerNames} lists it. */
+  readonly name: string;
+  /**
+   * The loop list, noisiest first: what the network is given at each step index. Strictly
+   * descending, but `pndm` repeats entries and Karras sigmas may. Fractional for `euler` and
+   * `euler-ancestral` with `linspace` spacing.
+   */
+  readonly timesteps: readonly number[];
+  /** The number of steps asked for; `timesteps` is longer where a step takes several calls. */
+  readonly numInferenceSteps: number;
+  /** Timesteps of the training: a timestep lies in [0, numTrainTimesteps), rarely at its end. */
+  readonly numTrainTimesteps: number;
+  /** Standard deviation of the first sample: unit noise is multiplied by it. */
+  readonly initNoiseSigma: number;
+  /** What the network predicts. */
+  readonly predictionType: PredictionType;
+  /** Product of the alphas up to each training timestep, float32 values in [0, 1). */
+  readonly alphasCumprod: readonly number[];
+  /**
+   * For `euler`, `euler-ancestral` and `dpmpp-2m`: the noise's standard deviation relative to
+   * the signal at each step index, and after the last step.
+   */
+  readonly sigmas?: readonly number[];
+  /** The state before the first step of an image, also where that is not step index 0. */
+  initialState(): SchedulerState;
+  /**
+   * Scales a sample into what the network is given.
+   *
+   * @param sample left as it is
+   * @param stepIndex index into {@link Scheduler.timesteps}
+   * @returns a new array, or `sample` itself where nothing is to be done
+   * @throws {RangeError} If `stepIndex` is outside of the schedule.
+   */
+  scaleModelInput(sample: Float32Array, stepIndex: number): Float32Array;
+  /**
+   * Whether {@link Scheduler.step} wants noise at this index: one standard normal number per
+   * element of the sample, drawn after the network has run, in one draw for each image.
+   *
+   * @param stepIndex index into {@link Scheduler.timesteps}
+   * @throws {RangeError} If `stepIndex` is outside of the schedule.
+   */
+  needsNoise(stepIndex: number): boolean;
+  /**
+   * Goes from the sample at one step index to the sample at the next.
+   *
+   * @throws {RangeError} If `stepIndex` is outside of the schedule.
+   * @throws {TypeError} If lengths disagree, or noise is missing or not wanted.
+   */
+  step(input: StepInput): StepOutput;
+  /**
+   * Draws from q(x_t | x_0): a clean sample with the noise of a timestep, for image to image
+   * and for inpainting.
+   *
+   * @param original the clean sample x_0
+   * @param noise standard normal, as long as `original`
+   * @param timestep an integer in [0, numTrainTimesteps); for `euler`, `euler-ancestral` and
+   * `dpmpp-2m` one of {@link Scheduler.timesteps}
+   * @returns a new array that the caller owns
+   * @throws {RangeError} If there is no such timestep.
+   * @throws {TypeError} If lengths disagree.
+   */
+  addNoise(
+    original: Float32Array,
+    noise: Float32Array,
+    timestep: number,
+  ): Float32Array<ArrayBuffer>;
+}
