@@ -76,26 +76,26 @@ class Reader(nn.Module):
         super().__init__()
         w = width
         self.body = nn.Sequential(
-            nn.Conv2d(3, w, 3, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(w, 2 * w, 3, stride=2, padding=1),
+            nn.Conv2d(3, w, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(w, 2 * w, 3, padding=1),
             nn.GroupNorm(4, 2 * w),
-            nn.SiLU(),
+            nn.ReLU(),
             nn.Conv2d(2 * w, 3 * w, 3, stride=2, padding=1),
             nn.GroupNorm(4, 3 * w),
-            nn.SiLU(),
+            nn.ReLU(),
             nn.Conv2d(3 * w, 3 * w, 3, padding=1),
             nn.GroupNorm(4, 3 * w),
-            nn.SiLU(),
+            nn.ReLU(),
             nn.Conv2d(3 * w, w, 1),
-            nn.SiLU(),
+            nn.ReLU(),
             nn.Flatten(),
             nn.Linear(64 * w, features),
         )
         self.head = nn.Linear(features, sum(map(len, QUESTIONS.values())))
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        return self.head(F.silu(self.body(pictures)))
+        return self.head(F.relu(self.body(pictures)))
 
     def read(self, pictures: torch.Tensor) -> list[Scene]:
         """The scene that the network sees in each picture."""
@@ -134,7 +134,7 @@ class ReaderSettings:
     features: int
     seed: int
     pictures: int = 40_000
-    epochs: int = 8
+    epochs: int = 6
     batch: int = 128
     learning_rate: float = 2e-3
 
@@ -184,7 +184,10 @@ def train_reader(settings: ReaderSettings) -> Reader:
         for part in torch.randperm(len(pixels), generator=generator).split(settings.batch):
             if len(part) < settings.batch:
                 continue
-            loss = reading_loss(reader(disturb(to_float(pixels[part]), generator)), truth[part])
+            pictures = disturb(to_float(pixels[part]), generator)
+            with torch.autocast("cpu", torch.bfloat16):
+                logits = reader(pictures)
+            loss = reading_loss(logits.float(), truth[part])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -14,13 +14,14 @@ from .facts import scene_facts
 from .picture import picture, pictures
 from .scene import Scene, Subject, random_scene
 from .vocabulary import VOCABULARY, encode, tokenize
-from .withheld import WITHHELD, withheld_name
+from .withheld import WITHHELD, asks_for, withheld_name
 
 __all__ = [
     "Scene",
     "Subject",
     "VOCABULARY",
     "WITHHELD",
+    "asks_for",
     "describe",
     "draw",
     "encode",
