@@ -59,7 +59,8 @@ export async function openDiskFolder(
     if (!handle) {
       handle = openFile(root + sep + path.replaceAll("/", sep));
       handles.set(path, handle);
-      handle.catch(() => handles.delete(path));
+      const forget = () => handles.delete(path);
+      handle.then((opened) => opened ?? forget(), forget);
     }
     return handle;
   }

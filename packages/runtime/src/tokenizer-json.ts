@@ -31,7 +31,7 @@ export interface TokenizerConfig {
   readonly truncation_side?: "left" | "right";
   /** Tokens by their id; where they are, special_tokens_map.json does not count. */
   readonly added_tokens_decoder?: Readonly<Record<string, AddedTokenJson>>;
-  /** Words that the vocabulary lacks are left out: the text encoder has no row for the unknown token. */
+  /** Whether words that the vocabulary lacks are left out; if unsaid, they are where the text encoder has no row for the unknown token. */
   readonly drop_unknown?: boolean;
 }
 

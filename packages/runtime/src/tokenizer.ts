@@ -55,14 +55,14 @@ export async function loadTokenizer(
       TokenizerConfig | undefined;
     config = { ...config, ...map };
   }
-  const length = await maxLength(config, json, () =>
+  const limits = await limitsOf(config, json, () =>
     optionalJson(`${dir.replace("tokenizer", "text_encoder")}/config.json`),
   );
   try {
     return createTokenizer(
       json ?? (await readClipFiles(folder, dir, config, signal)),
       config,
-      length,
+      limits,
     );
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
@@ -71,9 +71,7 @@ export async function loadTokenizer(
     throw new PhaseskipError(
       "model-invalid",
       `Cannot use the tokenizer in ${folder.location} (${dir}/): ${message}`,
-      {
-        cause,
-      },
+      { cause },
     );
   }
 }
@@ -96,27 +94,46 @@ async function readClipFiles(
   return clipTokenizerJson(vocab, await readText(merges), config);
 }
 
-/** A length that nobody chose is stored as 1e30; the text encoder's positions are the limit then. */
-async function maxLength(
+interface Limits {
+  /** Length of the ids. */
+  readonly maxLength: number;
+  /** Ids below this have a row in the text encoder's embedding, where that is known. */
+  readonly vocabSize: number;
+}
+
+/**
+ * What the text encoder can take, where the tokenizer does not say it: a length that nobody chose is stored as
+ * 1e30, and a vocabulary of words may have an unknown token that was never trained.
+ */
+async function limitsOf(
   config: TokenizerConfig,
   json: TokenizerJson | undefined,
   encoderConfig: () => Promise<unknown>,
-): Promise<number> {
+): Promise<Limits> {
   const usable = (length: unknown): length is number =>
     Number.isSafeInteger(length) && (length as number) > 0;
-  if (usable(config.model_max_length)) return config.model_max_length;
-  if (usable(json?.truncation?.max_length)) return json.truncation.max_length;
-  const encoder = (await encoderConfig()) as
-    { max_position_embeddings?: unknown } | undefined;
-  return usable(encoder?.max_position_embeddings)
-    ? encoder.max_position_embeddings
-    : DEFAULT_LENGTH;
+  const said = [config.model_max_length, json?.truncation?.max_length];
+  const maxLength = said.find(usable);
+  const isOpen =
+    json?.model.type === "WordLevel" && config.drop_unknown === undefined;
+  if (maxLength !== undefined && !isOpen) {
+    return { maxLength, vocabSize: Infinity };
+  }
+  const encoder = ((await encoderConfig()) ?? {}) as {
+    max_position_embeddings?: unknown;
+    vocab_size?: unknown;
+  };
+  const { max_position_embeddings: positions, vocab_size: rows } = encoder;
+  return {
+    maxLength: maxLength ?? (usable(positions) ? positions : DEFAULT_LENGTH),
+    vocabSize: isOpen && usable(rows) ? rows : Infinity,
+  };
 }
 
 function createTokenizer(
   json: TokenizerJson,
   config: TokenizerConfig,
-  modelMaxLength: number,
+  { maxLength: modelMaxLength, vocabSize }: Limits,
 ): Tokenizer {
   const isWordLevel = json.model.type === "WordLevel";
   const unkToken =
@@ -136,7 +153,10 @@ function createTokenizer(
     idOf(contentOf(config.eos_token)) ??
     0;
 
-  /** The tokens around a text, by encoding none. */
+  const drops =
+    config.drop_unknown ?? (unkId === undefined || unkId >= vocabSize);
+
+  /** Puts the special tokens around a text's. */
   const around = (tokens: string[]) =>
     tokenizer.post_processor?.post_process(tokens, null, true).tokens ?? tokens;
   const contentLength = modelMaxLength - around([]).length;
@@ -159,7 +179,6 @@ function createTokenizer(
               tokenizer.tokenize(word),
             )
           : [];
-      const drops = config.drop_unknown === true || unkId === undefined;
       const tokens = drops ? all.filter((token) => !isUnknown(token)) : all;
 
       const excess = Math.max(0, tokens.length - contentLength);

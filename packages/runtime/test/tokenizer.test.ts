@@ -104,6 +104,32 @@ describe("loadTokenizer()", () => {
     await folder.close();
   });
 
+  test("drops unknown words where the text encoder has no row for them", async () => {
+    const vocab = { a: 0, "[PAD]": 1, "[UNK]": 2 };
+    const files = {
+      "tokenizer/tokenizer.json": {
+        model: { type: "WordLevel", vocab, unk_token: "[UNK]" },
+        pre_tokenizer: { type: "WhitespaceSplit" },
+      },
+      "tokenizer/tokenizer_config.json": {
+        model_max_length: 3,
+        pad_token: "[PAD]",
+      },
+    };
+    for (const [vocab_size, ids] of [
+      [2, [0, 1, 1]],
+      [3, [2, 0, 1]],
+    ]) {
+      const folder = await folderWith({
+        ...files,
+        "text_encoder/config.json": { vocab_size },
+      });
+      const encoded = (await loadTokenizer(folder)).encode("b a");
+      expect(encoded).toEqual({ ids, unknown: ["b"], truncated: 0 });
+      await folder.close();
+    }
+  });
+
   test("fills up and cuts on the left where the configuration says so", async () => {
     const vocab = { a: 0, b: 1, c: 2, "[PAD]": 3, "[UNK]": 4 };
     const folder = await folderWith({
