@@ -15,7 +15,7 @@ import argparse
 import contextlib
 import json
 import shutil
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -146,10 +146,19 @@ def export_text_encoder(
     text_axes = {0: BATCH, 1: SEQUENCE}
     outputs = [Value("last_hidden_state", text_axes), Value(pooled, {0: BATCH})]
     outputs += [Value(f"hidden_states.{i}", text_axes) for i in range(layers)]
+    if encoder.dtype == torch.float16:
+        encoder.set_attn_implementation("eager")  # the tracer mixes up the types of the fused one
+    scale = (encoder.config.hidden_size // encoder.config.num_attention_heads) ** -0.5
+    exact = {as_half(number): number for number in (scale, 1.702)}  # attention's and quick GELU's
     with forward_as(encoder, forward):
         inputs = [(Value("input_ids", text_axes), tokens)]
-        export_onnx(encoder, inputs, outputs, folder / name / "model.onnx", options)
+        export_onnx(encoder, inputs, outputs, folder / name / "model.onnx", options, exact)
     write_json(folder / name / "config.json", plain_config(encoder.config.to_dict()))
+
+
+def as_half(number: float) -> str:
+    """The number as float16 rounds it, in the form that `repair_half_scalars` looks up."""
+    return f"{torch.tensor(number).half().item():.7g}"
 
 
 def export_vae_decoder(vae, folder: Path, options: OnnxOptions, *, size: int, batch: int = 2) -> None:
@@ -225,7 +234,8 @@ def export_model(settings: Settings) -> None:
     """Writes the whole folder."""
     source, out = settings.source, settings.out
     dtype = getattr(torch, settings.dtype)
-    options = OnnxOptions(exporter=settings.exporter, external="model.onnx.data", part_bytes=PART_BYTES)
+    inline = OnnxOptions(exporter=settings.exporter)
+    options = replace(inline, external="weights.bin", part_bytes=PART_BYTES)
     scheduler = source / "scheduler" / "scheduler_config.json"
     if not scheduler.exists():
         scheduler = source / "scheduler_config.json"
@@ -240,7 +250,7 @@ def export_model(settings: Settings) -> None:
     export_unet(unet.to(dtype), out, options, sequence=length)
     parts["unet"] = ("diffusers", type(unet).__name__)
     if encoder is not None:
-        export_text_encoder(encoder.to(dtype), out, options, length=length)
+        export_text_encoder(encoder.to(dtype), out, inline, length=length)
         parts["text_encoder"] = ("transformers", "CLIPTextModel")
         if (source / "tokenizer").is_dir():
             shutil.copytree(source / "tokenizer", out / "tokenizer", dirs_exist_ok=True)

@@ -18,6 +18,8 @@ import onnx
 import torch
 from onnx.external_data_helper import set_external_data
 
+from half_scalars import repair_half_scalars
+
 OPSET = 17
 DYNAMO_OPSET = 18
 
@@ -48,8 +50,12 @@ def export_onnx(
     outputs: list[Value],
     path: Path,
     options: OnnxOptions,
+    exact: dict[str, float] | None = None,
 ) -> onnx.ModelProto:
-    """Exports `module(*tensors)` to `path` and returns the model that was written, weights inside."""
+    """Exports `module(*tensors)` to `path` and returns the model that was written, weights inside.
+
+    `exact`: scalar factors that float16 would round, see `half_scalars.py`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     module.eval()
     args = tuple(tensor for _, tensor in inputs)
@@ -58,9 +64,11 @@ def export_onnx(
             model = trace_dynamo(module, args, inputs, outputs, options)
         else:
             model = trace_torchscript(module, args, inputs, outputs, options)
+            if next(module.parameters()).dtype == torch.float16:
+                repair_half_scalars(model, exact or {})
     if not options.verbatim:
         shorten_value_names(model)
-    onnx.checker.check_model(model)
+    onnx.checker.check_model(model, full_check=True)
     save(model, path, options.external, options.part_bytes)
     return model
 
