@@ -12,9 +12,10 @@ const builds = {
   ],
   "#ort-wasm": ["ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"],
 };
-const published = fileURLToPath(
-  new URL(".", import.meta.resolve("onnxruntime-web/wasm")),
+const { resolve } = createRequire(
+  new URL("../packages/runtime/package.json", import.meta.url),
 );
+const published = dirname(resolve("onnxruntime-web/wasm"));
 
 export function ortBeside() {
   return {

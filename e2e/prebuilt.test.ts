@@ -1,0 +1,112 @@
+// The prebuilt folder in a page without a bundler, under the strictest policy that it needs.
+import { chromium, type Browser } from "playwright";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { findChromium } from "../scripts/find-chromium.mjs";
+import { serveFiles, type Served } from "./serve.js";
+
+const policy = [
+  "default-src 'none'",
+  "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'", // 'unsafe-inline' is the test page's own script
+  "worker-src 'self'",
+  "connect-src 'self'",
+].join("; ");
+
+const page = `<!doctype html>
+<link rel="icon" href="data:,">
+<script type="module">
+  import { loadPipeline } from "/phaseskip/phaseskip.js";
+  window.draw = async (options) => {
+    const pipeline = await loadPipeline("/models/tiny-text-ts/", {
+      worker: () => new Worker("/phaseskip/phaseskip.worker.js", { type: "module" }),
+      device: options.device,
+    });
+    const { images, report } = await pipeline.generate({ prompt: "a red boat", seed: 7, numInferenceSteps: 3 });
+    pipeline.dispose();
+    const [{ data, width, height }] = images;
+    return { data: [...data], width, height, device: report.device };
+  };
+</script>`;
+
+interface Drawn {
+  data: number[];
+  width: number;
+  height: number;
+  device: string;
+}
+
+declare global {
+  var draw: (options: { device: string }) => Promise<Drawn>;
+}
+
+let served: Served;
+let browser: Browser;
+
+beforeAll(async () => {
+  served = await serveFiles({
+    pages: { "/": page },
+    folders: {
+      "/phaseskip/": "packages/phaseskip/dist/prebuilt",
+      "/models/": "models",
+    },
+    headers: { "Content-Security-Policy": policy },
+  });
+  const executablePath = findChromium();
+  const args = [
+    "--enable-unsafe-webgpu",
+    ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+  ];
+  browser = await chromium.launch({
+    ...(executablePath && { executablePath }),
+    args,
+  });
+}, 60_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await served?.close();
+});
+
+async function draw(
+  device: string,
+): Promise<Drawn & { errors: string[]; requested: string[] }> {
+  const tab = await browser.newPage();
+  const errors: string[] = [];
+  tab.on(
+    "console",
+    (message) =>
+      void (message.type() === "error" && errors.push(message.text())),
+  );
+  tab.on("pageerror", (error) => errors.push(String(error)));
+  const before = served.requested.length;
+  await tab.goto(served.origin);
+  await tab.waitForFunction(() => "draw" in globalThis);
+  const drawn = await tab.evaluate((options) => globalThis.draw(options), {
+    device,
+  });
+  await tab.close();
+  return { ...drawn, errors, requested: served.requested.slice(before) };
+}
+
+describe.each([
+  [
+    "wasm",
+    "ort-wasm-simd-threaded.wasm",
+    "ort-wasm-simd-threaded.asyncify.wasm",
+  ],
+  [
+    "webgpu",
+    "ort-wasm-simd-threaded.asyncify.wasm",
+    "ort-wasm-simd-threaded.wasm",
+  ],
+])("the prebuilt folder on %s", (device, used, unused) => {
+  test("draws a picture under a policy without eval, blob: and foreign origins", async () => {
+    const { data, width, height, errors, requested, ...report } =
+      await draw(device);
+    expect(errors).toEqual([]);
+    expect(report.device).toBe(device);
+    expect(data).toHaveLength(width * height * 4);
+    expect(new Set(data).size).toBeGreaterThan(8); // a picture, no flat colour
+    expect(requested).toContain(`/phaseskip/${used}`);
+    expect(requested).not.toContain(`/phaseskip/${unused}`);
+  }, 120_000);
+});
