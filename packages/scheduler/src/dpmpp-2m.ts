@@ -11,37 +11,16 @@
 import type { RunOptions, SchedulerConfig } from "./config.js";
 import { configReader } from "./config-reader.js";
 import type { ConfigReader } from "./config-reader.js";
+import { dpmSteps } from "./dpm-steps.js";
 import { defineScheduler } from "./define-scheduler.js";
 import { scaled, sqrt32, weightedSum } from "./float32.js";
 import { noiseSchedule } from "./noise-schedule.js";
-import {
-  noiseLevel,
-  predictOriginal,
-  readPredictionType,
-} from "./prediction.js";
+import { predictOriginal, readPredictionType } from "./prediction.js";
 import type { NoiseLevel } from "./prediction.js";
 import { sampleBound } from "./sample-bound.js";
 import type { Scheduler } from "./scheduler.js";
-import {
-  indexOfTimestep,
-  interpolated,
-  karrasSigmas,
-  readFinalSigma,
-  readSigmaRange,
-  rejectOtherSigmas,
-  rejectTimestepsUnderKarras,
-  sigmaTable,
-  timestepsOfSigmas,
-  withFiniteSigmas,
-} from "./sigmas.js";
-import {
-  leading,
-  linspace,
-  readSpacing,
-  roundHalfEven,
-  stepRequest,
-  trailing,
-} from "./timestep-spacing.js";
+import { indexOfTimestep, withFiniteSigmas } from "./sigmas.js";
+import { stepRequest } from "./step-request.js";
 
 const f = Math.fround;
 
@@ -70,7 +49,7 @@ export function dpmpp2m(options: SchedulerConfig & RunOptions): Scheduler {
     numTrainTimesteps,
     custom: "integer",
   });
-  const { timesteps, sigmas } = readSteps(config, alphasCumprod, request);
+  const { timesteps, sigmas } = dpmSteps(config, alphasCumprod, request);
   const last = timesteps.length - 1;
   const levels = sigmas.map(levelOf);
 
@@ -165,79 +144,4 @@ function levelOf(sigma: number): Level {
   const signal = f(1 / sqrt32(f(f(sigma * sigma) + 1)));
   const noise = f(sigma * signal);
   return { signal, noise, logSnr: f(f(Math.log(signal)) - f(Math.log(noise))) };
-}
-
-function readSteps(
-  config: ConfigReader,
-  alphasCumprod: readonly number[],
-  request: {
-    readonly numInferenceSteps: number;
-    readonly timesteps: readonly number[] | null;
-  },
-): {
-  readonly timesteps: readonly number[];
-  readonly sigmas: readonly number[];
-} {
-  rejectOtherSigmas(config, [
-    "use_exponential_sigmas",
-    "use_beta_sigmas",
-    "use_lu_lambdas",
-    "use_flow_sigmas",
-  ]);
-  const isKarras = config.boolean("use_karras_sigmas", false);
-  rejectTimestepsUnderKarras(config, isKarras, request.timesteps);
-  const table = sigmaTable(alphasCumprod);
-  const finalSigma = readFinalSigma(config, table);
-  let timesteps =
-    request.timesteps ??
-    spaced(config, alphasCumprod, request.numInferenceSteps);
-  let sigmas = timesteps.map((timestep) => interpolated(table, timestep));
-  if (isKarras) {
-    const range = readSigmaRange(config, {
-      min: table[0]!,
-      max: table.at(-1)!,
-    });
-    sigmas = karrasSigmas(range.max, range.min, request.numInferenceSteps);
-    const isCosine = config.value("beta_schedule") === "squaredcos_cap_v2";
-    timesteps = timestepsOfSigmas(sigmas, table).map(
-      isCosine ? Math.trunc : roundHalfEven,
-    );
-  }
-  if (sigmas.some((sigma, i) => i > 0 && sigma >= sigmas[i - 1]!)) {
-    const wanted = "so small that no two steps share a timestep";
-    config.reject("numInferenceSteps", wanted, request.numInferenceSteps);
-  }
-  return { timesteps, sigmas: [...sigmas, finalSigma].map(f) };
-}
-
-/** diffusers spaces one step more and leaves the last one out, but for `trailing`. */
-function spaced(
-  config: ConfigReader,
-  alphasCumprod: readonly number[],
-  count: number,
-): number[] {
-  const numTrainTimesteps = alphasCumprod.length;
-  const { spacing, offset } = readSpacing(config, "linspace");
-  const minLogSnr = config.number("lambda_min_clipped", -Infinity);
-  const logSnrs = alphasCumprod.map((alpha) => {
-    const { signal, noise } = noiseLevel(alpha);
-    return f(f(Math.log(signal)) - f(Math.log(noise)));
-  });
-  const end = logSnrs.filter((logSnr) => logSnr >= f(minLogSnr)).length;
-  switch (spacing) {
-    case "leading":
-      return leading(count + 1, Math.floor(end / (count + 1)), offset).slice(
-        0,
-        -1,
-      );
-    case "trailing":
-      return trailing(end, numTrainTimesteps / count);
-    case "linspace":
-      return linspace(0, end - 1, count + 1)
-        .map(roundHalfEven)
-        .reverse()
-        .slice(0, -1);
-    default:
-      return spacing satisfies never;
-  }
 }

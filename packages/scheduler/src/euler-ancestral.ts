@@ -8,17 +8,14 @@
 
 import type { RunOptions, SchedulerConfig } from "./config.js";
 import { configReader } from "./config-reader.js";
-import { eulerLike } from "./euler.js";
+import { eulerStepper } from "./euler-step.js";
 import { sqrt32 } from "./float32.js";
 import { noiseSchedule } from "./noise-schedule.js";
 import { readPredictionType } from "./prediction.js";
 import type { Scheduler } from "./scheduler.js";
 import { interpolated, sigmaTable, withFiniteSigmas } from "./sigmas.js";
-import {
-  readSpacing,
-  spacedTimesteps,
-  stepRequest,
-} from "./timestep-spacing.js";
+import { stepRequest } from "./step-request.js";
+import { readSpacing, spacedTimesteps } from "./timestep-spacing.js";
 
 const f = Math.fround;
 
@@ -58,7 +55,7 @@ export function eulerAncestral(
   });
   const table = sigmaTable(alphasCumprod);
 
-  return eulerLike({
+  return eulerStepper({
     title: config.title,
     name: "euler-ancestral",
     timesteps,
@@ -70,13 +67,11 @@ export function eulerAncestral(
     numTrainTimesteps,
     predictionType,
     alphasCumprod,
-    isAncestral: true,
-    targetSigma(sigmas, stepIndex) {
-      const from = square(sigmas[stepIndex]!);
-      const to = square(sigmas[stepIndex + 1]!);
+    split(sigmaFrom, sigmaTo) {
+      const from = square(sigmaFrom);
+      const to = square(sigmaTo);
       const up = sqrt32(f(f(to * f(from - to)) / from));
-      const down = sqrt32(f(to - square(up)));
-      return { sigma: down, noise: up };
+      return { up, down: sqrt32(f(to - square(up))) };
     },
   });
 }

@@ -1,38 +1,30 @@
-// Euler's method along the probability flow, and how a sample looks in terms of sigma.
+// Euler's method along the probability flow of a diffusion model.
 //
 //   Karras et al. 2022 (arXiv 2206.00364), algorithm 1     here
-//   x_i, in the paper's scaling (signal 1, noise σ)         sample
-//   t_i = σ_i                                               sigma
-//   D_θ(x; σ)                                               predOriginalSample
-//   d_i                                                     derivative
-//   c_in(σ)                                                 1 / inputScale
+//   t_i = σ_i                                               sigmas[stepIndex]
+//   t_N = 0                                                 readFinalSigma
+//
+// The step itself is in euler-step.ts.
 
 import type { RunOptions, SchedulerConfig } from "./config.js";
 import { configReader } from "./config-reader.js";
 import type { ConfigReader } from "./config-reader.js";
-import { defineScheduler } from "./define-scheduler.js";
-import { quotient, scaled, sqrt32, weightedSum } from "./float32.js";
+import { eulerStepper } from "./euler-step.js";
 import { linspace32, noiseSchedule } from "./noise-schedule.js";
 import { readPredictionType } from "./prediction.js";
 import type { PredictionType, Scheduler } from "./scheduler.js";
 import {
-  indexOfTimestep,
   interpolated,
   karrasSigmas,
   readFinalSigma,
   readSigmaRange,
   rejectOtherSigmas,
-  rejectTimestepsUnderKarras,
   sigmaTable,
   timestepsOfSigmas,
   withFiniteSigmas,
 } from "./sigmas.js";
-import {
-  readSpacing,
-  spacedTimesteps,
-  stepRequest,
-} from "./timestep-spacing.js";
-import type { TimestepSpacing } from "./timestep-spacing.js";
+import { rejectTimestepsUnderKarras, stepRequest } from "./step-request.js";
+import { readSpacing, spacedTimesteps } from "./timestep-spacing.js";
 
 const f = Math.fround;
 
@@ -88,7 +80,7 @@ export function euler(options: SchedulerConfig & RunOptions): Scheduler {
     timesteps = timestepsOfSigmas(sigmas, table).map(f);
   }
 
-  return eulerLike({
+  return eulerStepper({
     title: config.title,
     name: "euler",
     timesteps,
@@ -97,10 +89,6 @@ export function euler(options: SchedulerConfig & RunOptions): Scheduler {
     numTrainTimesteps,
     predictionType,
     alphasCumprod,
-    targetSigma: (sigmas, stepIndex) => ({
-      sigma: sigmas[stepIndex + 1]!,
-      noise: 0,
-    }),
   });
 }
 
@@ -122,101 +110,5 @@ function rejectContinuousTimesteps(
   if (type === "continuous" && predictionType === "v_prediction") {
     const wanted = `"discrete" with v_prediction ("continuous" is not implemented)`;
     config.reject("timestep_type", wanted, type);
-  }
-}
-
-/** What Euler's method and its ancestral form do not share. */
-export interface EulerParts {
-  /** In words, for error messages. */
-  readonly title: string;
-  /** Short name. */
-  readonly name: string;
-  /** The loop list. */
-  readonly timesteps: readonly number[];
-  /** Float32 values, at each step index and after the last step. */
-  readonly sigmas: readonly number[];
-  /** How the timesteps are spaced. */
-  readonly spacing: TimestepSpacing;
-  /** Timesteps of the training. */
-  readonly numTrainTimesteps: number;
-  /** What the network predicts. */
-  readonly predictionType: PredictionType;
-  /** Product of the alphas up to each training timestep. */
-  readonly alphasCumprod: readonly number[];
-  /** Which sigma a step goes down to, and the standard deviation of the noise it then adds. */
-  readonly targetSigma: (
-    sigmas: readonly number[],
-    stepIndex: number,
-  ) => { readonly sigma: number; readonly noise: number };
-  /** Whether every step draws noise. @default false */
-  readonly isAncestral?: boolean;
-}
-
-/** A sampler that takes Euler's steps in sigma. */
-export function eulerLike(parts: EulerParts): Scheduler {
-  const {
-    timesteps,
-    sigmas,
-    predictionType,
-    targetSigma,
-    isAncestral = false,
-  } = parts;
-  const maxSigma = Math.max(...sigmas);
-  return defineScheduler({
-    ...parts,
-    initNoiseSigma: parts.spacing === "leading" ? norm(maxSigma) : maxSigma,
-    inputScale: (stepIndex) => norm(sigmas[stepIndex]!),
-    needsNoise: () => isAncestral,
-    noiseWeights(timestep) {
-      const sigma = sigmas[indexOfTimestep(timesteps, timestep)];
-      return sigma === undefined ? null : [1, sigma];
-    },
-    update({ modelOutput, sample, stepIndex, noise }) {
-      const sigma = sigmas[stepIndex]!;
-      const target = targetSigma(sigmas, stepIndex);
-      const predOriginalSample = predictOriginal(
-        predictionType,
-        modelOutput,
-        sample,
-        sigma,
-      );
-      const derivative = quotient(
-        weightedSum([1, sample], [-1, predOriginalSample]),
-        sigma,
-      );
-      const next = [
-        [1, sample],
-        [f(target.sigma - sigma), derivative],
-      ] as const;
-      const prevSample = isAncestral
-        ? weightedSum(...next, [target.noise, noise])
-        : weightedSum(...next);
-      return { prevSample, predOriginalSample };
-    },
-  });
-}
-
-/** Standard deviation of a sample whose clean part has variance 1. */
-function norm(sigma: number): number {
-  return sqrt32(f(f(sigma * sigma) + 1));
-}
-
-function predictOriginal(
-  predictionType: PredictionType,
-  modelOutput: Float32Array,
-  sample: Float32Array,
-  sigma: number,
-): Float32Array<ArrayBuffer> {
-  switch (predictionType) {
-    case "epsilon":
-      return weightedSum([1, sample], [-sigma, modelOutput]);
-    case "sample":
-      return scaled(modelOutput, 1);
-    case "v_prediction": {
-      const kept = quotient(sample, f(f(sigma * sigma) + 1));
-      return weightedSum([f(-sigma / norm(sigma)), modelOutput], [1, kept]);
-    }
-    default:
-      return predictionType satisfies never;
   }
 }

@@ -21,7 +21,7 @@ import {
 } from "./prediction.js";
 import { sampleBound } from "./sample-bound.js";
 import type { Scheduler } from "./scheduler.js";
-import { stepRequest } from "./timestep-spacing.js";
+import { stepRequest } from "./step-request.js";
 
 const f = Math.fround;
 const SIGMA_DATA = 0.5;

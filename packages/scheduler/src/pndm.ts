@@ -20,12 +20,8 @@ import {
   readPredictionType,
 } from "./prediction.js";
 import type { Scheduler } from "./scheduler.js";
-import {
-  checkedTimesteps,
-  readSpacing,
-  spacedTimesteps,
-  stepRequest,
-} from "./timestep-spacing.js";
+import { checkedTimesteps, stepRequest } from "./step-request.js";
+import { readSpacing, spacedTimesteps } from "./timestep-spacing.js";
 
 const f = Math.fround;
 

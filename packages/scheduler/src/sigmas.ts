@@ -127,21 +127,6 @@ export function rejectOtherSigmas(
   }
 }
 
-/**
- * Refuses timesteps from the caller where Karras sigmas choose them.
- *
- * @throws {RangeError} If both are there.
- */
-export function rejectTimestepsUnderKarras(
-  config: ConfigReader,
-  isKarras: boolean,
-  timesteps: readonly number[] | null,
-): void {
-  if (isKarras && timesteps !== null) {
-    config.reject("use_karras_sigmas", "false where timesteps are given", true);
-  }
-}
-
 /** Index of a timestep in a list; of the second one where it is repeated; −1 if it is not there. */
 export function indexOfTimestep(
   timesteps: readonly number[],
