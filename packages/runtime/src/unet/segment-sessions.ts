@@ -1,0 +1,71 @@
+// The sessions of a partition, their weights read range by range.
+
+import type { Partition, Segment, SegmentModel, Unet } from "@phaseskip/graph";
+import { segmentModel } from "@phaseskip/graph";
+import { macrotask } from "../macrotask.js";
+import type { Device, Session } from "../session.js";
+import type { Weights } from "../weights.js";
+
+/** A segment's session, and the folded values that it is fed. */
+export interface SegmentSession {
+  readonly session: Session;
+  readonly fed: readonly string[];
+}
+
+/** Holds the sessions of the partition in use; segments that two partitions share are kept. */
+export class SegmentSessions {
+  readonly #device: Device;
+  readonly #weights: Weights;
+  readonly #sessions = new Map<string, SegmentSession>();
+
+  constructor(device: Device, weights: Weights) {
+    this.#device = device;
+    this.#weights = weights;
+  }
+
+  /**
+   * Makes the sessions of a partition, after releasing those that it lacks; the last of those stays until
+   * a new one is there, as releasing a device's last session destroys the device.
+   */
+  async prepare(unet: Unet, { segments }: Partition, signal?: AbortSignal): Promise<void> {
+    const wanted = new Set(segments.map((segment) => segment.key));
+    const stale = [...this.#sessions.keys()].filter((key) => !wanted.has(key));
+    const last = stale.length === this.#sessions.size ? stale.pop() : undefined;
+    for (const key of stale) await this.#release(key);
+    for (const segment of segments) {
+      if (this.#sessions.has(segment.key)) continue;
+      signal?.throwIfAborted();
+      this.#sessions.set(segment.key, await this.#create(unet, segment, signal));
+      await macrotask();
+    }
+    if (last) await this.#release(last);
+  }
+
+  /** The session of a segment of the partition prepared last. */
+  get(segment: Segment): SegmentSession {
+    return this.#sessions.get(segment.key)!;
+  }
+
+  /** Forgets a session whose run threw: ORT leaves it in a state that is not to be trusted. */
+  async discard(segment: Segment): Promise<void> {
+    await this.#release(segment.key).catch(() => undefined);
+  }
+
+  /** Releases all sessions. */
+  async dispose(): Promise<void> {
+    for (const key of [...this.#sessions.keys()]) await this.#release(key);
+  }
+
+  async #create(unet: Unet, segment: Segment, signal?: AbortSignal): Promise<SegmentSession> {
+    const model: SegmentModel = segmentModel(unet, segment, !this.#device.hasHalf);
+    const external = await this.#weights.external(model, signal);
+    const session = await this.#device.createSession(model.bytes, external);
+    return { session, fed: model.fed };
+  }
+
+  async #release(key: string): Promise<void> {
+    const held = this.#sessions.get(key);
+    this.#sessions.delete(key);
+    await held?.session.release();
+  }
+}
