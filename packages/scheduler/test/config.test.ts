@@ -1,0 +1,170 @@
+import { describe, expect, test } from "vitest";
+
+import { createScheduler, parseSchedulerConfig } from "@phaseskip/scheduler";
+import type { SchedulerConfig } from "@phaseskip/scheduler";
+
+const make = (name: string, config: SchedulerConfig, numInferenceSteps = 10) =>
+  createScheduler(name, config, { numInferenceSteps });
+
+describe("parseSchedulerConfig()", () => {
+  test("reads the infinities that Python writes", () => {
+    const text = `{"lambda_min_clipped": -Infinity, "a": [Infinity, NaN], "b": "-Infinity \\"NaN\\""}`;
+    expect(parseSchedulerConfig(text)).toEqual({
+      lambda_min_clipped: -Infinity,
+      a: [Infinity, null],
+      b: `-Infinity "NaN"`,
+    });
+  });
+
+  test("throws SyntaxError for what is not JSON even so", () => {
+    expect(() => parseSchedulerConfig("<!doctype html>")).toThrow(SyntaxError);
+    expect(() => parseSchedulerConfig('{"a": +Infinity}')).toThrow(SyntaxError);
+  });
+
+  test.each(["null", "[]", "3"])("throws TypeError for %s", (text) => {
+    expect(() => parseSchedulerConfig(text)).toThrow(
+      new TypeError(
+        `Cannot read the scheduler configuration as it must be a JSON object: current value is ${text}`,
+      ),
+    );
+  });
+});
+
+describe("createScheduler()", () => {
+  test("throws RangeError that lists the names when it does not know one", () => {
+    const { message } = failure(() => make("HeunDiscreteScheduler", {}));
+    expect(message).toMatch(
+      /^Cannot create the scheduler as its name must be one of ddpm, ddim, euler, .*, LCMScheduler: current value is "HeunDiscreteScheduler"$/,
+    );
+  });
+
+  test.each(["toString", "__proto__", ""])("does not know %j", (name) => {
+    expect(() => make(name, {})).toThrow(RangeError);
+  });
+
+  test("throws TypeError when a factory's options are no object", () => {
+    const config = null as unknown as SchedulerConfig;
+    expect(() => make("ddim", config).timesteps).not.toThrow();
+  });
+});
+
+describe("options that diffusers knows and this does not are refused by name", () => {
+  test.each<[string, string, unknown, SchedulerConfig?]>([
+    ["ddpm", "variance_type", "fixed_large_log"],
+    ["ddpm", "beta_schedule", "laplace"],
+    ["euler", "use_exponential_sigmas", true],
+    ["euler", "use_beta_sigmas", true],
+    [
+      "euler",
+      "timestep_type",
+      "continuous",
+      { prediction_type: "v_prediction" },
+    ],
+    ["euler", "interpolation_type", "cubic"],
+    ["euler", "final_sigmas_type", "none"],
+    ["euler-ancestral", "prediction_type", "sample"],
+    ["pndm", "prediction_type", "sample"],
+    ["dpmpp-2m", "algorithm_type", "sde-dpmsolver++"],
+    ["dpmpp-2m", "algorithm_type", "dpmsolver"],
+    ["dpmpp-2m", "solver_order", 3],
+    ["dpmpp-2m", "solver_type", "rk4"],
+    ["dpmpp-2m", "use_lu_lambdas", true],
+    ["dpmpp-2m", "use_flow_sigmas", true],
+    ["dpmpp-2m", "use_exponential_sigmas", true],
+    ["dpmpp-2m", "use_beta_sigmas", true],
+    ["dpmpp-2m", "final_sigmas_type", "zero", { algorithm_type: "deis" }],
+    ["ddim", "timestep_spacing", "log"],
+    ["ddim", "dynamic_thresholding_ratio", 1.5, { thresholding: true }],
+  ])("%s %s %j", (name, key, value, others = {}) => {
+    const { message } = failure(() => make(name, { ...others, [key]: value }));
+    expect(message).toMatch(
+      new RegExp(`^Cannot create the .+ scheduler as ${key} must be .+$`),
+    );
+    expect(message).toMatch(
+      new RegExp(
+        `: current value is ${JSON.stringify(value).replace(/\W/g, "\\$&")}$`,
+      ),
+    );
+  });
+
+  test("euler() reads a continuous timestep_type as diffusers does without v_prediction", () => {
+    const { timesteps } = make("euler", { timestep_type: "continuous" });
+    expect(timesteps).toEqual(make("euler", {}).timesteps);
+  });
+});
+
+describe("values out of range", () => {
+  test("a boolean must be one, or null", () => {
+    const config = { clip_sample: "false" } as unknown as SchedulerConfig;
+    expect(() => make("ddim", config)).toThrow(
+      new TypeError(
+        'Cannot create the DDIM scheduler as clip_sample must be a boolean: current value is "false"',
+      ),
+    );
+    expect(() => make("euler", { use_karras_sigmas: null })).not.toThrow();
+  });
+
+  test.each(["ddpm", "ddim", "pndm"])(
+    "%s refuses an offset past the schedule's end",
+    (name) => {
+      const config = { steps_offset: 2, skip_prk_steps: true };
+      expect(() => make(name, config, 1000)).toThrow(
+        /as steps_offset must be such that every timestep lies in \[0, 999\] \(one is 100[01]\): current value is 2$/,
+      );
+    },
+  );
+
+  test("eta must not be negative", () => {
+    const run = { numInferenceSteps: 5, eta: -0.1 };
+    expect(() => createScheduler("ddim", {}, run)).toThrow(
+      new RangeError(
+        "Cannot create the DDIM scheduler as eta must be a number not below 0: current value is -0.1",
+      ),
+    );
+  });
+
+  test("pndm() needs four steps for its Runge-Kutta start", () => {
+    expect(() => make("pndm", {}, 3)).toThrow(
+      "Cannot create the PNDM scheduler as numInferenceSteps must be at least 4 unless skip_prk_steps is true: current value is 3",
+    );
+  });
+
+  test("lcm() takes no more steps than were distilled", () => {
+    expect(() => make("lcm", { original_inference_steps: 8 }, 9)).toThrow(
+      "Cannot create the LCM scheduler as numInferenceSteps must be at most original_inference_steps (8): current value is 9",
+    );
+    expect(() => make("lcm", { original_inference_steps: 1001 }, 9)).toThrow(
+      RangeError,
+    );
+  });
+
+  test("dpmpp2m() refuses steps that share a timestep", () => {
+    expect(() => make("dpmpp-2m", {}, 1000)).toThrow(
+      "Cannot create the DPM-Solver++ 2M scheduler as numInferenceSteps must be so small that no two steps share a timestep: current value is 1000",
+    );
+  });
+
+  test.each(["euler", "dpmpp-2m"])(
+    "%s refuses timesteps under Karras sigmas",
+    (name) => {
+      const create = () =>
+        createScheduler(
+          name,
+          { use_karras_sigmas: true },
+          { timesteps: [9, 1] },
+        );
+      expect(create).toThrow(
+        /as use_karras_sigmas must be false where timesteps are given/,
+      );
+    },
+  );
+});
+
+function failure(attempt: () => unknown): Error {
+  try {
+    attempt();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("nothing was thrown");
+}

@@ -1,0 +1,314 @@
+// What every sampler keeps to, whatever its algorithm.
+
+import { describe, expect, test } from "vitest";
+
+import {
+  createScheduler,
+  generator,
+  schedulerClassNames,
+  schedulerNames,
+} from "@phaseskip/scheduler";
+import type { Scheduler, SchedulerConfig } from "@phaseskip/scheduler";
+
+import { network, pattern, schedulerOf, trajectory } from "./trajectory.js";
+
+const LENGTH = 24;
+
+/** A configuration under which a sampler takes any number of steps from 1 to 1000. */
+const anySteps: SchedulerConfig = {
+  beta_schedule: "scaled_linear",
+  timestep_spacing: "trailing",
+  original_inference_steps: 1000,
+  skip_prk_steps: true,
+};
+
+const failure = (attempt: () => unknown) => {
+  try {
+    attempt();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("nothing was thrown");
+};
+
+describe.each(schedulerNames)("%s", (name) => {
+  const make = (numInferenceSteps: number) =>
+    createScheduler(name, anySteps, { numInferenceSteps });
+  const noiseAt = (scheduler: Scheduler, stepIndex: number) =>
+    scheduler.needsNoise(stepIndex) ? pattern(LENGTH, 11, 2) : undefined;
+  const firstStep = (scheduler: Scheduler) => ({
+    modelOutput: pattern(LENGTH, 7, 0),
+    sample: pattern(LENGTH, 3, 1),
+    stepIndex: 0,
+    state: scheduler.initialState(),
+    noise: noiseAt(scheduler, 0),
+  });
+
+  test("is frozen, and so are its arrays", () => {
+    const scheduler = make(5);
+    const { timesteps, alphasCumprod, sigmas = Object.freeze([]) } = scheduler;
+    const all = [scheduler, timesteps, alphasCumprod, sigmas];
+    expect(all.map(Object.isFrozen)).toEqual([true, true, true, true]);
+  });
+
+  test("has the name it was asked for, under both of its names", () => {
+    const className = schedulerClassNames[schedulerNames.indexOf(name)]!;
+    const byClass = createScheduler(className, anySteps, {
+      numInferenceSteps: 5,
+    });
+    expect(byClass.name).toBe(name);
+    expect(byClass.timesteps).toEqual(make(5).timesteps);
+  });
+
+  test("describes the schedule it was made from", () => {
+    const scheduler = make(5);
+    expect(scheduler.numTrainTimesteps).toBe(1000);
+    expect(scheduler.alphasCumprod).toHaveLength(1000);
+    expect(scheduler.predictionType).toBe("epsilon");
+    expect(scheduler.numInferenceSteps).toBe(5);
+  });
+
+  test.each([2, 5, 50, 1000])("takes %i steps, noisiest first", (steps) => {
+    const { timesteps } = make(steps);
+    const isRepeating = name === "pndm";
+    expect(timesteps).toHaveLength(isRepeating ? steps + 1 : steps);
+    const pairs = timesteps.slice(1).map((t, i) => timesteps[i]! - t);
+    expect(pairs.filter((drop) => drop <= 0)).toHaveLength(isRepeating ? 1 : 0);
+    expect(timesteps.every((t) => t >= 0 && t < 1000)).toBe(true);
+  });
+
+  test.each([1, 2, 3, 1000])(
+    "ends with finite numbers after %i steps",
+    (steps) => {
+      const { prevSamples } = trajectory(name, { config: anySteps, steps });
+      expect(prevSamples.every(Number.isFinite)).toBe(true);
+    },
+  );
+
+  test.each([0, -1, 1.5, 1001, NaN])("refuses %d steps", (steps) => {
+    const error = failure(() => make(steps));
+    expect(error).toBeInstanceOf(RangeError);
+    expect(error.message).toMatch(
+      /^Cannot create the .+ scheduler as numInferenceSteps must be an integer in \[1, 1000\]: current value is /,
+    );
+  });
+
+  test("wants either a number of steps or timesteps", () => {
+    for (const run of [{}, { numInferenceSteps: 2, timesteps: [9, 1] }]) {
+      expect(() => createScheduler(name, anySteps, run)).toThrow(
+        /as one of numInferenceSteps and timesteps must be given: current value is (neither|both)$/,
+      );
+    }
+  });
+
+  test("takes timesteps from the caller where diffusers does", () => {
+    const create = (timesteps: number[]) =>
+      createScheduler(name, anySteps, { timesteps });
+    if (["ddim", "euler-ancestral", "pndm"].includes(name)) {
+      expect(() => create([900, 100])).toThrow(RangeError);
+      return;
+    }
+    expect(create([900, 100]).timesteps).toEqual([900, 100]);
+    expect(create([900, 100]).numInferenceSteps).toBe(2);
+    for (const wrong of [[], [100, 900], [5, 5], [1000, 1], [3, -1]]) {
+      const { message } = failure(() => create(wrong));
+      expect(message).toContain("timesteps must be strictly descending");
+    }
+  });
+
+  test("gives the same numbers again", () => {
+    const numbers = () => {
+      const { scheduler, ...rest } = trajectory(name, {
+        config: anySteps,
+        steps: 8,
+      });
+      return { timesteps: scheduler.timesteps, ...rest };
+    };
+    expect(numbers()).toEqual(numbers());
+  });
+
+  test("goes on from a cloned state, byte for byte", () => {
+    const run = { config: anySteps, steps: 8 };
+    const { prevSamples } = trajectory(name, run);
+    expect(trajectory(name, run, structuredClone).prevSamples).toEqual(
+      prevSamples,
+    );
+  });
+
+  test("goes on in another instance, byte for byte", () => {
+    const run = { config: anySteps, steps: 6 };
+    const whole = trajectory(name, run);
+    let state = make(6).initialState();
+    let sample: Float32Array = whole.firstSample;
+    for (const [stepIndex, noise] of whole.noises.entries()) {
+      const scheduler = schedulerOf(name, run);
+      const scaled = scheduler.scaleModelInput(sample, stepIndex);
+      const modelOutput = network(scaled, stepIndex, anySteps);
+      const output = scheduler.step({
+        modelOutput,
+        sample,
+        stepIndex,
+        state,
+        noise,
+      });
+      state = structuredClone(output.state);
+      sample = output.prevSample;
+    }
+    expect(sample).toEqual(whole.prevSamples.slice(-sample.length));
+    expect(state.counter).toBe(whole.noises.length);
+  });
+
+  test("leaves what it is given as it was, and keeps none of it", () => {
+    const scheduler = make(4);
+    const input = firstStep(scheduler);
+    const copy = structuredClone(input);
+    const { prevSample, state } = scheduler.step(input);
+    expect(input).toEqual(copy);
+
+    const scaled = scheduler.scaleModelInput(prevSample, 1);
+    const noise = noiseAt(scheduler, 1);
+    const second = {
+      modelOutput: network(scaled, 1, {}),
+      sample: prevSample,
+      stepIndex: 1,
+      noise,
+    };
+    const wanted = scheduler.step({ ...second, state: structuredClone(state) });
+    input.modelOutput.fill(99);
+    input.sample.fill(99);
+    expect(scheduler.step({ ...second, state })).toEqual(wanted);
+  });
+
+  test("returns arrays that are the caller's own", () => {
+    const scheduler = make(4);
+    const input = firstStep(scheduler);
+    const { prevSample, predOriginalSample, state } = scheduler.step(input);
+    const copy = structuredClone(state);
+    prevSample.fill(99);
+    predOriginalSample.fill(99);
+    expect(state).toEqual(copy);
+    const held = [...state.modelOutputs, state.heldSample, state.heldOutput];
+    expect(held).not.toContain(input.sample);
+    expect(held).not.toContain(input.modelOutput);
+    expect(prevSample.buffer).not.toBe(predOriginalSample.buffer);
+  });
+
+  test("treats images apart", () => {
+    const runs = [3, 4].map((seed) => ({ config: anySteps, steps: 5, seed }));
+    const [first, second] = runs.map(
+      (run) => trajectory(name, run).prevSamples,
+    );
+    const scheduler = make(5);
+    const sources = runs.map(({ seed }) => generator(seed));
+    const samples = sources.map((source): Float32Array =>
+      source.randn(LENGTH).map((value) => value * scheduler.initNoiseSigma),
+    );
+    const states = sources.map(() => scheduler.initialState());
+    for (const stepIndex of scheduler.timesteps.keys()) {
+      for (const [image, source] of sources.entries()) {
+        const sample = samples[image]!;
+        const scaled = scheduler.scaleModelInput(sample, stepIndex);
+        const modelOutput = network(scaled, stepIndex, anySteps);
+        const noise = scheduler.needsNoise(stepIndex)
+          ? source.randn(LENGTH)
+          : undefined;
+        const state = states[image]!;
+        const output = scheduler.step({
+          modelOutput,
+          sample,
+          stepIndex,
+          state,
+          noise,
+        });
+        samples[image] = output.prevSample;
+        states[image] = output.state;
+      }
+    }
+    expect(samples).toEqual([first!.slice(-LENGTH), second!.slice(-LENGTH)]);
+  });
+
+  test("scales the network's input, or hands back the very same array", () => {
+    const scheduler = make(5);
+    const sample = pattern(LENGTH, 3, 1);
+    const scaled = scheduler.scaleModelInput(sample, 0);
+    if (scheduler.initNoiseSigma === 1) expect(scaled).toBe(sample);
+    else expect(scaled).not.toEqual(sample);
+  });
+
+  test("adds more noise at earlier timesteps, and none of its own", () => {
+    const scheduler = make(5);
+    const [early, late] = [
+      scheduler.timesteps[0]!,
+      scheduler.timesteps.at(-1)!,
+    ];
+    const [zeros, noise] = [new Float32Array(LENGTH), pattern(LENGTH, 5, 1)];
+    const share = (timestep: number) =>
+      scheduler.addNoise(zeros, noise, timestep)[0]! / noise[0]!;
+    expect(share(early)).toBeGreaterThan(share(late));
+    expect(scheduler.addNoise(zeros, zeros, early)).toEqual(zeros);
+    expect(() => scheduler.addNoise(zeros, noise, 1000.5)).toThrow(
+      /^Cannot add noise with the .+ as timestep must be one of its own: current value is 1000.5$/,
+    );
+    expect(() => scheduler.addNoise(zeros, noise.subarray(1), early)).toThrow(
+      TypeError,
+    );
+  });
+
+  test.each([-1, 5.5, 6, NaN])("refuses step index %d", (stepIndex) => {
+    const scheduler = make(5);
+    const sample = pattern(LENGTH, 3, 1);
+    const attempts = [
+      () => scheduler.step({ ...firstStep(scheduler), stepIndex }),
+      () => scheduler.scaleModelInput(sample, stepIndex),
+      () => scheduler.needsNoise(stepIndex),
+    ];
+    for (const attempt of attempts) {
+      const error = failure(attempt);
+      expect(error).toBeInstanceOf(RangeError);
+      expect(error.message).toMatch(
+        /^Cannot .+ as stepIndex must be an integer in \[0, [45]\]: current value is /,
+      );
+    }
+  });
+
+  test("refuses an output of another length, and noise where it does not belong", () => {
+    const scheduler = make(5);
+    const input = firstStep(scheduler);
+    const short = input.modelOutput.subarray(1);
+    expect(() => scheduler.step({ ...input, modelOutput: short })).toThrow(
+      /^Cannot step the .+ as modelOutput must have 24 elements: current value is 23$/,
+    );
+    const wrong = input.noise ? undefined : pattern(LENGTH, 1, 1);
+    const error = failure(() => scheduler.step({ ...input, noise: wrong }));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.message).toMatch(/as noise must (have 24 elements|be absent)/);
+  });
+
+  test.each([
+    ["beta_schedule", "sigmoid"],
+    ["beta_schedule", 3],
+    ["prediction_type", "flow_prediction"],
+    ["num_train_timesteps", 0],
+    ["num_train_timesteps", 10.5],
+    ["trained_betas", [0.1, 0.2]],
+  ])("refuses %s %j by name", (key, value) => {
+    const run = { numInferenceSteps: 1 };
+    const error = failure(() => createScheduler(name, { [key]: value }, run));
+    expect(error).toBeInstanceOf(RangeError);
+    expect(error.message).toMatch(
+      new RegExp(
+        `^Cannot create the .+ scheduler as ${key} must be .+: current value is .+$`,
+      ),
+    );
+  });
+
+  test.each([
+    ["num_train_timesteps", "1000"],
+    ["beta_start", null],
+  ])("refuses %s %j as another type", (key, value) => {
+    const config = { [key]: value } as SchedulerConfig;
+    expect(() =>
+      createScheduler(name, config, { numInferenceSteps: 1 }),
+    ).toThrow(TypeError);
+  });
+});
