@@ -97,13 +97,11 @@ export async function openDiskFolder(
     },
     async close() {
       isClosed = true;
-      const opened = await Promise.allSettled(handles.values());
+      const opened = [...handles.values()];
       handles.clear();
-      await Promise.all(
-        opened.map((result) =>
-          result.status === "fulfilled" ? result.value?.close() : undefined,
-        ),
-      );
+      for (const handle of opened) {
+        await (await handle.catch(() => undefined))?.close();
+      }
     },
   };
   return folder;

@@ -87,7 +87,6 @@ export function pathInside(path: string, location: string): string {
     isText = false;
   }
   const escapes = [path, decoded].some(
-    // eslint-disable-next-line no-control-regex
     (form) =>
       /^\/|^[a-z]:|^[a-z][a-z0-9+.-]*:\/|\\|[\0-\x1f]/i.test(form) ||
       form.split("/").includes(".."),

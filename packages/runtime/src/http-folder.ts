@@ -13,6 +13,8 @@ import { httpStore, type HttpStoreOptions } from "./http-store.js";
 /** Chunks that stay in memory after they were read, over all files of a folder. */
 const VIEWS = 2;
 
+const noop = () => undefined;
+
 /** Opens a model folder over HTTP; nothing is fetched before its first file. */
 export function openHttpFolder(
   base: URL,
@@ -24,6 +26,7 @@ export function openHttpFolder(
   const files = new Map<string, ModelFile>();
   // Apart from `files`: whoever still holds a file of a closed folder holds no bytes with it.
   const contents = new Map<string, ModelFile>();
+  const opening = new Map<string, Promise<void>>();
   let isClosed = false;
 
   const closedError = () =>
@@ -69,7 +72,17 @@ export function openHttpFolder(
       signal?.throwIfAborted();
       assertOpen();
       const inside = pathInside(path, location);
-      return files.get(inside) ?? open(inside, signal, optional);
+      // A second call for a file that is on its way waits; should that way end, it starts its own.
+      while (opening.has(inside)) await opening.get(inside);
+      signal?.throwIfAborted();
+      assertOpen();
+      const opened = files.get(inside);
+      if (opened) return opened;
+      const result = open(inside, signal, optional);
+      const settled = result.then(noop, noop);
+      opening.set(inside, settled);
+      void settled.then(() => opening.delete(inside));
+      return result;
     },
     async json(path, signal, options) {
       const file = await folder.file(path, signal, options);

@@ -4,6 +4,8 @@
 import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelFolder } from "./folder.js";
 
+export { listPlans, loadPlan } from "./model-plans.js";
+
 /** The pipeline classes of diffusers that are known here. */
 export const PIPELINE_CLASSES = [
   "DDPMPipeline",
@@ -181,7 +183,8 @@ function unetConfig(
 }
 
 function sampleSize(value: unknown): readonly [number, number] | undefined {
-  const [height, width] = Array.isArray(value) ? value : [value, value];
+  const sides: unknown[] = Array.isArray(value) ? value : [value, value];
+  const [height, width] = sides;
   const isSize = (side: unknown) => Number.isInteger(side) && Number(side) > 0;
   return isSize(height) && isSize(width)
     ? [Number(height), Number(width)]

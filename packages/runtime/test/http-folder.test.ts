@@ -5,6 +5,11 @@ import { openFolder, type OpenFolderOptions } from "../src/model-folder.js";
 import { deleteModel, listModels } from "../src/weight-cache.js";
 import { serveModel, type ModelServer, type Served } from "./model-server.js";
 
+// Typed: what expect gives is any.
+const containing = (text: string): unknown => expect.stringContaining(text);
+const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);
+const instanceOf = (type: unknown): unknown => expect.any(type);
+
 const PATH = "unet/model.onnx";
 const CHUNK = 1000;
 
@@ -139,7 +144,7 @@ describe("a folder over HTTP", () => {
     const error = await folder.file("bad").catch((reason: Error) => reason);
     expect(error).toMatchObject({
       code: "fetch-failed",
-      message: expect.stringContaining(`${server.url}bad`),
+      message: containing(`${server.url}bad`),
     });
     expect((error as Error).message).not.toContain("secret");
   });
@@ -178,7 +183,7 @@ describe("a folder over HTTP", () => {
     expect(await folder.json("none.json")).toBeUndefined();
     await expect(folder.file("bad")).rejects.toMatchObject({
       code: "fetch-failed",
-      message: expect.stringMatching(/model\/bad .*503 Service Unavailable/),
+      message: matching(/model\/bad .*503 Service Unavailable/),
     });
     await expect(folder.file("secret")).rejects.toMatchObject({
       code: "fetch-failed",
@@ -193,8 +198,8 @@ describe("a folder over HTTP", () => {
     await server.close();
     await expect((await open()).file(PATH)).rejects.toMatchObject({
       code: "fetch-failed",
-      message: expect.stringContaining("ECONNREFUSED"),
-      cause: expect.any(TypeError),
+      message: containing("ECONNREFUSED"),
+      cause: instanceOf(TypeError),
     });
   });
 
@@ -214,7 +219,7 @@ describe("a folder over HTTP", () => {
     for (const path of ["typed", "untyped", PATH, "x.json"]) {
       await expect(folder.file(path), path).rejects.toMatchObject({
         code: "model-invalid",
-        message: expect.stringContaining("web page"),
+        message: containing("web page"),
       });
       expect(
         await folder.file(path, undefined, { optional: true }),
@@ -235,7 +240,7 @@ describe("a folder over HTTP", () => {
     const folder = await open();
     await expect(folder.json("a.json")).rejects.toMatchObject({
       code: "model-invalid",
-      message: expect.stringContaining(`${server.url}a.json`),
+      message: containing(`${server.url}a.json`),
     });
     expect(await folder.json("b.json")).toEqual([1]);
   });
@@ -351,7 +356,7 @@ describe("the weight cache", () => {
     await serve({ [PATH]: { body, ...how } });
     await expect((await open()).file(PATH)).rejects.toMatchObject({
       code: "fetch-failed",
-      message: expect.stringContaining("broke off"),
+      message: containing("broke off"),
     });
     expect(await listModels()).toEqual([]);
     server.files.set(PATH, { body, ...how, breakAfter: 1e9 });
@@ -465,20 +470,24 @@ describe("the weight cache", () => {
   test("goes on in memory when the quota is exceeded in the middle of a file", async () => {
     const body = bytesOf(5500);
     await serve({ [PATH]: { body, etag: '"1"' } });
-    const put = IDBObjectStore.prototype.put;
+    const put: unknown = Reflect.get(IDBObjectStore.prototype, "put");
     let room = 2;
     vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (
       this: IDBObjectStore,
       ...args
     ) {
       if (room-- <= 0) throw new DOMException("no room", "QuotaExceededError");
-      return put.apply(this, args as Parameters<typeof put>);
+      return Reflect.apply(
+        put as () => unknown,
+        this,
+        args,
+      ) as IDBRequest<IDBValidKey>;
     });
     expect(await readAll(await open())).toEqual(body);
     expect(progress).toContainEqual({
       kind: "uncached",
       path: PATH,
-      reason: expect.stringContaining("no room"),
+      reason: containing("no room"),
     });
     vi.restoreAllMocks();
     expect(await storedKeys()).toEqual([]);
@@ -499,6 +508,24 @@ describe("the weight cache", () => {
     server.files.get(PATH)!.etag = '"2"';
     await readAll(await open({ chunkBytes: 2500 }));
     expect(await storedKeys()).toHaveLength(1 + 1);
+  });
+
+  test("fetches a file once that is asked for twice at once", async () => {
+    await serve({ [PATH]: { body: bytesOf(9500), etag: '"1"' } });
+    const folder = await open();
+    const files = await Promise.all([folder.file(PATH), folder.file(PATH)]);
+    expect(files[0]).toBe(files[1]);
+    expect(server.requests).toEqual([`GET ${PATH}`]);
+
+    server.files.set("b", { body: bytesOf(900), stallAfter: 10 });
+    const controller = new AbortController();
+    const first = folder.file("b", controller.signal);
+    const second = folder.file("b");
+    await vi.waitFor(() => expect(server.requests).toContain("GET b"));
+    server.files.set("b", { body: bytesOf(900), etag: '"1"' });
+    controller.abort(new Error("not this one"));
+    await expect(first).rejects.toThrow("not this one");
+    expect(await second).toMatchObject({ size: 900 });
   });
 
   test("gives the same file to two folders that fetch it at once", async () => {
@@ -540,9 +567,9 @@ describe("listModels() and deleteModel()", () => {
         location: `${server.url}inner/`,
         files: 1,
         bytes: 700,
-        usedAt: expect.any(Date),
+        usedAt: instanceOf(Date),
       },
-      { location: server.url, files: 2, bytes: 2502, usedAt: expect.any(Date) },
+      { location: server.url, files: 2, bytes: 2502, usedAt: instanceOf(Date) },
     ]);
     expect((await listModels())[0]!.usedAt.getTime()).toBeGreaterThanOrEqual(
       before,
@@ -562,7 +589,7 @@ async function objectStore(mode: IDBTransactionMode) {
     const request = indexedDB.open("phaseskip-weights");
     request.onupgradeneeded = () => request.result.createObjectStore("files");
     request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
+    request.onerror = () => reject(new Error("no database"));
   });
   return database.transaction("files", mode).objectStore("files");
 }

@@ -5,8 +5,12 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { ModelFolder } from "../src/folder.js";
 import { openFolder } from "../src/model-folder.js";
 import { loadModelIndex } from "../src/model-index.js";
-import { shippedPlan, shippedPlans } from "../src/model-plans.js";
+import { listPlans, loadPlan } from "../src/model-plans.js";
 import { serveModel } from "./model-server.js";
+
+// Typed: what expect gives is any.
+const containing = (text: string): unknown => expect.stringContaining(text);
+const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);
 
 const opened: { folder: ModelFolder; root: string }[] = [];
 
@@ -91,7 +95,8 @@ describe("loadModelIndex()", () => {
   });
 
   test("takes the VAE's own default where it has no configuration", async () => {
-    const { "vae_decoder/config.json": _, ...files } = stableDiffusion;
+    const files: Partial<typeof stableDiffusion> = { ...stableDiffusion };
+    delete files["vae_decoder/config.json"];
     const index = await loadModelIndex(await folderWith(files));
     expect(index.scalingFactor).toBe(0.18215);
   });
@@ -178,7 +183,7 @@ describe("loadModelIndex()", () => {
       const error = loadModelIndex(await folderWith(files));
       await expect(error).rejects.toMatchObject({
         code: "model-unsupported",
-        message: expect.stringMatching(
+        message: matching(
           new RegExp(`${_class_name}.*DDPMPipeline.*StableDiffusionXLPipeline`),
         ),
       });
@@ -224,7 +229,7 @@ describe("loadModelIndex()", () => {
     const folder = await folderWith(Object.fromEntries(files));
     await expect(loadModelIndex(folder)).rejects.toMatchObject({
       code: "model-invalid",
-      message: expect.stringMatching(message),
+      message: matching(message),
     });
   });
 
@@ -233,17 +238,17 @@ describe("loadModelIndex()", () => {
     const folder = await openFolder(server.url, { cache: false });
     await expect(loadModelIndex(folder)).rejects.toMatchObject({
       code: "fetch-failed",
-      message: expect.stringContaining(server.url),
+      message: containing(server.url),
     });
     await server.close();
   });
 });
 
-describe("shippedPlan()", () => {
+describe("loadPlan()", () => {
   test("reads plans/NAME.json, listed or not", async () => {
     const folder = await folderWith({ "plans/a b.json": { name: "a b" } });
-    expect(await shippedPlan(folder, "a b")).toEqual({ name: "a b" });
-    expect(await shippedPlans(folder)).toEqual([]);
+    expect(await loadPlan(folder, "a b")).toEqual({ name: "a b" });
+    expect(await listPlans(folder)).toEqual([]);
   });
 
   test("throws plan-invalid that names the plans there are", async () => {
@@ -251,14 +256,14 @@ describe("shippedPlan()", () => {
       "phaseskip.json": { plans: ["quality", "balanced"] },
       "secret.json": {},
     });
-    expect(await shippedPlans(folder)).toEqual(["quality", "balanced"]);
+    expect(await listPlans(folder)).toEqual(["quality", "balanced"]);
     for (const name of ["fast", "../secret", "", ".", "a\\b"]) {
-      await expect(shippedPlan(folder, name)).rejects.toMatchObject({
+      await expect(loadPlan(folder, name)).rejects.toMatchObject({
         code: "plan-invalid",
-        message: expect.stringContaining("quality, balanced"),
+        message: containing("quality, balanced"),
       });
     }
     const bare = await folderWith({ "phaseskip.json": { plans: { x: {} } } });
-    expect(await shippedPlans(bare)).toEqual(["x"]);
+    expect(await listPlans(bare)).toEqual(["x"]);
   });
 });
