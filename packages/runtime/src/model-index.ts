@@ -4,8 +4,6 @@
 import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelFolder } from "./folder.js";
 
-export { listPlans, loadPlan } from "./model-plans.js";
-
 /** The pipeline classes of diffusers that are known here. */
 export const PIPELINE_CLASSES = [
   "DDPMPipeline",
