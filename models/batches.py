@@ -1,4 +1,4 @@
-"""Training batches by number: batch n of a seed is the same whenever and wherever it is made."""
+"""Training batches by position in an endless series: the same whenever and wherever they are made."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Batch = tuple[torch.Tensor, torch.Tensor | None]
 
 
 class Batches:
-    """``get(n)`` is batch n: pictures float ``[batch, 3, size, size]`` in [-1, 1], tokens int64 ``[batch, 40]`` or None.
+    """``get(first)`` is the batch from picture ``first`` on: pictures float ``[batch, 3, size, size]`` in [-1, 1], tokens int64 ``[batch, 40]`` or None.
 
     The next batch is made in a thread while the caller works on this one.
     """
@@ -36,14 +36,15 @@ class Batches:
             self._folder = PictureFolder(folder, preset.size)
         self.vocabulary = VOCABULARY if self._folder is None else self._folder.vocabulary
 
-    def get(self, number: int) -> Batch:
-        ready = self._next[1].result() if self._next and self._next[0] == number else self._make(number)
-        self._next = (number + 1, self._pool.submit(self._make, number + 1))
+    def get(self, first: int) -> Batch:
+        ready = self._next[1].result() if self._next and self._next[0] == first else self._make(first)
+        following = first + self._batch
+        self._next = (following, self._pool.submit(self._make, following))
         return ready
 
-    def _make(self, number: int) -> Batch:
+    def _make(self, first: int) -> Batch:
         pixels, tokens = [], []
-        for index in range(number * self._batch, (number + 1) * self._batch):
+        for index in range(first, first + self._batch):
             rng = random.Random(f"batches/{self._seed}/{index}")
             picture, caption = self._example(index, rng)
             pixels.append(picture[:, ::-1] if self._preset.mirror and rng.random() < 0.5 else picture)

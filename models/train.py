@@ -92,7 +92,7 @@ class Run:
         )
         alphas = DDPMScheduler.from_config(scheduler_config(preset)).alphas_cumprod
         self.alphas_cumprod = alphas.to(self.device)
-        self.step, self.seconds = 0, 0.0
+        self.step, self.pictures, self.seconds = 0, 0, 0.0
         self.loss = math.nan
         self.workers = settings.threads if self.device.type == "cpu" else 1
         self.pool = ThreadPoolExecutor(self.workers)
@@ -107,12 +107,12 @@ class Run:
         return min(1.0, max(by_steps, by_minutes))
 
     def advance(self) -> None:
-        """One optimizer step on batch number ``step``."""
+        """One optimizer step on the next pictures of the series."""
         started = time.monotonic()
         rate = self.preset.learning_rate * min(1.0, (self.step + 1) / self.preset.warmup_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
-        images, tokens = self.batches.get(self.step)
+        images, tokens = self.batches.get(self.pictures)
         value = self._set_gradients(images, tokens)
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
@@ -120,6 +120,7 @@ class Run:
         with torch.no_grad():
             torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
         self.step += 1
+        self.pictures += self.preset.batch
         self.loss = value if math.isnan(self.loss) else 0.99 * self.loss + 0.01 * value
         self.seconds += time.monotonic() - started
 
@@ -184,6 +185,7 @@ class Run:
                 "average": self.average,
                 "optimizer": self.optimizer.state_dict(),
                 "step": self.step,
+                "pictures": self.pictures,
                 "seconds": self.seconds,
                 "loss": self.loss,
             },
@@ -204,7 +206,7 @@ class Run:
         """Writes the averaged networks in float32."""
         record = {
             "preset": self.preset.name,
-            "pictures_seen": self.step * self.preset.batch,
+            "pictures_seen": self.pictures,
             "steps": self.step,
             "hours": round(self.seconds / 3600, 3),
             "hardware": str(self.device) if self.device.type == "cuda" else f"{self.settings.threads} CPU threads",
@@ -222,7 +224,8 @@ class Run:
         for average, kept in zip(self.average, state["average"], strict=True):
             average.copy_(kept)
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds, self.loss = state["step"], state["seconds"], state["loss"]
+        self.step, self.pictures = state["step"], state["pictures"]
+        self.seconds, self.loss = state["seconds"], state["loss"]
 
     def draw_samples(self) -> None:
         """A grid of sixteen samples of the averaged networks, always from the same noise."""
@@ -281,7 +284,7 @@ def _log(run: Run) -> None:
         "seconds": round(run.seconds, 1),
         "loss": round(run.loss, 5),
         "rate": f"{run.optimizer.param_groups[0]['lr']:.2e}",
-        "pictures_per_second": round(run.step * run.preset.batch / run.seconds, 1),
+        "pictures_per_second": round(run.pictures / run.seconds, 1),
     }
     run.folder.mkdir(parents=True, exist_ok=True)
     with (run.folder / "log.jsonl").open("a") as log:
