@@ -26,6 +26,8 @@ export interface ScheduledContext {
   readonly stores: readonly Port[];
   /** Keys of ports whose cached value no later step reuses. */
   readonly drops: readonly string[];
+  /** Acted-on units that are computed. */
+  readonly computed: readonly string[];
   /** Units that are reused, with the number of steps since they were computed. */
   readonly reused: ReadonlyMap<string, number>;
   /** Units that are zeroed. */
@@ -132,7 +134,8 @@ class Simulation {
           if (!later.has(key)) drops.push(key);
           later.add(key);
         }
-        return { context, signature, stores, drops, reused, zeroed };
+        const units = [...new Set(computed.map((port) => port.unit))];
+        return { context, signature, stores, drops, computed: units, reused, zeroed };
       }),
     }));
     return { signatures: this.#graphs, steps: scheduled.reverse(), warnings };
