@@ -7,7 +7,7 @@ import type { ModelFolder } from "./folder.js";
  * The names of the plans that a model ships, as its phaseskip.json lists them.
  * @returns empty where the model has no such list; it may ship plans all the same
  */
-export async function shippedPlans(
+export async function listPlans(
   folder: ModelFolder,
   signal?: AbortSignal,
 ): Promise<readonly string[]> {
@@ -28,7 +28,7 @@ export async function shippedPlans(
  * @param name name of the file without `.json`
  * @throws {PhaseskipError} `plan-invalid` If the model ships none of that name.
  */
-export async function shippedPlan(
+export async function loadPlan(
   folder: ModelFolder,
   name: string,
   signal?: AbortSignal,
@@ -39,7 +39,7 @@ export async function shippedPlan(
     ? await folder.json(`plans/${name}.json`, signal, optional)
     : undefined;
   if (plan !== undefined) return plan;
-  const names = await shippedPlans(folder, signal);
+  const names = await listPlans(folder, signal);
   throw new PhaseskipError(
     "plan-invalid",
     `Cannot use the plan "${name}" as the model at ${folder.location} ships none of that name (plans/${name}.json)${names.length > 0 ? `: it ships ${names.join(", ")}` : ""}`,

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { ModelFolder } from "../src/folder.js";
 import { openFolder } from "../src/model-folder.js";
 import { loadModelIndex } from "../src/model-index.js";
-import { shippedPlan, shippedPlans } from "../src/model-plans.js";
+import { listPlans, loadPlan } from "../src/model-plans.js";
 import { serveModel } from "./model-server.js";
 
 // Typed: what expect gives is any.
@@ -244,11 +244,11 @@ describe("loadModelIndex()", () => {
   });
 });
 
-describe("shippedPlan()", () => {
+describe("loadPlan()", () => {
   test("reads plans/NAME.json, listed or not", async () => {
     const folder = await folderWith({ "plans/a b.json": { name: "a b" } });
-    expect(await shippedPlan(folder, "a b")).toEqual({ name: "a b" });
-    expect(await shippedPlans(folder)).toEqual([]);
+    expect(await loadPlan(folder, "a b")).toEqual({ name: "a b" });
+    expect(await listPlans(folder)).toEqual([]);
   });
 
   test("throws plan-invalid that names the plans there are", async () => {
@@ -256,14 +256,14 @@ describe("shippedPlan()", () => {
       "phaseskip.json": { plans: ["quality", "balanced"] },
       "secret.json": {},
     });
-    expect(await shippedPlans(folder)).toEqual(["quality", "balanced"]);
+    expect(await listPlans(folder)).toEqual(["quality", "balanced"]);
     for (const name of ["fast", "../secret", "", ".", "a\\b"]) {
-      await expect(shippedPlan(folder, name)).rejects.toMatchObject({
+      await expect(loadPlan(folder, name)).rejects.toMatchObject({
         code: "plan-invalid",
         message: containing("quality, balanced"),
       });
     }
     const bare = await folderWith({ "phaseskip.json": { plans: { x: {} } } });
-    expect(await shippedPlans(bare)).toEqual(["x"]);
+    expect(await listPlans(bare)).toEqual(["x"]);
   });
 });
