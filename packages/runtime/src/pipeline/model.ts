@@ -5,7 +5,7 @@ import { ElementType, PhaseskipError, elementCount, loadGraph, wholeModel } from
 import type { ModelFolder } from "../folder.js";
 import type { ModelIndex } from "../model-index.js";
 import { loadModelIndex } from "../model-index.js";
-import { shippedPlan } from "../model-plans.js";
+import { loadPlan } from "../model-plans.js";
 import { parsePlan } from "../plan/parse-plan.js";
 import type { Plan } from "../plan/plan.js";
 import { emptyPlan } from "../plan/plan.js";
@@ -70,7 +70,7 @@ export class Model {
   /** A plan that the model ships, or `"none"`. */
   async plan(name: string, signal?: AbortSignal): Promise<Plan> {
     if (name === "none") return emptyPlan;
-    return parsePlan(await shippedPlan(this.folder, name, signal));
+    return parsePlan(await loadPlan(this.folder, name, signal));
   }
 
   /**
