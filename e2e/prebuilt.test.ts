@@ -79,7 +79,13 @@ async function draw(
   tab.on("pageerror", (error) => errors.push(String(error)));
   const before = served.requested.length;
   await tab.goto(served.origin);
-  await tab.waitForFunction(() => "draw" in globalThis);
+  await tab
+    .waitForFunction(() => "draw" in globalThis, { timeout: 10_000 })
+    .catch((cause: unknown) => {
+      throw new Error(`Cannot load the page's part: ${errors.join("; ")}`, {
+        cause,
+      });
+    });
   const drawn = await tab.evaluate((options) => globalThis.draw(options), {
     device,
   });

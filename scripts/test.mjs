@@ -32,9 +32,14 @@ function main() {
     );
     projects.push("--project=node", "--project=e2e");
   }
+  const reporters = [
+    "--reporter=default",
+    "--reporter=./scripts/summary-reporter.mjs",
+  ];
   const status = run(
     "node_modules/vitest/vitest.mjs",
     "run",
+    ...reporters,
     ...projects,
     ...args,
   );
@@ -42,7 +47,10 @@ function main() {
   try {
     summary = JSON.parse(readFileSync(summaryFile, "utf8"));
   } catch {
-    summary = { passed: 0, failed: 0, skipped: [] };
+    summary = { passed: 0, failed: 1, skipped: [] };
+    console.error(
+      `Vitest ended with exit code ${status} and left no ${summaryFile}.`,
+    );
   }
   if (status !== 0 && summary.failed === 0) {
     console.error(
