@@ -34,7 +34,7 @@ const keepers = [
   {
     library: /^comlink(\/|$)/,
     files:
-      /^runtime\/src\/(protocol|client|worker)\.ts$|^runtime\/src\/[\w-]*node[\w-]*\.ts$/,
+      /^runtime\/src\/([\w-]+\/)?(protocol|client|worker|node-[\w-]+|[\w-]+-node)\.ts$/,
   },
 ];
 
