@@ -45,5 +45,3 @@ export async function loadPlan(
     `Cannot use the plan "${name}" as the model at ${folder.location} ships none of that name (plans/${name}.json)${names.length > 0 ? `: it ships ${names.join(", ")}` : ""}`,
   );
 }
-
-export { listPlans as shippedPlans, loadPlan as shippedPlan };
