@@ -71,16 +71,16 @@ export function predictOriginal(
   }
 }
 
-/** The noise that a network's output implies; a new array. */
+/** The noise that a network's output implies; it may be `modelOutput` itself. */
 export function predictEpsilon(
   predictionType: PredictionType,
   modelOutput: Float32Array,
   sample: Float32Array,
   { signal, noise }: NoiseLevel,
-): Float32Array<ArrayBuffer> {
+): Float32Array {
   switch (predictionType) {
     case "epsilon":
-      return scaled(modelOutput, 1);
+      return modelOutput;
     case "sample":
       return quotient(weightedSum([1, sample], [-signal, modelOutput]), noise);
     case "v_prediction":

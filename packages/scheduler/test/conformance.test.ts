@@ -1,16 +1,15 @@
-// What every sampler keeps to, whatever its algorithm.
+// What every sampler keeps to, whatever its algorithm. (About its state: restart.test.ts.)
 
 import { describe, expect, test } from "vitest";
 
 import {
   createScheduler,
-  generator,
   schedulerClassNames,
   schedulerNames,
 } from "@phaseskip/scheduler";
 import type { Scheduler, SchedulerConfig } from "@phaseskip/scheduler";
 
-import { network, pattern, schedulerOf, trajectory } from "./trajectory.js";
+import { pattern, trajectory } from "./trajectory.js";
 
 const LENGTH = 24;
 
@@ -114,117 +113,6 @@ describe.each(schedulerNames)("%s", (name) => {
       const { message } = failure(() => create(wrong));
       expect(message).toContain("timesteps must be strictly descending");
     }
-  });
-
-  test("gives the same numbers again", () => {
-    const numbers = () => {
-      const { scheduler, ...rest } = trajectory(name, {
-        config: anySteps,
-        steps: 8,
-      });
-      return { timesteps: scheduler.timesteps, ...rest };
-    };
-    expect(numbers()).toEqual(numbers());
-  });
-
-  test("goes on from a cloned state, byte for byte", () => {
-    const run = { config: anySteps, steps: 8 };
-    const { prevSamples } = trajectory(name, run);
-    expect(trajectory(name, run, structuredClone).prevSamples).toEqual(
-      prevSamples,
-    );
-  });
-
-  test("goes on in another instance, byte for byte", () => {
-    const run = { config: anySteps, steps: 6 };
-    const whole = trajectory(name, run);
-    let state = make(6).initialState();
-    let sample: Float32Array = whole.firstSample;
-    for (const [stepIndex, noise] of whole.noises.entries()) {
-      const scheduler = schedulerOf(name, run);
-      const scaled = scheduler.scaleModelInput(sample, stepIndex);
-      const modelOutput = network(scaled, stepIndex, anySteps);
-      const output = scheduler.step({
-        modelOutput,
-        sample,
-        stepIndex,
-        state,
-        noise,
-      });
-      state = structuredClone(output.state);
-      sample = output.prevSample;
-    }
-    expect(sample).toEqual(whole.prevSamples.slice(-sample.length));
-    expect(state.counter).toBe(whole.noises.length);
-  });
-
-  test("leaves what it is given as it was, and keeps none of it", () => {
-    const scheduler = make(4);
-    const input = firstStep(scheduler);
-    const copy = structuredClone(input);
-    const { prevSample, state } = scheduler.step(input);
-    expect(input).toEqual(copy);
-
-    const scaled = scheduler.scaleModelInput(prevSample, 1);
-    const noise = noiseAt(scheduler, 1);
-    const second = {
-      modelOutput: network(scaled, 1, {}),
-      sample: prevSample,
-      stepIndex: 1,
-      noise,
-    };
-    const wanted = scheduler.step({ ...second, state: structuredClone(state) });
-    input.modelOutput.fill(99);
-    input.sample.fill(99);
-    expect(scheduler.step({ ...second, state })).toEqual(wanted);
-  });
-
-  test("returns arrays that are the caller's own", () => {
-    const scheduler = make(4);
-    const input = firstStep(scheduler);
-    const { prevSample, predOriginalSample, state } = scheduler.step(input);
-    const copy = structuredClone(state);
-    prevSample.fill(99);
-    predOriginalSample.fill(99);
-    expect(state).toEqual(copy);
-    const held = [...state.modelOutputs, state.heldSample, state.heldOutput];
-    expect(held).not.toContain(input.sample);
-    expect(held).not.toContain(input.modelOutput);
-    expect(prevSample.buffer).not.toBe(predOriginalSample.buffer);
-  });
-
-  test("treats images apart", () => {
-    const runs = [3, 4].map((seed) => ({ config: anySteps, steps: 5, seed }));
-    const [first, second] = runs.map(
-      (run) => trajectory(name, run).prevSamples,
-    );
-    const scheduler = make(5);
-    const sources = runs.map(({ seed }) => generator(seed));
-    const samples = sources.map((source): Float32Array =>
-      source.randn(LENGTH).map((value) => value * scheduler.initNoiseSigma),
-    );
-    const states = sources.map(() => scheduler.initialState());
-    for (const stepIndex of scheduler.timesteps.keys()) {
-      for (const [image, source] of sources.entries()) {
-        const sample = samples[image]!;
-        const scaled = scheduler.scaleModelInput(sample, stepIndex);
-        const modelOutput = network(scaled, stepIndex, anySteps);
-        const noise = scheduler.needsNoise(stepIndex)
-          ? source.randn(LENGTH)
-          : undefined;
-        const state = states[image]!;
-        const output = scheduler.step({
-          modelOutput,
-          sample,
-          stepIndex,
-          state,
-          noise,
-        });
-        samples[image] = output.prevSample;
-        states[image] = output.state;
-      }
-    }
-    expect(samples).toEqual([first!.slice(-LENGTH), second!.slice(-LENGTH)]);
   });
 
   test("scales the network's input, or hands back the very same array", () => {
