@@ -30,11 +30,14 @@ export const allowed = {
 
 /** Library → the files that may import it, beyond which it stays unknown. */
 const keepers = [
-  { library: /^(onnxruntime-|#ort)/, files: /^runtime\/src\/session\.ts$/ },
+  {
+    library: /^(onnxruntime-|#ort)/,
+    files: /^runtime\/src\/(session|ort\.d)\.ts$/,
+  },
   {
     library: /^comlink(\/|$)/,
     files:
-      /^runtime\/src\/([\w-]+\/)?(protocol|client|worker|node-[\w-]+|[\w-]+-node)\.ts$/,
+      /^runtime\/src\/([\w-]+\/)?(protocol|client|worker|web-endpoint|node-[\w-]+|[\w-]+-node)(\.d)?\.ts$/,
   },
 ];
 
