@@ -1,0 +1,2 @@
+// The worker's part.
+export * from "@phaseskip/runtime/worker";

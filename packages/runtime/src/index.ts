@@ -1,0 +1,31 @@
+// Pipelines
+export { loadPipeline } from "./client.js";
+export type { CallOptions, Generated, LoadOptions, Pipeline } from "./client.js";
+export type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
+export type { RunStep } from "./pipeline/run.js";
+export type { Picture } from "./pipeline/picture.js";
+export type { ContextReport, Report, StepReport } from "./pipeline/report.js";
+export type { FolderProgress } from "./folder.js";
+export type { DeviceKind } from "./session.js";
+export type { WorkerLike } from "./web-endpoint.js";
+export type { SchedulerName } from "@phaseskip/scheduler";
+
+// Plans
+export { parsePlan } from "./plan/parse-plan.js";
+export type {
+  Action,
+  Context,
+  GuidanceRule,
+  Phase,
+  Plan,
+  PlanConditions,
+  Refresh,
+  Rule,
+} from "./plan/plan.js";
+
+// Errors
+export { PhaseskipError, type PhaseskipErrorCode } from "@phaseskip/graph";
+
+// Cached weights
+export { deleteModel, listModels } from "./weight-cache.js";
+export type { CachedModel } from "./weight-cache.js";

@@ -1,0 +1,34 @@
+// First come, first served: one task at a time.
+
+/** Runs tasks one after the other; one that fails does not keep the next from running. */
+export class Mutex {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /**
+   * Waits for its turn.
+   * @param signal gives up waiting
+   * @returns ends the turn; must be called once
+   */
+  async acquire(signal?: AbortSignal): Promise<() => void> {
+    const before = this.#last;
+    let release!: () => void;
+    const turn = new Promise<void>((resolve) => (release = resolve));
+    this.#last = before.then(() => turn);
+    await before;
+    if (signal?.aborted) {
+      release();
+      throw signal.reason;
+    }
+    return release;
+  }
+
+  /** Runs a task in its turn. */
+  async run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const release = await this.acquire(signal);
+    try {
+      return await task();
+    } finally {
+      release();
+    }
+  }
+}
