@@ -113,13 +113,26 @@ export async function readOnnx(source: ByteSource, name = "model.onnx"): Promise
   if (text.startsWith("version https://git-lfs")) {
     throw invalid("it is a Git LFS pointer; fetch the file that it points to");
   }
+  // what the source itself fails with, a lost connection or an abort, says nothing about the model
+  let lost: { readonly reason: unknown } | undefined;
+  const watched: ByteSource = {
+    size: source.size,
+    read: (offset, length) =>
+      source.read(offset, length).catch((reason: unknown) => {
+        lost = { reason };
+        throw reason;
+      }),
+  };
   let file: OnnxFile;
   try {
-    file = await readFields(source);
+    file = await readFields(watched);
   } catch (cause) {
+    if (lost) throw lost.reason;
     throw invalid(`${(cause as Error).message} (${source.size} bytes)`, cause);
   }
   if (!file.model.graph?.node.length) throw invalid("it holds no graph with nodes");
+  // it stands behind the graph: a file that was cut between the two would else pass for whole
+  if (file.model.opsetImport.length === 0) throw invalid("it names no operator set");
   return file;
 }
 

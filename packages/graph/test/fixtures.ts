@@ -1,0 +1,52 @@
+// The model folders with random weights that the tests read.
+
+import { readFileSync } from "node:fs";
+import { bytesSource } from "../src/byte-source.js";
+import type { Graph } from "../src/graph.js";
+import { loadGraph } from "../src/load-graph.js";
+import type { UnetSize } from "../src/unet.js";
+import { fixedBatch } from "../src/unet.js";
+
+/** Every fixture whose Unet takes inputs that are known. */
+export const unetFixtures = [
+  "tiny-text-ts",
+  "tiny-text-dynamo",
+  "tiny-ddpm-ts",
+  "tiny-sd-ts",
+  "tiny-sd-dynamo",
+  "tiny-text-ts-f16",
+  "tiny-text-dynamo-f16",
+  "tiny-text-ts-static",
+  "tiny-ddpm-dynamo-static",
+] as const;
+
+/** The bytes of a file in a fixture's folder. */
+export function fixtureBytes(
+  name: string,
+  file = "unet/model.onnx",
+): Uint8Array<ArrayBuffer> {
+  const path = new URL(`../../../models/${name}/${file}`, import.meta.url);
+  return new Uint8Array(readFileSync(path));
+}
+
+/** A fixture's Unet. */
+export function fixtureGraph(name: string): Promise<Graph> {
+  return loadGraph(bytesSource(fixtureBytes(name)), name);
+}
+
+/** The size that a fixture's Unet is run at. */
+export function fixtureSize(
+  name: string,
+  graph: Graph,
+  size: Partial<UnetSize> = {},
+): UnetSize {
+  return {
+    batch: fixedBatch(graph) ?? 1,
+    channels: name.startsWith("tiny-sd") ? 4 : 3,
+    height: 16,
+    width: 16,
+    tokens: 12,
+    textWidth: 8,
+    ...size,
+  };
+}
