@@ -15,7 +15,7 @@ import json
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -171,36 +171,51 @@ def measure_distances(model: Model, features: Path, count: int, reference: int) 
     }
 
 
-def evaluate(model_folder: Path, out: Path, judge: Path, features: Path, count: int, seeds: int, steps: int, threads: int) -> dict:
-    """Everything that the card needs, also written to ``out/evaluation.json``; ``count`` 0 leaves distances out."""
-    torch.set_num_threads(1)
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one evaluation; ``distance_samples`` 0 leaves the distances out."""
+
+    model: Path = Path("runs/scenes/final")
+    out: Path = Path("runs/scenes/evaluation")
+    judge: Path = Path("judge")
+    features: Path = Path("scenes/features/model.onnx")
+    distance_samples: int = 1024
+    reference_pictures: int = 4096
+    seeds: int = 4
+    steps: int = 50
+    threads: int = 2
+
+
+def evaluate(settings: Settings) -> dict:
+    """Everything that the card needs, also written to ``evaluation.json`` in the folder ``out``."""
+    torch.set_num_threads(1)  # inside each of the model's own threads
     torch.backends.cuda.enable_flash_sdp(False)
-    model = Model(model_folder, threads)
+    model, out = Model(settings.model, settings.threads), settings.out
     out.mkdir(parents=True, exist_ok=True)
-    result: dict = {"training": json.loads((model_folder / "training.json").read_text()), "guidance": GUIDANCE}
+    result: dict = {"training": json.loads((settings.model / "training.json").read_text()), "guidance": GUIDANCE}
     if model.text is not None:
-        result["agreement"] = measure_agreement(model, Judge.load(judge), seeds, steps, out)
+        judge = Judge.load(settings.judge)
+        result["agreement"] = measure_agreement(model, judge, settings.seeds, settings.steps, out)
         for part in ("seen", "withheld"):
             print(part, json.dumps(result["agreement"][part]), flush=True)
     else:
-        generator = torch.Generator().manual_seed(0)
-        noise = torch.randn((16, 3, model.size, model.size), generator=generator)
-        save_grid(to_uint8(model.sample([""] * 16, noise, "ddim", steps)), 8, out / "samples.png")
-    if count:
-        result["distances"] = measure_distances(model, features, count, max(count, 2000))
+        pixels = to_uint8(model.sample([""] * 16, seeded_noise(list(range(16)), model.size), "ddim", settings.steps))
+        save_grid(pixels, 8, out / "samples.png")
+    if settings.distance_samples:
+        result["distances"] = measure_distances(
+            model, settings.features, settings.distance_samples, settings.reference_pictures
+        )
     (out / "evaluation.json").write_text(json.dumps(result, indent=1) + "\n")
     return result
 
 
-if __name__ == "__main__":
+def parse_settings(arguments: list[str] | None = None) -> Settings:
+    """Settings from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("runs/scenes/final"))
-    parser.add_argument("--out", type=Path, default=Path("runs/scenes/evaluation"))
-    parser.add_argument("--judge", type=Path, default=Path("judge"))
-    parser.add_argument("--features", type=Path, default=Path("scenes/features/model.onnx"))
-    parser.add_argument("--distance-samples", type=int, default=1024)
-    parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--threads", type=int, default=2)
-    o = parser.parse_args()
-    evaluate(o.model, o.out, o.judge, o.features, o.distance_samples, o.seeds, o.steps, o.threads)
+    for field in fields(Settings):
+        parser.add_argument("--" + field.name.replace("_", "-"), type=type(field.default), default=field.default)
+    return Settings(**vars(parser.parse_args(arguments)))
+
+
+if __name__ == "__main__":
+    evaluate(parse_settings())

@@ -10,16 +10,18 @@ import pytest
 import torch
 
 import features as feature_training
+import evaluate as evaluation
 import judge as judging
 from card import card
 from distances import frechet_distance, kernel_distance
-from evaluate import evaluate, prompts, summarize
+from evaluate import prompts, summarize
 from networks import build_networks, save_networks
 from presets import PRESETS
 from reader import QUESTIONS, Reader, ReaderSettings, answers, disturb, draw_examples, labels, reading_loss
 from scenes_data import VOCABULARY, asks_for, scene_facts, withheld_name
 from scenes_data.facts import agreement
 
+torch.set_num_threads(1)
 TINY = ReaderSettings(width=8, features=16, seed=3, pictures=64, epochs=2, batch=16)
 
 
@@ -63,7 +65,7 @@ def test_labels_are_the_numbers_of_the_answers(examples):
 
 def test_reading_loss_falls_as_a_reader_learns():
     torch.manual_seed(0)
-    pixels, truth, _, _ = draw_examples(1, 32)
+    pixels, truth, _, _ = draw_examples(1, 16)
     reader = Reader(8, 32)
     optimizer = torch.optim.AdamW(reader.parameters(), 5e-3)
     losses = []
@@ -140,7 +142,7 @@ def test_summarize_counts_facts_not_pictures():
     assert summary["interval"][0] <= summary["agreement"] <= summary["interval"][1]
 
 
-def test_evaluate_and_card_of_a_tiny_model(tmp_path):
+def test_evaluate_and_card_of_a_tiny_model(tmp_path, monkeypatch):
     torch.manual_seed(0)
     preset = replace(PRESETS["scenes"], block_out_channels=(8, 16, 16, 16), norm_num_groups=4, text=16)
     record = {"preset": "scenes", "pictures_seen": 2, "steps": 1, "hours": 0.0, "hardware": "2 CPU threads", "warm_start": True}
@@ -148,11 +150,12 @@ def test_evaluate_and_card_of_a_tiny_model(tmp_path):
     save_networks(tmp_path / "model", preset, unet, text, VOCABULARY, record)
     judging.build_judge(tmp_path / "judge", TINY, unseen=10)
     feature_training.build_features(tmp_path / "features", TINY, unseen=10)
-    result = evaluate(
-        tmp_path / "model", tmp_path / "out", tmp_path / "judge", tmp_path / "features" / "model.onnx", 20, 1, 2, 1
-    )
+    monkeypatch.setattr(evaluation, "SAMPLE_STEPS", (2, 1))
+    features = tmp_path / "features" / "model.onnx"
+    settings = {"distance_samples": 20, "reference_pictures": 40, "seeds": 1, "steps": 2}
+    result = evaluation.evaluate(evaluation.Settings(tmp_path / "model", tmp_path / "out", tmp_path / "judge", features, **settings))
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == json.loads(json.dumps(result))
-    assert len(result["agreement"]["prompts"]) == 40 and len(result["distances"]["rows"]) == 6
+    assert len(result["agreement"]["prompts"]) == 40 and len(result["distances"]["rows"]) == 4
     text = card(tmp_path / "out" / "evaluation.json", tmp_path / "judge" / "judge.json", tmp_path / "features" / "features.json")
-    assert "| pictures seen | 2 |" in text and "| dpmpp-2m | 10 |" in text
+    assert "| pictures seen | 2 |" in text and "| dpmpp-2m | 2 |" in text
     assert f"{100 * result['agreement']['seen']['agreement']:.1f} %" in text
