@@ -1,2 +1,1 @@
-// Everything that a page needs; the worker's part is phaseskip/worker.
 export * from "@phaseskip/runtime";

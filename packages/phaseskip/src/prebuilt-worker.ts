@@ -1,4 +1,4 @@
-// The worker file of the prebuilt folder: ONNX Runtime lies beside it.
+// The worker of the prebuilt folder; ONNX Runtime's files lie beside it.
 import { serve } from "@phaseskip/runtime/worker";
 
 serve();

@@ -1,2 +1,1 @@
-// The worker's part.
 export * from "@phaseskip/runtime/worker";

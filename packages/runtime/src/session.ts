@@ -149,16 +149,12 @@ async function importOrt(kind: DeviceKind): Promise<typeof Ort> {
     return import("#ort-webgpu");
   }
   try {
-    // an optional peer: a literal import would make every bundler look for it
-    const name = "onnxruntime-node";
-    const module = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as {
-      default?: typeof Ort;
-    } & typeof Ort;
+    const module: { readonly default?: typeof Ort } & typeof Ort = await import("#ort-node");
     return module.default ?? module;
   } catch (cause) {
     throw new PhaseskipError(
       "model-unsupported",
-      "Cannot use the backend node as onnxruntime-node is not installed; run npm install onnxruntime-node, or use the backend wasm",
+      "Cannot use the backend node as onnxruntime-node is not installed here; run npm install onnxruntime-node, or use the backend wasm",
       { cause },
     );
   }
