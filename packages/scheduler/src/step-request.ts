@@ -56,7 +56,7 @@ export function stepRequest(
       ? isIntegerIn(timestep, 0, numTrainTimesteps - 1)
       : timestep >= 0 && timestep <= numTrainTimesteps - 1;
   const isValid =
-    Array.isArray(timesteps) &&
+    Array.isArray(timesteps as unknown) &&
     timesteps.length > 0 &&
     timesteps.every(
       (t, i) => isTimestep(t) && (i === 0 || t < timesteps[i - 1]!),
