@@ -1,20 +1,53 @@
 // Replaces calls of a model's local functions by the functions' nodes.
 
 import { clone } from "@bufbuild/protobuf";
-import type { FunctionProto, GraphProto, ModelProto, NodeProto } from "./onnx/onnx_pb.js";
+import { PhaseskipError } from "./errors.js";
+import type {
+  FunctionProto,
+  GraphProto,
+  ModelProto,
+  NodeProto,
+} from "./onnx/onnx_pb.js";
 import { NodeProtoSchema } from "./onnx/onnx_pb.js";
 
-/** The graph's nodes with every call of a local function, also nested ones, written out. */
+/**
+ * The graph's nodes with every call of a local function written out, also in other functions and in the
+ * bodies of an `If` or a loop.
+ *
+ * @throws {PhaseskipError} `model-invalid` if a function calls itself
+ */
 export function inlineFunctions(model: ModelProto): readonly NodeProto[] {
-  const functions = new Map(model.functions.map((f) => [key(f.domain, f.name, f.overload), f]));
+  const functions = new Map(
+    model.functions.map((f) => [key(f.domain, f.name, f.overload), f]),
+  );
   if (functions.size === 0) return model.graph!.node;
   let calls = 0;
-  const expand = (nodes: readonly NodeProto[]): NodeProto[] =>
+  const expand = (
+    nodes: readonly NodeProto[],
+    around: readonly FunctionProto[],
+  ): NodeProto[] =>
     nodes.flatMap((node) => {
-      const callee = functions.get(key(node.domain, node.opType, node.overload));
-      return callee ? expand(writtenOut(callee, node, `call${calls++}/`)) : [node];
+      const callee = functions.get(
+        key(node.domain, node.opType, node.overload),
+      );
+      if (callee && around.includes(callee)) {
+        throw new PhaseskipError(
+          "model-invalid",
+          `Cannot use the model as its function ${callee.name} must not call itself`,
+        );
+      }
+      if (callee)
+        return expand(writtenOut(callee, node, `call${calls++}/`), [
+          ...around,
+          callee,
+        ]);
+      for (const { g, graphs } of node.attribute) {
+        for (const body of g ? [g] : graphs)
+          body.node = expand(body.node, around);
+      }
+      return [node];
     });
-  const nodes = expand(model.graph!.node);
+  const nodes = expand(model.graph!.node, []);
   for (const f of model.functions) {
     for (const opset of f.opsetImport) {
       if (!model.opsetImport.some((known) => known.domain === opset.domain)) {
@@ -29,10 +62,16 @@ function key(domain: string, name: string, overload: string): string {
   return JSON.stringify([domain, name, overload]);
 }
 
-function writtenOut(callee: FunctionProto, call: NodeProto, prefix: string): NodeProto[] {
+function writtenOut(
+  callee: FunctionProto,
+  call: NodeProto,
+  prefix: string,
+): NodeProto[] {
   const names = new Map<string, string>();
   callee.input.forEach((name, i) => names.set(name, call.input[i] ?? ""));
-  callee.output.forEach((name, i) => names.set(name, call.output[i] || prefix + name));
+  callee.output.forEach((name, i) =>
+    names.set(name, call.output[i] || prefix + name),
+  );
   const rename = (name: string): string =>
     name === "" ? "" : (names.get(name) ?? prefix + name);
   return callee.node.map((inner) => {
@@ -40,14 +79,20 @@ function writtenOut(callee: FunctionProto, call: NodeProto, prefix: string): Nod
     node.input = node.input.map(rename);
     node.output = node.output.map(rename);
     node.name = [call.name, inner.name].filter(Boolean).join("/");
-    if (node.metadataProps.length === 0) node.metadataProps = call.metadataProps;
+    if (node.metadataProps.length === 0)
+      node.metadataProps = call.metadataProps;
     bindAttributes(node, call, callee);
     return node;
   });
 
-  function bindAttributes(node: NodeProto, from: NodeProto, f: FunctionProto): void {
+  function bindAttributes(
+    node: NodeProto,
+    from: NodeProto,
+    f: FunctionProto,
+  ): void {
     node.attribute = node.attribute.flatMap((attribute) => {
-      for (const body of attribute.g ? [attribute.g] : attribute.graphs) renameBody(body, from, f);
+      for (const body of attribute.g ? [attribute.g] : attribute.graphs)
+        renameBody(body, from, f);
       if (!attribute.refAttrName) return [attribute];
       const given =
         from.attribute.find((a) => a.name === attribute.refAttrName) ??
@@ -56,7 +101,11 @@ function writtenOut(callee: FunctionProto, call: NodeProto, prefix: string): Nod
     });
   }
 
-  function renameBody(body: GraphProto, from: NodeProto, f: FunctionProto): void {
+  function renameBody(
+    body: GraphProto,
+    from: NodeProto,
+    f: FunctionProto,
+  ): void {
     for (const value of [...body.input, ...body.output, ...body.initializer]) {
       value.name = rename(value.name);
     }

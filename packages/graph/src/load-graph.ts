@@ -4,18 +4,29 @@ import type { ByteSource } from "./byte-source.js";
 import { PhaseskipError } from "./errors.js";
 import type { Graph, GraphNode, GraphValue, Weight } from "./graph.js";
 import { inlineFunctions } from "./inline-functions.js";
-import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from "./onnx/onnx_pb.js";
-import { TensorProto_DataLocation } from "./onnx/onnx_pb.js";
+import type {
+  GraphProto,
+  NodeProto,
+  TensorProto,
+  ValueInfoProto,
+} from "./onnx/onnx_pb.js";
 import type { OnnxFile } from "./onnx/read.js";
 import { readOnnx } from "./onnx/read.js";
-import { elementCount, tensorDims, valuesTensor } from "./onnx/tensor.js";
-import { ElementType, elementSize } from "./onnx/types.js";
+import { valuesTensor } from "./onnx/tensor.js";
+import { ElementType } from "./onnx/types.js";
 import { nodeScopes } from "./scopes.js";
+import { toWeight } from "./to-weight.js";
 
 /** Operator sets of ONNX itself that the shape rules and the runtime know, both ends inclusive. */
 const knownOpsets: readonly [number, number] = [9, 25];
 /** Operator sets beside ONNX's own that the runtime knows. */
-const knownDomains = new Set(["", "ai.onnx", "com.microsoft", "ai.onnx.ml", "com.microsoft.nchwc"]);
+const knownDomains = new Set([
+  "",
+  "ai.onnx",
+  "com.microsoft",
+  "ai.onnx.ml",
+  "com.microsoft.nchwc",
+]);
 
 /**
  * Reads a Unet's graph; weights stay where they are and are known by their place.
@@ -25,7 +36,10 @@ const knownDomains = new Set(["", "ai.onnx", "com.microsoft", "ai.onnx.ml", "com
  * @throws {PhaseskipError} `model-invalid` if it is no whole ONNX model or names weights outside its
  * folder; `model-unsupported` if it uses operator sets that are not known
  */
-export async function loadGraph(source: ByteSource, name = "unet/model.onnx"): Promise<Graph> {
+export async function loadGraph(
+  source: ByteSource,
+  name = "unet/model.onnx",
+): Promise<Graph> {
   const file = await readOnnx(source, name);
   checkOperatorSets(file, name);
   return plainGraph(file, name);
@@ -41,7 +55,10 @@ function checkOperatorSets({ model }: OnnxFile, name: string): void {
       );
     }
     const [low, high] = knownOpsets;
-    if ((domain === "" || domain === "ai.onnx") && (version < low || version > high)) {
+    if (
+      (domain === "" || domain === "ai.onnx") &&
+      (version < low || version > high)
+    ) {
       throw new PhaseskipError(
         "model-unsupported",
         `Cannot use ${name} as ONNX's operator set must be of version ${low} to ${high}: it needs ${version}; export it again with another opset`,
@@ -53,18 +70,30 @@ function checkOperatorSets({ model }: OnnxFile, name: string): void {
 function plainGraph(file: OnnxFile, name: string): Graph {
   const proto = file.model.graph!;
   const weights = new Map<string, Weight>();
-  for (const tensor of proto.initializer) weights.set(tensor.name, toWeight(tensor, file, name));
+  for (const tensor of proto.initializer)
+    weights.set(tensor.name, toWeight(tensor, file, name));
 
   const aliases = new Map<string, string>();
   const resolve = (value: string): string => aliases.get(value) ?? value;
   const nodes: GraphNode[] = [];
-  for (const node of inlineFunctions(file.model)) {
+  const protos = inlineFunctions(file.model);
+  // bodies name these themselves, and outputs keep their name
+  const named = new Set([
+    ...protos.flatMap(capturedBy),
+    ...proto.output.map((output) => output.name),
+  ]);
+  for (const node of protos) {
     const output = node.output[0] ?? "";
-    const constant = node.opType === "Constant" ? constantTensor(node) : undefined;
+    const constant =
+      node.opType === "Constant" ? constantTensor(node) : undefined;
     if (constant) {
       constant.name = output;
       weights.set(output, toWeight(constant, file, name));
-    } else if (node.opType === "Identity" && weights.has(resolve(node.input[0] ?? ""))) {
+    } else if (
+      node.opType === "Identity" &&
+      !named.has(output) &&
+      weights.has(resolve(node.input[0] ?? ""))
+    ) {
       aliases.set(output, resolve(node.input[0]!));
     } else nodes.push(toNode(nodes.length, node, resolve));
   }
@@ -84,52 +113,68 @@ function plainGraph(file: OnnxFile, name: string): Graph {
     model: file.model,
     nodes: sorted,
     weights,
-    inputs: proto.input.filter((input) => !weights.has(input.name)).map(toValue),
+    inputs: proto.input
+      .filter((input) => !weights.has(input.name))
+      .map(toValue),
     outputs: proto.output.map(toValue),
     producers,
     consumers,
   };
 }
 
-function toNode(index: number, proto: NodeProto, resolve: (value: string) => string): GraphNode {
-  const captured = new Set<string>();
-  for (const attribute of proto.attribute) {
-    for (const body of attribute.g ? [attribute.g] : attribute.graphs) {
-      for (const value of capturedValues(body)) captured.add(value);
-    }
-  }
+function toNode(
+  index: number,
+  proto: NodeProto,
+  resolve: (value: string) => string,
+): GraphNode {
   return {
     index,
     opType: proto.opType,
     domain: proto.domain === "ai.onnx" ? "" : proto.domain,
     inputs: proto.input.map(resolve),
-    captured: [...captured],
+    captured: capturedBy(proto),
     outputs: proto.output,
-    attributes: new Map(proto.attribute.map((attribute) => [attribute.name, attribute])),
+    attributes: new Map(
+      proto.attribute.map((attribute) => [attribute.name, attribute]),
+    ),
     scopes: nodeScopes(proto),
     proto,
   };
 }
 
+/** What a node's bodies read of the graph around them, each value once. */
+function capturedBy(node: NodeProto): string[] {
+  const bodies = node.attribute.flatMap(({ g, graphs }) => (g ? [g] : graphs));
+  return [...new Set(bodies.flatMap((body) => [...capturedValues(body)]))];
+}
+
 /** What a body reads of the graph around it. */
 function capturedValues(body: GraphProto): Set<string> {
-  const own = new Set([...body.input, ...body.initializer].map((value) => value.name));
+  const own = new Set(
+    [...body.input, ...body.initializer].map((value) => value.name),
+  );
   const captured = new Set<string>();
   for (const node of body.node) {
-    for (const value of node.input) if (value && !own.has(value)) captured.add(value);
+    for (const value of node.input)
+      if (value && !own.has(value)) captured.add(value);
     for (const attribute of node.attribute) {
       for (const inner of attribute.g ? [attribute.g] : attribute.graphs) {
-        for (const value of capturedValues(inner)) if (!own.has(value)) captured.add(value);
+        for (const value of capturedValues(inner))
+          if (!own.has(value)) captured.add(value);
       }
     }
     for (const output of node.output) own.add(output);
   }
-  for (const output of body.output) if (!own.has(output.name)) captured.add(output.name);
+  for (const output of body.output)
+    if (!own.has(output.name)) captured.add(output.name);
   return captured;
 }
 
 /** ONNX asks for this order, and some tools break it. */
-function inRunningOrder(nodes: readonly GraphNode[], name: string): GraphNode[] {
+function inRunningOrder(
+  nodes: readonly GraphNode[],
+  name: string,
+): GraphNode[] {
   const made = new Set(nodes.flatMap((node) => node.outputs));
   const ready = new Set<string>();
   const sorted: GraphNode[] = [];
@@ -163,7 +208,12 @@ function constantTensor(node: NodeProto): TensorProto | undefined {
     case "value_float":
       return valuesTensor(name, ElementType.FLOAT, [], [attribute.f]);
     case "value_floats":
-      return valuesTensor(name, ElementType.FLOAT, [attribute.floats.length], attribute.floats);
+      return valuesTensor(
+        name,
+        ElementType.FLOAT,
+        [attribute.floats.length],
+        attribute.floats,
+      );
     case "value_int":
       return valuesTensor(name, ElementType.INT64, [], [Number(attribute.i)]);
     case "value_ints":
@@ -178,47 +228,18 @@ function constantTensor(node: NodeProto): TensorProto | undefined {
   }
 }
 
-function toWeight(tensor: TensorProto, { ranges }: OnnxFile, name: string): Weight {
-  const type: ElementType = tensor.dataType;
-  const dims = tensorDims(tensor);
-  const byteLength = Math.ceil(elementCount(dims) * (elementSize(type) ?? 0));
-  const weight = { name: tensor.name, type, dims, byteLength };
-  const range = ranges.get(tensor.name);
-  if (range) {
-    if (range.length !== byteLength) {
-      throw new PhaseskipError(
-        "model-invalid",
-        `Cannot use ${name} as its weight ${tensor.name} must hold ${byteLength} bytes: it holds ${range.length}`,
-      );
-    }
-    return { ...weight, data: range };
-  }
-  if (tensor.dataLocation !== TensorProto_DataLocation.EXTERNAL) return { ...weight, data: tensor };
-  const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]));
-  const location = entries.get("location") ?? "";
-  if (!staysInside(location)) {
-    throw new PhaseskipError(
-      "model-invalid",
-      `Cannot use ${name} as its weight ${tensor.name} must lie inside the model's folder: it lies at "${location}"`,
-    );
-  }
-  const offset = Number(entries.get("offset") ?? 0);
-  return { ...weight, data: { location: location.replace(/^(\.\/)+/, ""), offset, length: byteLength } };
-}
-
-/** A relative path of plain names, which no step leads out of its folder. */
-function staysInside(location: string): boolean {
-  if (location === "" || /^[/\\]|^[a-z][a-z0-9+.-]*:|[\\\0?#]/i.test(location)) return false;
-  return !location.split("/").some((part) => part === ".." || /^(%2e|\.){2}$/i.test(part));
-}
-
 function toValue(value: ValueInfoProto): GraphValue {
-  const type = value.type?.value.case === "tensorType" ? value.type.value.value : undefined;
+  const type =
+    value.type?.value.case === "tensorType"
+      ? value.type.value.value
+      : undefined;
   return {
     name: value.name,
     type: type?.elemType ?? ElementType.UNDEFINED,
     dims: type?.shape?.dim.map((dim, i) =>
-      dim.value.case === "dimValue" ? Number(dim.value.value) : dim.value.value || `${value.name}_${i}`,
+      dim.value.case === "dimValue"
+        ? Number(dim.value.value)
+        : dim.value.value || `${value.name}_${i}`,
     ),
   };
 }
