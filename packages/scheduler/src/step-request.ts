@@ -55,8 +55,9 @@ export function stepRequest(
     custom === "integer"
       ? isIntegerIn(timestep, 0, numTrainTimesteps - 1)
       : timestep >= 0 && timestep <= numTrainTimesteps - 1;
+  const given: unknown = timesteps;
   const isValid =
-    Array.isArray(timesteps as unknown) &&
+    Array.isArray(given) &&
     timesteps.length > 0 &&
     timesteps.every(
       (t, i) => isTimestep(t) && (i === 0 || t < timesteps[i - 1]!),
