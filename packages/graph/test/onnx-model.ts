@@ -26,6 +26,7 @@ import {
 import { bytesSource } from "../src/byte-source.js";
 import type { Graph } from "../src/graph.js";
 import { loadGraph } from "../src/load-graph.js";
+import { valuesTensor } from "../src/onnx/tensor.js";
 import { ElementType } from "../src/onnx/types.js";
 
 /** An attribute's value: integers are numbers, floats are `{ float }`, a function's reference is `{ ref }`. */
@@ -129,6 +130,16 @@ export function integers(
     dims: dims.map(BigInt),
     int64Data: values.map(BigInt),
   });
+}
+
+/** A weight with the given elements. */
+export function weightOf(
+  name: string,
+  type: ElementType,
+  dims: readonly number[],
+  values: readonly number[],
+): TensorProto {
+  return valuesTensor(name, type, dims, values);
 }
 
 /** A weight in an external file. */

@@ -53,9 +53,11 @@ const convTranspose: ShapeRule = (node, inputs) => {
   const spatial = input.dims.slice(2);
   const { kernel, steps, spread, pads } = windowOf(node, weight.dims.slice(2));
   const extra = intsAttribute(node, "output_padding") ?? spatial.map(() => 0);
+  const isSame = stringAttribute(node, "auto_pad", "NOTSET").startsWith("SAME");
   const sizes =
     intsAttribute(node, "output_shape") ??
     spatial.map((size, i) => {
+      if (isSame) return size * steps[i]!;
       const padding = pads[i]! + pads[i + spatial.length]!;
       return steps[i]! * (size - 1) + extra[i]! + spread[i]! * (kernel[i]! - 1) + 1 - padding;
     });
@@ -174,7 +176,8 @@ const resize: ShapeRule = (node, inputs, opset) => {
   const result = [...dims];
   const sizes = !isOld && inputs[3] ? knownData(inputs, 3) : undefined;
   const scales = sizes ? undefined : knownData(inputs, scaleSlot);
-  axes.forEach((axis, i) => {
+  axes.forEach((given, i) => {
+    const axis = positiveAxis(given, dims.length);
     result[axis] = sizes ? sizes[i]! : Math.floor(dims[axis]! * scales![i]!);
   });
   return [{ type, dims: result }];

@@ -4,7 +4,7 @@ import { intAttribute } from "../graph.js";
 import { elementCount, tensorValues } from "../onnx/tensor.js";
 import { ElementType, isFloat } from "../onnx/types.js";
 import type { ShapeRule, ValueInfo } from "./rule.js";
-import { broadcast, broadcastData, dataLimit, required } from "./rule.js";
+import { broadcast, broadcastData, dataLimit, knownData, required } from "./rule.js";
 
 type Fold = (...values: number[]) => number;
 
@@ -61,8 +61,7 @@ const dropout: ShapeRule = (_, inputs) => {
 };
 
 const constantOfShape: ShapeRule = (node, inputs) => {
-  const shape = required(inputs, 0).data;
-  if (!shape) throw new Error("its shape is not known before it runs");
+  const shape = knownData(inputs, 0);
   const tensor = node.attributes.get("value")?.t;
   const value = tensor ? tensorValues(tensor)[0]! : 0;
   const count = elementCount(shape);
@@ -76,10 +75,7 @@ const constantOfShape: ShapeRule = (node, inputs) => {
 };
 
 const range: ShapeRule = (_, inputs) => {
-  const [start, limit, delta] = [0, 1, 2].map((slot) => required(inputs, slot).data?.[0]);
-  if (start === undefined || limit === undefined || delta === undefined) {
-    throw new Error("its bounds are not known before it runs");
-  }
+  const [start, limit, delta] = [0, 1, 2].map((slot) => knownData(inputs, slot)[0]!) as [number, number, number];
   const count = Math.max(0, Math.ceil((limit - start) / delta));
   const { type } = required(inputs, 0);
   const data = Array.from({ length: count }, (__, i) => rounded(type, start + i * delta));

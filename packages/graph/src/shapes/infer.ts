@@ -4,11 +4,12 @@ import { PhaseskipError } from "../errors.js";
 import type { Graph, GraphNode, Weight } from "../graph.js";
 import { elementCount, tensorDims, tensorValues } from "../onnx/tensor.js";
 import type { GraphProto } from "../onnx/onnx_pb.js";
+import { elementSize } from "../onnx/types.js";
 import { computeRules } from "./compute.js";
 import { elementwiseRules } from "./elementwise.js";
 import { layoutRules } from "./layout.js";
 import type { ShapeRule, ValueInfo } from "./rule.js";
-import { dataLimit } from "./rule.js";
+import { UnknownShapeError, dataLimit } from "./rule.js";
 
 const rules: Readonly<Record<string, ShapeRule>> = {
   ...elementwiseRules,
@@ -49,7 +50,8 @@ export function inferShapes(
 }
 
 function weightInfo({ type, dims, data }: Weight): ValueInfo {
-  const isSmall = "dataType" in data && elementCount(dims) <= dataLimit;
+  // elements below a byte and strings are never part of a shape
+  const isSmall = "dataType" in data && elementCount(dims) <= dataLimit && (elementSize(type) ?? 0) >= 1;
   return { type, dims, ...(isSmall && { data: tensorValues(data) }) };
 }
 
@@ -59,7 +61,7 @@ function nodeInfo(
   opset: number,
 ): ValueInfo[] {
   const label = `${node.opType}${node.proto.name ? ` (${node.proto.name})` : ""}`;
-  const rule = node.opType === "If" ? conditional(values, opset) : rules[node.opType];
+  const rule = node.opType === "If" ? conditional(values, opset) : ruleOf(node);
   if (!rule) {
     const operator = node.domain ? `${node.domain}.${node.opType}` : node.opType;
     throw new PhaseskipError(
@@ -72,11 +74,22 @@ function nodeInfo(
   } catch (cause) {
     if (cause instanceof PhaseskipError) throw cause;
     throw new PhaseskipError(
-      "model-invalid",
+      cause instanceof UnknownShapeError ? "model-unsupported" : "model-invalid",
       `Cannot infer the shapes of the Unet at ${label}: ${(cause as Error).message}`,
       { cause },
     );
   }
+}
+
+/** Operators of com.microsoft that the rules mean; others there share a name with ONNX's own at most. */
+const microsoft = new Set([
+  ...["FusedConv", "FusedMatMul", "Gelu", "BiasGelu", "FastGelu", "QuickGelu", "GroupNorm"],
+  ...["SimplifiedLayerNormalization", "Trilu"],
+]);
+
+function ruleOf({ domain, opType }: GraphNode): ShapeRule | undefined {
+  const isKnown = domain === "" || (domain === "com.microsoft" && microsoft.has(opType));
+  return isKnown ? rules[opType] : undefined;
 }
 
 /** Both branches of an `If` have the same shapes, unless the condition is known. */

@@ -32,10 +32,16 @@ export function required(inputs: readonly (ValueInfo | undefined)[], slot: numbe
   return input;
 }
 
-/** The elements of an input that a shape depends on. */
+/** A shape that depends on values which only a run would tell. */
+export class UnknownShapeError extends Error {}
+
+/**
+ * The elements of an input that a shape depends on.
+ * @throws {UnknownShapeError} If they do not follow from shapes alone
+ */
 export function knownData(inputs: readonly (ValueInfo | undefined)[], slot: number): readonly number[] {
   const { data } = required(inputs, slot);
-  if (!data) throw new Error(`the values of input ${slot} are not known before it runs`);
+  if (!data) throw new UnknownShapeError(`the values of input ${slot} are not known before it runs`);
   return data;
 }
 
