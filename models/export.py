@@ -148,17 +148,10 @@ def export_text_encoder(
     outputs += [Value(f"hidden_states.{i}", text_axes) for i in range(layers)]
     if encoder.dtype == torch.float16:
         encoder.set_attn_implementation("eager")  # the tracer mixes up the types of the fused one
-    scale = (encoder.config.hidden_size // encoder.config.num_attention_heads) ** -0.5
-    exact = {as_half(number): number for number in (scale, 1.702)}  # attention's and quick GELU's
     with forward_as(encoder, forward):
         inputs = [(Value("input_ids", text_axes), tokens)]
-        export_onnx(encoder, inputs, outputs, folder / name / "model.onnx", options, exact)
+        export_onnx(encoder, inputs, outputs, folder / name / "model.onnx", options)
     write_json(folder / name / "config.json", plain_config(encoder.config.to_dict()))
-
-
-def as_half(number: float) -> str:
-    """The number as float16 rounds it, in the form that `repair_half_scalars` looks up."""
-    return f"{torch.tensor(number).half().item():.7g}"
 
 
 def export_vae_decoder(vae, folder: Path, options: OnnxOptions, *, size: int, batch: int = 2) -> None:

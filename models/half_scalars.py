@@ -1,8 +1,9 @@
 """Puts right what exporting a float16 module does to scalar factors.
 
-The tracing exporter rounds literals (attention's scale, quick GELU's 1.702) to float16, which moves the
-result by 1e-4, or leaves them in float32 beside float16 values, which no runtime accepts. Here every scalar factor is float16, and one that float16 cannot hold becomes a product of two that it
-can, exact to about 1e-7.
+Exporters round literals (attention's scale, quick GELU's 1.702) to float16, which moves the result by
+1e-4 and, behind a sharp softmax, by 1e-3. The tracing one also leaves some in float32 beside float16
+values, which no runtime accepts. Here every scalar factor of a `Mul` is float16, and a known one that
+float16 cannot hold becomes a product of two that it can, exact to about 1e-7.
 """
 
 from __future__ import annotations
@@ -14,67 +15,77 @@ from onnx import numpy_helper
 HALF, SINGLE = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
 ENOUGH = 2e-6  # relative error that needs no second factor
 
+# Attention scales queries and keys by d^-1/4 each, or their product by d^-1/2; d is a head's width.
+MEANT = [1.702, *(float(d) ** -0.25 for d in range(2, 257)), *(float(d) ** -0.5 for d in range(17, 257))]
+BY_HALF = {float(np.float16(number)): number for number in reversed(MEANT)}
+
 
 def two_factors(value: float) -> tuple[np.float16, np.float16]:
     """Two float16 numbers whose product is nearest to `value`."""
-    mantissas = (1 + np.arange(1024) / 1024).astype(np.float16)
-    others = (value / mantissas.astype(np.float64)).astype(np.float16)
-    errors = np.abs(mantissas.astype(np.float64) * others.astype(np.float64) - value)
+    firsts = (1 + np.arange(1024) / 1024).astype(np.float16)
+    seconds = (value / firsts.astype(np.float64)).astype(np.float16)
+    errors = np.abs(firsts.astype(np.float64) * seconds.astype(np.float64) - value)
     best = int(errors.argmin())
-    return mantissas[best], others[best]
+    return firsts[best], seconds[best]
 
 
-def repair_half_scalars(model: onnx.ModelProto, exact: dict[str, float]) -> None:
-    """Makes the scalar factors of `Mul` float16 and as exact as two of them can be, in place.
+def repair_half_scalars(model: onnx.ModelProto, parameters: set[str]) -> None:
+    """Makes the scalar factors of `Mul` float16, and the known ones exact, in place.
 
-    `exact` maps a scalar as float16 rounds it, as text, to the value that was meant.
+    `parameters` names the module's own weights: those stay as they are.
     """
     graph = model.graph
     inferred = onnx.shape_inference.infer_shapes(model).graph
     types = {v.name: v.type.tensor_type.elem_type for v in [*inferred.value_info, *graph.input]}
-    scalars = {}
-    for node in graph.node:
-        if node.op_type == "Constant" and node.attribute[0].type == onnx.AttributeProto.TENSOR:
-            tensor = node.attribute[0].t
-            if tensor.data_type in (HALF, SINGLE) and numpy_helper.to_array(tensor).size == 1:
-                scalars[node.output[0]] = node
+    scalars = find_scalars(graph, parameters)
     nodes, seconds = [], {}
     for node in graph.node:
         nodes.append(node)
-        if node.op_type != "Mul" or len(node.input) != 2:
+        if node.op_type != "Mul" or node.input[1] not in scalars or types.get(node.input[0]) != HALF:
             continue
-        value, factor = node.input
-        if factor not in scalars or types.get(value) != HALF:
-            continue
+        factor = node.input[1]
         if factor not in seconds:
-            seconds[factor] = split(scalars[factor], exact)
+            seconds[factor] = split(scalars[factor])
             if seconds[factor] is not None:
-                nodes.insert(len(nodes) - 1, seconds[factor])
+                graph.initializer.append(numpy_helper.from_array(seconds[factor], f"{factor}_second"))
         if seconds[factor] is not None:
             output = node.output[0]
             node.output[0] = f"{output}_first"
-            factors = [node.output[0], seconds[factor].output[0]]
-            nodes.append(onnx.helper.make_node("Mul", factors, [output], f"{node.name}_second"))
+            again = onnx.helper.make_node(
+                "Mul", [node.output[0], f"{factor}_second"], [output], f"{node.name}_second"
+            )
+            again.metadata_props.extend(node.metadata_props)
+            nodes.append(again)
     del graph.node[:]
     graph.node.extend(nodes)
 
 
-def split(constant: onnx.NodeProto, exact: dict[str, float]) -> onnx.NodeProto | None:
-    """Makes the constant float16; returns a second one to multiply by, where it takes two."""
-    number = float(numpy_helper.to_array(constant.attribute[0].t).reshape(-1)[0])
-    wanted = exact.get(f"{number:.7g}", number)
+def find_scalars(graph: onnx.GraphProto, parameters: set[str]) -> dict[str, onnx.TensorProto]:
+    """Constants and initialisers of one number, by the name of their value."""
+    found = {t.name: t for t in graph.initializer if t.name not in parameters}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute[0].type == onnx.AttributeProto.TENSOR:
+            found[node.output[0]] = node.attribute[0].t
+    return {
+        name: tensor
+        for name, tensor in found.items()
+        if tensor.data_type in (HALF, SINGLE) and numpy_helper.to_array(tensor).size == 1
+    }
+
+
+def split(tensor: onnx.TensorProto) -> np.ndarray | None:
+    """Makes the scalar float16; returns a second one to multiply by, where it takes two."""
+    number = float(numpy_helper.to_array(tensor).reshape(-1)[0])
+    wanted = BY_HALF.get(float(np.float16(number)), number)
     if abs(float(np.float16(wanted)) - wanted) <= ENOUGH * abs(wanted):
-        set_scalar(constant, np.float16(wanted))
+        set_scalar(tensor, np.float16(wanted))
         return None
     first, second = two_factors(wanted)
-    set_scalar(constant, first)
-    extra = onnx.helper.make_node("Constant", [], [f"{constant.output[0]}_second"], f"{constant.name}_second")
-    extra.attribute.append(onnx.helper.make_attribute("value", numpy_helper.from_array(np.array(second))))
-    return extra
+    set_scalar(tensor, first)
+    return np.array(second)
 
 
-def set_scalar(constant: onnx.NodeProto, value: np.float16) -> None:
-    """Replaces the constant's value, keeping its dimensions."""
-    tensor = constant.attribute[0].t
-    shape = tuple(tensor.dims)
-    tensor.CopyFrom(numpy_helper.from_array(np.full(shape, value, np.float16)))
+def set_scalar(tensor: onnx.TensorProto, value: np.float16) -> None:
+    """Replaces the value, keeping name and dimensions."""
+    array = np.full(tuple(tensor.dims), value, np.float16)
+    tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))

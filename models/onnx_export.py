@@ -50,12 +50,8 @@ def export_onnx(
     outputs: list[Value],
     path: Path,
     options: OnnxOptions,
-    exact: dict[str, float] | None = None,
 ) -> onnx.ModelProto:
-    """Exports `module(*tensors)` to `path` and returns the model that was written, weights inside.
-
-    `exact`: scalar factors that float16 would round, see `half_scalars.py`.
-    """
+    """Exports `module(*tensors)` to `path` and returns the model that was written, weights inside."""
     path.parent.mkdir(parents=True, exist_ok=True)
     module.eval()
     args = tuple(tensor for _, tensor in inputs)
@@ -64,8 +60,8 @@ def export_onnx(
             model = trace_dynamo(module, args, inputs, outputs, options)
         else:
             model = trace_torchscript(module, args, inputs, outputs, options)
-            if next(module.parameters()).dtype == torch.float16:
-                repair_half_scalars(model, exact or {})
+    if next(module.parameters()).dtype == torch.float16:
+        repair_half_scalars(model, {name for name, _ in module.named_parameters()})
     if not options.verbatim:
         shorten_value_names(model)
     onnx.checker.check_model(model, full_check=True)
