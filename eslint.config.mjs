@@ -62,7 +62,8 @@ export default tseslint.config(
       "no-restricted-syntax": [
         "error",
         {
-          selector: "Program > :not(ExportNamedDeclaration)",
+          selector:
+            "Program > :not(ExportNamedDeclaration, ExportAllDeclaration[source.value=/^@/])",
           message: "index.ts is a list of named exports.",
         },
         {

@@ -5,6 +5,10 @@ import { expect, test } from "vitest";
 
 interface Manifest {
   readonly name: string;
+  /** Entry points by subpath: paths by condition, or a pattern of paths. */
+  readonly exports: Readonly<
+    Record<string, string | Readonly<Record<string, string>>>
+  >;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
   readonly peerDependenciesMeta?: Readonly<
@@ -80,13 +84,12 @@ test.each(
 )(
   "the tarball of %s holds its entries, and no binary, test or tool",
   (name, files) => {
-    const { exports } = manifestOf(name) as unknown as {
-      exports: Record<string, Record<string, string>>;
-    };
-    for (const conditions of Object.values(exports)) {
-      for (const path of Object.values(conditions))
-        expect(files).toContain(path.replace("./", ""));
-    }
+    const paths = Object.values(manifestOf(name).exports).flatMap((entry) =>
+      typeof entry === "string" ? [] : Object.values(entry),
+    );
+    expect(files).toEqual(
+      expect.arrayContaining(paths.map((path) => path.replace("./", ""))),
+    );
     expect(
       files.filter((path) =>
         /\.(node|so|dll|dylib|exe)$|(^|\/)test\//.test(path),

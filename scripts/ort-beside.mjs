@@ -22,12 +22,13 @@ export function ortBeside() {
     name: "ort-beside",
     resolveId(id) {
       const files = builds[id];
-      if (!files)
-        return id.startsWith("onnxruntime-")
-          ? this.error(
-              `${id} must be imported as ${Object.keys(builds).join(" or ")}`,
-            )
-          : null;
+      if (id === "#ort-node") return { id, external: true }; // for Node: not to be had here, which the caller says
+      if (!files && id.startsWith("onnxruntime-")) {
+        this.error(
+          `${id} must be imported as ${Object.keys(builds).join(" or ")}`,
+        );
+      }
+      if (!files) return null;
       for (const fileName of files) {
         this.emitFile({
           type: "asset",
