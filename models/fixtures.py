@@ -2,6 +2,7 @@
 
     python fixtures.py            all of them
     python fixtures.py tiny-sd    those whose name begins so
+    python fixtures.py --check    makes them elsewhere and compares with the folders here
 
 Together they cover both exporters, float32 and float16, weights inside and beside the file (also
 under another name), static and dynamic sizes, a wrapper's prefix, shared initialisers behind
@@ -13,10 +14,13 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+import onnx
 import torch
 
 import export
@@ -327,18 +331,52 @@ def make(name: str, root: Path = HERE) -> Path:
     return folder
 
 
+def describe(path: Path) -> tuple[list, dict[str, np.ndarray]]:
+    """A model's nodes, inputs, outputs and shapes as plain lists, and its weights."""
+    model = onnx.load(path)
+    nodes = [(n.op_type, n.name, list(n.input), list(n.output)) for n in model.graph.node]
+    ends = [(v.name, str(v.type)) for v in [*model.graph.input, *model.graph.output]]
+    weights = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
+    return [nodes, ends, {o.domain: o.version for o in model.opset_import}], weights
+
+
+def differences(made: Path, kept: Path) -> list[str]:
+    """The files that one folder has and the other has not, or has differently."""
+    names = {f.relative_to(root) for root in (made, kept) for f in root.rglob("*") if f.is_file()}
+    found = []
+    for name in sorted(names):
+        a, b = made / name, kept / name
+        if not (a.exists() and b.exists()):
+            found.append(str(name))
+        elif name.suffix == ".onnx":
+            (graph, weights), (other, others) = describe(a), describe(b)
+            same = graph == other and weights.keys() == others.keys()
+            if not same or not all(np.allclose(weights[k], others[k], 1e-4, 1e-6) for k in weights):
+                found.append(str(name))
+        elif name.suffix in (".json", ".txt") and a.read_text() != b.read_text():
+            found.append(str(name))
+    return found
+
+
 def main() -> None:
     """Makes the fixtures whose names begin with the argument."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("prefix", nargs="?", default="tiny-")
     parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--check", action="store_true")
     settings = parser.parse_args()
     torch.set_num_threads(1)
     for name in FIXTURES:
-        if name.startswith(settings.prefix):
-            folder = make(name, settings.out)
-            size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
-            print(f"{name}: {size / 1000:.0f} kB", flush=True)
+        if not name.startswith(settings.prefix):
+            continue
+        if settings.check:
+            with tempfile.TemporaryDirectory() as root:
+                found = differences(make(name, Path(root)), settings.out / name)
+            print(f"{name}: {'differs in ' + ', '.join(found) if found else 'the same'}", flush=True)
+            continue
+        folder = make(name, settings.out)
+        size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+        print(f"{name}: {size / 1000:.0f} kB", flush=True)
 
 
 if __name__ == "__main__":
