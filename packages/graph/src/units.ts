@@ -28,7 +28,7 @@ export interface Unit {
 
 /** The units of a graph. */
 export interface Units {
-  /** All units that a plan can act on, by path, in the order of their first node. */
+  /** All units that a plan can act on, by path, in the order of their first node that depends on `sample`. */
   readonly units: ReadonlyMap<string, Unit>;
   /** By node index: the path of the deepest unit that the node belongs to; "" is the Unet itself. */
   readonly unitOf: readonly string[];
@@ -117,6 +117,8 @@ export function findUnits(
     };
     const skipsByReader = new Map([...skips.values()].map((skip) => [skip.reader.index, skip]));
     for (const node of graph.nodes) {
+      // what depends on the text alone often stands before everything else
+      if (!(dependencies.nodes[node.index]! & Dependency.sample)) continue;
       for (const path of enclosing(unitOf[node.index]!).reverse()) add(path);
       const skip = skipsByReader.get(node.index);
       if (skip) {
@@ -128,25 +130,47 @@ export function findUnits(
   }
 }
 
-/** Module paths by node index; a node that an optimizer left without a name is placed by its neighbours. */
+/**
+ * Module paths by node index; a node that an optimizer left without a name belongs to what the nearest
+ * named nodes before and after it have in common.
+ */
 function namedChains(graph: Graph, dependencies: Dependencies, prefix: string): string[][] {
+  const isSignal = ({ index }: GraphNode) => dependencies.nodes[index]! & Dependency.sample;
+  const isLost = (node: GraphNode) => node.scopes.length === 0 && isSignal(node);
   const chains = graph.nodes.map((node) =>
     node.scopes
       .filter((scope) => scope.startsWith(prefix) && scope.length > prefix.length)
       .map((scope) => scope.slice(prefix.length)),
   );
+  const nearest = (nodes: readonly GraphNode[], neighbours: (node: GraphNode) => readonly GraphNode[]) => {
+    const found: (readonly string[] | undefined)[] = [];
+    for (const node of nodes) {
+      if (!isLost(node)) continue;
+      for (const other of neighbours(node)) {
+        if (!isSignal(other)) continue;
+        const chain = isLost(other) ? found[other.index] : chains[other.index];
+        found[node.index] = shared(found[node.index], chain);
+      }
+    }
+    return found;
+  };
+  const before = nearest(graph.nodes, (node) =>
+    node.inputs.flatMap((value) => graph.producers.get(value) ?? []),
+  );
+  const after = nearest([...graph.nodes].reverse(), (node) =>
+    node.outputs.flatMap((value) => graph.consumers.get(value) ?? []),
+  );
   for (const node of graph.nodes) {
-    if (node.scopes.length > 0 || !(dependencies.nodes[node.index]! & Dependency.sample)) continue;
-    const before = node.inputs.map((value) => graph.producers.get(value));
-    const after = node.outputs.flatMap((value) => graph.consumers.get(value) ?? []);
-    const neighbours = [...before, ...after]
-      .filter((other) => other && dependencies.nodes[other.index]! & Dependency.sample)
-      .map((other) => chains[other!.index]!)
-      .filter((chain) => chain.length > 0);
-    const innermost = common(neighbours.map((chain) => chain.toReversed()));
-    chains[node.index] = neighbours[0]?.slice(0, neighbours[0].indexOf(innermost) + 1) ?? [];
+    if (isLost(node)) chains[node.index] = [...(shared(before[node.index], after[node.index]) ?? [])];
   }
   return chains;
+}
+
+/** What two chains, outermost first, have in common; undefined is no chain at all. */
+function shared(a: readonly string[] | undefined, b: readonly string[] | undefined) {
+  if (!a || !b) return a ?? b;
+  const end = a.findIndex((path, i) => path !== b[i]);
+  return end < 0 ? a : a.slice(0, end);
 }
 
 function edgeKey(node: number, slot: number): string {

@@ -1,11 +1,14 @@
 // The model folders with random weights that the tests read.
 
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { readFileSync } from "node:fs";
 import { bytesSource } from "../src/byte-source.js";
 import type { Graph } from "../src/graph.js";
 import { loadGraph } from "../src/load-graph.js";
-import type { UnetSize } from "../src/unet.js";
-import { fixedBatch } from "../src/unet.js";
+import type { ModelProto } from "../src/onnx/onnx_pb.js";
+import { ModelProtoSchema } from "../src/onnx/onnx_pb.js";
+import type { Unet, UnetSize } from "../src/unet.js";
+import { analyseUnet, fixedBatch } from "../src/unet.js";
 
 /** Every fixture whose Unet takes inputs that are known. */
 export const unetFixtures = [
@@ -49,4 +52,36 @@ export function fixtureSize(
     textWidth: 8,
     ...size,
   };
+}
+
+const unets = new Map<string, Promise<Unet>>();
+
+/** A fixture's Unet at its size; each is read once. */
+export function fixtureUnet(name: string): Promise<Unet> {
+  const known = unets.get(name);
+  if (known) return known;
+  const unet = fixtureGraph(name).then((graph) =>
+    analyseUnet(graph, fixtureSize(name, graph)),
+  );
+  unets.set(name, unet);
+  return unet;
+}
+
+/** A fixture's Unet after its file was changed. */
+export async function changedUnet(
+  name: string,
+  change: (model: ModelProto) => void,
+): Promise<Unet> {
+  const model = fromBinary(ModelProtoSchema, fixtureBytes(name));
+  change(model);
+  const graph = await loadGraph(bytesSource(toBinary(ModelProtoSchema, model)));
+  return analyseUnet(graph, fixtureSize(name, graph));
+}
+
+/** Removes every module name that an exporter left. */
+export function dropNames(model: ModelProto): void {
+  for (const node of model.graph!.node) {
+    node.name = "";
+    node.metadataProps = [];
+  }
 }
