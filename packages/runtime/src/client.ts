@@ -59,13 +59,16 @@ export interface Pipeline {
    * @throws {PhaseskipError} If the world failed; its `code` says how
    */
   generate(
-    options: GenerateOptions & CallOptions & { readonly onStep?: (step: RunStep) => void },
+    options: GenerateOptions &
+      CallOptions & { readonly onStep?: (step: RunStep) => void },
   ): Promise<Generated>;
   /**
    * Draws images a step at a time; the worker computes a step when it is asked for, and leaving the loop
    * ends the run. The iterator's return value is what `generate` returns.
    */
-  denoise(options: DenoiseOptions & CallOptions): AsyncGenerator<RunStep, Generated, void>;
+  denoise(
+    options: DenoiseOptions & CallOptions,
+  ): AsyncGenerator<RunStep, Generated, void>;
   /** Frees the model; a worker that the pipeline owns ends. Calls under way reject with `disposed`. */
   dispose(): void;
 }
@@ -89,15 +92,23 @@ const helloLimit = 30_000;
  * @throws {PhaseskipError} `fetch-failed`, `model-invalid`, `model-unsupported`, `worker-lost` and others
  * @throws the signal's reason, if it is aborted
  */
-export async function loadPipeline(location: string | URL, options: LoadOptions): Promise<Pipeline> {
+export async function loadPipeline(
+  location: string | URL,
+  options: LoadOptions,
+): Promise<Pipeline> {
   const { worker } = options ?? {};
-  if (typeof worker !== "function" && typeof worker?.postMessage !== "function") {
+  if (
+    typeof worker !== "function" &&
+    typeof worker?.postMessage !== "function"
+  ) {
     throw new TypeError(
       "Cannot load a pipeline as worker must be a Worker, or a function that makes one: see the README for its two lines",
     );
   }
-  const base = (globalThis as { document?: { baseURI?: string } }).document?.baseURI;
-  const place = base === undefined ? String(location) : new URL(location, base).href;
+  const base = (globalThis as { document?: { baseURI?: string } }).document
+    ?.baseURI;
+  const place =
+    base === undefined ? String(location) : new URL(location, base).href;
   const pipeline = new WorkerPipeline(place, options);
   await pipeline.connect(options.signal);
   return pipeline;
@@ -144,7 +155,8 @@ class WorkerPipeline implements Pipeline {
   }
 
   async generate(
-    options: GenerateOptions & CallOptions & { readonly onStep?: (step: RunStep) => void },
+    options: GenerateOptions &
+      CallOptions & { readonly onStep?: (step: RunStep) => void },
   ): Promise<Generated> {
     const { onStep, ...rest } = options;
     const steps = this.denoise(rest);
@@ -153,14 +165,20 @@ class WorkerPipeline implements Pipeline {
     return pulled.value;
   }
 
-  async *denoise(options: DenoiseOptions & CallOptions): AsyncGenerator<RunStep, Generated, void> {
+  async *denoise(
+    options: DenoiseOptions & CallOptions,
+  ): AsyncGenerator<RunStep, Generated, void> {
     const { signal, ...request } = options;
     signal?.throwIfAborted();
     const { wire, loaded } = await this.connect(signal);
     const call = wire.newCall();
     let isOpen = true;
     try {
-      await wire.ask((api) => api.start(call, loaded.pipeline, request), call, signal);
+      await wire.ask(
+        (api) => api.start(call, loaded.pipeline, request),
+        call,
+        signal,
+      );
       for (;;) {
         const pulled = await wire.ask((api) => api.next(call), call, signal);
         if (!pulled.isDone) {
@@ -202,8 +220,14 @@ class WorkerPipeline implements Pipeline {
     try {
       await wire.hello();
       const call = wire.newCall();
-      const report = proxy((progress: FolderProgress) => onProgress?.(progress));
-      const message = { device: this.#device, cache, ...(threads !== undefined && { threads }) };
+      const report = proxy((progress: FolderProgress) =>
+        onProgress?.(progress),
+      );
+      const message = {
+        device: this.#device,
+        cache,
+        ...(threads !== undefined && { threads }),
+      };
       const loaded = await wire.ask(
         (api) => api.load(call, this.#location, message, report),
         call,
@@ -220,19 +244,29 @@ class WorkerPipeline implements Pipeline {
   /** After these a worker is of no more use; the next call gets a fresh one, and `auto` leaves WebGPU. */
   #afterError(error: unknown, wire: Wire): void {
     if (!(error instanceof PhaseskipError)) return;
-    if (!["worker-lost", "device-lost", "out-of-memory"].includes(error.code)) return;
-    if (error.code === "device-lost" && this.#device === "auto") this.#device = "wasm";
+    if (!["worker-lost", "device-lost", "out-of-memory"].includes(error.code))
+      return;
+    if (error.code === "device-lost" && this.#device === "auto")
+      this.#device = "wasm";
     this.#connection = undefined;
     if (typeof this.#options.worker === "function") wire.close(error);
   }
 }
 
-function generated({ images, report, sample, sampleShape }: RunResult): Generated {
+function generated({
+  images,
+  report,
+  sample,
+  sampleShape,
+}: RunResult): Generated {
   return { images, report, sample, sampleShape };
 }
 
 function disposed(): PhaseskipError {
-  return new PhaseskipError("disposed", "Cannot use a pipeline after its dispose()");
+  return new PhaseskipError(
+    "disposed",
+    "Cannot use a pipeline after its dispose()",
+  );
 }
 
 let callCount = 0;
@@ -251,7 +285,12 @@ class Wire {
     this.#lost = new Promise((_, reject) => (this.#reject = reject));
     this.#lost.catch(() => undefined);
     this.#unwatch = watchWorker(worker, (reason) => {
-      this.#reject(new PhaseskipError("worker-lost", `Cannot go on as the worker was lost: ${reason}`));
+      this.#reject(
+        new PhaseskipError(
+          "worker-lost",
+          `Cannot go on as the worker was lost: ${reason}`,
+        ),
+      );
     });
   }
 
@@ -292,14 +331,18 @@ class Wire {
       signal?.addEventListener("abort", onAbort);
     });
     try {
-      return unwrap(await Promise.race([question(this.#api), this.#lost, aborted]));
+      return unwrap(
+        await Promise.race([question(this.#api), this.#lost, aborted]),
+      );
     } finally {
       if (onAbort) signal?.removeEventListener("abort", onAbort);
     }
   }
 
   /** Tells the worker something whose answer changes nothing; gives up when the worker is lost. */
-  async tell(message: (api: Remote<WorkerApi>) => Promise<unknown>): Promise<void> {
+  async tell(
+    message: (api: Remote<WorkerApi>) => Promise<unknown>,
+  ): Promise<void> {
     await Promise.race([message(this.#api), this.#lost]).catch(() => undefined);
   }
 

@@ -1,6 +1,11 @@
 // Pipelines
 export { loadPipeline } from "./client.js";
-export type { CallOptions, Generated, LoadOptions, Pipeline } from "./client.js";
+export type {
+  CallOptions,
+  Generated,
+  LoadOptions,
+  Pipeline,
+} from "./client.js";
 export type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
 export type { RunStep } from "./pipeline/run.js";
 export type { Picture } from "./pipeline/picture.js";
@@ -11,7 +16,6 @@ export type { WorkerLike } from "./web-endpoint.js";
 export type { SchedulerName } from "@phaseskip/scheduler";
 
 // Plans
-export { parsePlan } from "./plan/parse-plan.js";
 export type {
   Action,
   Context,

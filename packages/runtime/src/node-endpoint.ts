@@ -16,7 +16,10 @@ export function workerEndpoint(worker: WorkerLike): Endpoint {
  * Calls back when the worker is lost: it threw, or ended.
  * @returns ends the watch
  */
-export function watchWorker(worker: WorkerLike, onLost: (reason: string) => void): () => void {
+export function watchWorker(
+  worker: WorkerLike,
+  onLost: (reason: string) => void,
+): () => void {
   const thread = worker as Worker;
   const onError = (error: Error) => onLost(`it failed: ${error.message}`);
   const onExit = (code: number) => onLost(`it ended with code ${code}`);

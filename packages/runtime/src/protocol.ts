@@ -19,7 +19,11 @@ export interface WorkerApi {
     onProgress: ((progress: FolderProgress) => void) & ProxyMarked,
   ): Promise<Outcome<LoadedMessage>>;
   /** Begins a run; its steps are pulled by `next`. */
-  start(call: number, pipeline: number, options: DenoiseOptions): Promise<Outcome<void>>;
+  start(
+    call: number,
+    pipeline: number,
+    options: DenoiseOptions,
+  ): Promise<Outcome<void>>;
   next(call: number): Promise<Outcome<StepMessage>>;
   /** Ends a run before its last step. */
   stop(call: number): Promise<Outcome<void>>;
@@ -64,7 +68,9 @@ export interface ErrorMessage {
 }
 
 /** Runs work and hands its outcome on as data. */
-export async function outcome<T>(work: () => Promise<T> | T): Promise<Outcome<T>> {
+export async function outcome<T>(
+  work: () => Promise<T> | T,
+): Promise<Outcome<T>> {
   try {
     return { isOk: true, value: await work() };
   } catch (error) {
@@ -73,7 +79,8 @@ export async function outcome<T>(work: () => Promise<T> | T): Promise<Outcome<T>
 }
 
 function errorMessage(error: unknown): ErrorMessage {
-  if (!(error instanceof Error)) return { name: "Error", message: String(error) };
+  if (!(error instanceof Error))
+    return { name: "Error", message: String(error) };
   const { name, message, stack, cause } = error;
   return {
     name,
@@ -101,6 +108,7 @@ function revive({ name, message, code, cause, stack }: ErrorMessage): Error {
         : name === "AbortError"
           ? new DOMException(message, name)
           : new Error(message, options);
-  if (stack !== undefined) Object.defineProperty(error, "stack", { value: stack, configurable: true });
+  if (stack !== undefined)
+    Object.defineProperty(error, "stack", { value: stack, configurable: true });
   return error;
 }

@@ -2,7 +2,13 @@
 // declared here; ORT's own `Tensor` never leaves.
 
 import type * as Ort from "onnxruntime-web";
-import { ElementType, PhaseskipError, elementCount, isFloat, widenHalf } from "@phaseskip/graph";
+import {
+  ElementType,
+  PhaseskipError,
+  elementCount,
+  isFloat,
+  widenHalf,
+} from "@phaseskip/graph";
 
 /** Where sessions run: ONNX Runtime's WebAssembly or WebGPU, or in Node its native build. */
 export type DeviceKind = "wasm" | "webgpu" | "node";
@@ -62,7 +68,11 @@ export interface Device {
   /** Makes a session; `bytes` are free again when it resolves. */
   createSession(bytes: Uint8Array, external?: ExternalFile): Promise<Session>;
   /** Makes a tensor. Floats of type float16 are rounded to it. */
-  tensor(type: ElementType, dims: readonly number[], data: TensorData): DeviceTensor;
+  tensor(
+    type: ElementType,
+    dims: readonly number[],
+    data: TensorData,
+  ): DeviceTensor;
   /** Reads a float tensor back as float32; new memory. */
   read(tensor: DeviceTensor): Promise<Float32Array<ArrayBuffer>>;
 }
@@ -97,9 +107,12 @@ const elementTypes: Partial<Record<Ort.Tensor.Type, ElementType>> = {
  * Opens a device.
  * @throws {PhaseskipError} `model-unsupported` if this browser or machine has no such device
  */
-export async function openDevice(kind: DeviceKind, options: DeviceOptions = {}): Promise<Device> {
+export async function openDevice(
+  kind: DeviceKind,
+  options: DeviceOptions = {},
+): Promise<Device> {
   const ort = await importOrt(kind);
-  const threads = kind === "webgpu" ? 0 : (options.threads ?? defaultThreads());
+  const threads = kind === "webgpu" ? 0 : usableThreads(options.threads);
   let hasHalf = false;
   if (kind !== "node") {
     ort.env.logLevel = "error";
@@ -109,7 +122,10 @@ export async function openDevice(kind: DeviceKind, options: DeviceOptions = {}):
   if (kind === "webgpu") hasHalf = await hasShaderHalf();
   const provider: Ort.InferenceSession.ExecutionProviderConfig =
     kind === "webgpu"
-      ? ({ name: "webgpu", validationMode: options.validate ? "full" : "disabled" } as const)
+      ? ({
+          name: "webgpu",
+          validationMode: options.validate ? "full" : "disabled",
+        } as const)
       : kind === "node"
         ? "cpu"
         : "wasm";
@@ -118,7 +134,8 @@ export async function openDevice(kind: DeviceKind, options: DeviceOptions = {}):
     kind,
     hasHalf,
     threads,
-    tensor: (type, dims, data) => new OrtTensor(makeTensor(ort, type, dims, data)),
+    tensor: (type, dims, data) =>
+      new OrtTensor(makeTensor(ort, type, dims, data)),
     read: async (tensor) => readFloats(tensor as OrtTensor),
     async createSession(bytes, external) {
       const sessionOptions: Ort.InferenceSession.SessionOptions = {
@@ -126,8 +143,12 @@ export async function openDevice(kind: DeviceKind, options: DeviceOptions = {}):
         graphOptimizationLevel: "all",
         logSeverityLevel: 3,
         ...(kind === "node" && { intraOpNumThreads: threads }),
-        ...(kind === "webgpu" && { preferredOutputLocation: "gpu-buffer" as const }),
-        ...(external && { externalData: [{ path: external.name, data: external.bytes }] }),
+        ...(kind === "webgpu" && {
+          preferredOutputLocation: "gpu-buffer" as const,
+        }),
+        ...(external && {
+          externalData: [{ path: external.name, data: external.bytes }],
+        }),
       };
       const session = await attempt("create a session", () =>
         ort.InferenceSession.create(bytes, sessionOptions),
@@ -149,7 +170,8 @@ async function importOrt(kind: DeviceKind): Promise<typeof Ort> {
     return import("#ort-webgpu");
   }
   try {
-    const module: { readonly default?: typeof Ort } & typeof Ort = await import("#ort-node");
+    const module: { readonly default?: typeof Ort } & typeof Ort =
+      await import("#ort-node");
     return module.default ?? module;
   } catch (cause) {
     throw new PhaseskipError(
@@ -160,18 +182,21 @@ async function importOrt(kind: DeviceKind): Promise<typeof Ort> {
   }
 }
 
-function defaultThreads(): number {
+/** What was asked for, or half the cores; one where threads cannot share memory. */
+function usableThreads(wanted: number | undefined): number {
   const isNode = typeof process !== "undefined" && !!process.versions?.node;
   if (!isNode && !globalThis.crossOriginIsolated) return 1;
   const cores = globalThis.navigator?.hardwareConcurrency ?? 2;
-  return Math.min(4, Math.max(1, Math.ceil(cores / 2)));
+  return wanted ?? Math.min(4, Math.max(1, Math.ceil(cores / 2)));
 }
 
 async function hasShaderHalf(): Promise<boolean> {
   interface Gpu {
     requestAdapter(): Promise<{ features: ReadonlySet<string> } | null>;
   }
-  const adapter = await (navigator as unknown as { gpu: Gpu }).gpu.requestAdapter();
+  const adapter = await (
+    navigator as unknown as { gpu: Gpu }
+  ).gpu.requestAdapter();
   if (!adapter) {
     throw new PhaseskipError(
       "model-unsupported",
@@ -200,11 +225,17 @@ function makeTensor(
         dims,
       );
     case ElementType.FLOAT16:
-      return new ort.Tensor("float16", toHalf(data) as Uint16Array<ArrayBuffer>, dims);
+      return new ort.Tensor(
+        "float16",
+        toHalf(data) as Uint16Array<ArrayBuffer>,
+        dims,
+      );
     case ElementType.DOUBLE:
       return new ort.Tensor("float64", Float64Array.from(data), dims);
     case ElementType.INT64: {
-      const integers = BigInt64Array.from(data as number[], (value) => BigInt(Math.trunc(value)));
+      const integers = BigInt64Array.from(data as number[], (value) =>
+        BigInt(Math.trunc(value)),
+      );
       return new ort.Tensor("int64", integers, dims);
     }
     case ElementType.INT32:
@@ -212,7 +243,10 @@ function makeTensor(
     case ElementType.BOOL:
       return new ort.Tensor("bool", Uint8Array.from(data), dims);
     default:
-      throw new PhaseskipError("model-unsupported", `Cannot feed tensors of ONNX type ${type}`);
+      throw new PhaseskipError(
+        "model-unsupported",
+        `Cannot feed tensors of ONNX type ${type}`,
+      );
   }
 }
 
@@ -251,11 +285,20 @@ function roundHalfEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-async function readFloats({ ort: tensor, type }: OrtTensor): Promise<Float32Array<ArrayBuffer>> {
-  if (!isFloat(type)) throw new TypeError("Cannot read a tensor back as it holds no floats");
-  const data: unknown = await attempt("read a tensor back", () => tensor.getData());
-  if (!(data instanceof Uint16Array)) return Float32Array.from(data as Float32Array);
-  const bytes = widenHalf(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+async function readFloats({
+  ort: tensor,
+  type,
+}: OrtTensor): Promise<Float32Array<ArrayBuffer>> {
+  if (!isFloat(type))
+    throw new TypeError("Cannot read a tensor back as it holds no floats");
+  const data: unknown = await attempt("read a tensor back", () =>
+    tensor.getData(),
+  );
+  if (!(data instanceof Uint16Array))
+    return Float32Array.from(data as Float32Array);
+  const bytes = widenHalf(
+    new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  );
   return new Float32Array(bytes.buffer);
 }
 
@@ -265,9 +308,14 @@ function wrapSession(session: Ort.InferenceSession): Session {
     async run(feeds, fetches) {
       const inputs: Record<string, Ort.Tensor> = {};
       for (const name in feeds) inputs[name] = (feeds[name] as OrtTensor).ort;
-      const outputs = await attempt("run a part of the model", () => session.run(inputs, fetches));
+      const outputs = await attempt("run a part of the model", () =>
+        session.run(inputs, fetches),
+      );
       return Object.fromEntries(
-        Object.entries(outputs).map(([name, tensor]) => [name, new OrtTensor(tensor)]),
+        Object.entries(outputs).map(([name, tensor]) => [
+          name,
+          new OrtTensor(tensor),
+        ]),
       );
     },
     release: async () => session.release(),
@@ -281,12 +329,26 @@ async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause);
     const line = said.split("\n")[0]!.slice(0, 300);
-    if (/out of memory|bad_alloc|failed to allocate|allocation failed|OOM/i.test(said)) {
-      throw new PhaseskipError("out-of-memory", `Cannot ${what} as memory ran out: ${line}`, { cause });
+    if (
+      /out of memory|bad_alloc|failed to allocate|allocation failed|OOM/i.test(
+        said,
+      )
+    ) {
+      throw new PhaseskipError(
+        "out-of-memory",
+        `Cannot ${what} as memory ran out: ${line}`,
+        { cause },
+      );
     }
     if (/device (was |is )?lost|lost device|device.*destroyed/i.test(said)) {
-      throw new PhaseskipError("device-lost", `Cannot ${what} as the GPU was lost: ${line}`, { cause });
+      throw new PhaseskipError(
+        "device-lost",
+        `Cannot ${what} as the GPU was lost: ${line}`,
+        { cause },
+      );
     }
-    throw new PhaseskipError("inference-failed", `Cannot ${what}: ${line}`, { cause });
+    throw new PhaseskipError("inference-failed", `Cannot ${what}: ${line}`, {
+      cause,
+    });
   }
 }

@@ -17,7 +17,10 @@ export function workerEndpoint(worker: WorkerLike): Endpoint {
  * Calls back when the worker is lost: its script cannot be loaded or run.
  * @returns ends the watch
  */
-export function watchWorker(worker: WorkerLike, onLost: (reason: string) => void): () => void {
+export function watchWorker(
+  worker: WorkerLike,
+  onLost: (reason: string) => void,
+): () => void {
   const target = worker as Worker;
   const listener = (event: Event) => {
     const message = (event as ErrorEvent).message as string | undefined;

@@ -1,6 +1,10 @@
 // Reads the weights of a model's ONNX file and lays them out as a session's external file.
 
-import type { ByteSource, SegmentModel, WeightPlacement } from "@phaseskip/graph";
+import type {
+  ByteSource,
+  SegmentModel,
+  WeightPlacement,
+} from "@phaseskip/graph";
 import { PhaseskipError, tensorBytes, widenHalf } from "@phaseskip/graph";
 import type { ModelFolder } from "./folder.js";
 import type { ExternalFile } from "./session.js";
@@ -27,7 +31,10 @@ export class Weights {
   }
 
   /** The external file of a segment's model, in new memory; undefined if it needs none. */
-  async external(model: SegmentModel, signal?: AbortSignal): Promise<ExternalFile | undefined> {
+  async external(
+    model: SegmentModel,
+    signal?: AbortSignal,
+  ): Promise<ExternalFile | undefined> {
     if (model.externalBytes === 0) return undefined;
     const bytes = new Uint8Array(model.externalBytes);
     for (const placement of model.placements) {
@@ -37,12 +44,19 @@ export class Weights {
     return { name: model.externalName, bytes };
   }
 
-  async #place({ weight, offset, byteLength }: WeightPlacement, target: Uint8Array<ArrayBuffer>): Promise<void> {
+  async #place(
+    { weight, offset, byteLength }: WeightPlacement,
+    target: Uint8Array<ArrayBuffer>,
+  ): Promise<void> {
     const growth = byteLength / weight.byteLength;
     const put = (piece: Uint8Array, at: number) => {
       const start = offset + at * growth;
       if (growth === 1) target.set(piece, start);
-      else widenHalf(piece, target.subarray(start, start + piece.byteLength * growth));
+      else
+        widenHalf(
+          piece,
+          target.subarray(start, start + piece.byteLength * growth),
+        );
     };
     if ("dataType" in weight.data) {
       put(tensorBytes(weight.data), 0);

@@ -10,7 +10,12 @@ import { Model } from "./pipeline/model.js";
 import { parseRequest } from "./pipeline/request.js";
 import type { RunResult, RunStep } from "./pipeline/run.js";
 import { runPipeline } from "./pipeline/run.js";
-import type { LoadMessage, LoadedMessage, StepMessage, WorkerApi } from "./protocol.js";
+import type {
+  LoadMessage,
+  LoadedMessage,
+  StepMessage,
+  WorkerApi,
+} from "./protocol.js";
 import { outcome } from "./protocol.js";
 import type { Device, DeviceKind, DeviceOptions } from "./session.js";
 import { openDevice } from "./session.js";
@@ -56,7 +61,10 @@ function serveOn(endpoint: Endpoint, options: ServeOptions): void {
   let pipelineCount = 0;
 
   /** Runs a call that can be aborted. */
-  const cancellable = async <T>(call: number, work: (signal: AbortSignal) => Promise<T>) => {
+  const cancellable = async <T>(
+    call: number,
+    work: (signal: AbortSignal) => Promise<T>,
+  ) => {
     const controller = calls.get(call) ?? new AbortController();
     calls.set(call, controller);
     return outcome(() => work(controller.signal));
@@ -75,25 +83,32 @@ function serveOn(endpoint: Endpoint, options: ServeOptions): void {
   const api: WorkerApi = {
     hello: () => 1,
     async load(call, location, message, onProgress) {
-      const result = await cancellable(call, async (signal): Promise<LoadedMessage> => {
-        const folder = await openFolder(location, {
-          cache: message.cache,
-          signal,
-          onProgress: (progress) => onProgress(progress),
-        });
-        try {
-          return await device.run(async () => {
-            const { opened, warnings } = await chooseDevice(devices, message, options);
-            const model = await Model.load(folder, opened, signal);
-            const pipeline = pipelineCount++;
-            pipelines.set(pipeline, { model, runs: new Mutex() });
-            return { pipeline, device: opened.kind, warnings };
-          }, signal);
-        } catch (error) {
-          await folder.close();
-          throw error;
-        }
-      });
+      const result = await cancellable(
+        call,
+        async (signal): Promise<LoadedMessage> => {
+          const folder = await openFolder(location, {
+            cache: message.cache,
+            signal,
+            onProgress: (progress) => onProgress(progress),
+          });
+          try {
+            return await device.run(async () => {
+              const { opened, warnings } = await chooseDevice(
+                devices,
+                message,
+                options,
+              );
+              const model = await Model.load(folder, opened, signal);
+              const pipeline = pipelineCount++;
+              pipelines.set(pipeline, { model, runs: new Mutex() });
+              return { pipeline, device: opened.kind, warnings };
+            }, signal);
+          } catch (error) {
+            await folder.close();
+            throw error;
+          }
+        },
+      );
       calls.delete(call);
       return result;
     },
@@ -105,21 +120,31 @@ function serveOn(endpoint: Endpoint, options: ServeOptions): void {
         runs.set(call, { steps: runPipeline(model, parsed, signal), release });
       }),
     next: async (call) => {
-      const pulled = await cancellable(call, async (signal): Promise<StepMessage> => {
-        const run = runs.get(call);
-        if (!run) throw new PhaseskipError("disposed", "Cannot go on with a run that has ended");
-        try {
-          const { done, value } = await device.run(() => run.steps.next(), signal);
-          if (!done) return { isDone: false, step: value };
-          await endRun(call);
-          return { isDone: true, result: value };
-        } catch (error) {
-          await endRun(call);
-          throw error;
-        } finally {
-          await macrotask();
-        }
-      });
+      const pulled = await cancellable(
+        call,
+        async (signal): Promise<StepMessage> => {
+          const run = runs.get(call);
+          if (!run)
+            throw new PhaseskipError(
+              "disposed",
+              "Cannot go on with a run that has ended",
+            );
+          try {
+            const { done, value } = await device.run(
+              () => run.steps.next(),
+              signal,
+            );
+            if (!done) return { isDone: false, step: value };
+            await endRun(call);
+            return { isDone: true, result: value };
+          } catch (error) {
+            await endRun(call);
+            throw error;
+          } finally {
+            await macrotask();
+          }
+        },
+      );
       return pulled.isOk ? transfer(pulled, buffers(pulled.value)) : pulled;
     },
     stop: (call) => outcome(() => endRun(call)),
@@ -139,10 +164,16 @@ function serveOn(endpoint: Endpoint, options: ServeOptions): void {
   expose(api, endpoint);
 }
 
-function find(pipelines: ReadonlyMap<number, Loaded>, pipeline: number): Loaded {
+function find(
+  pipelines: ReadonlyMap<number, Loaded>,
+  pipeline: number,
+): Loaded {
   const loaded = pipelines.get(pipeline);
   if (loaded) return loaded;
-  throw new PhaseskipError("disposed", "Cannot use a pipeline after its dispose()");
+  throw new PhaseskipError(
+    "disposed",
+    "Cannot use a pipeline after its dispose()",
+  );
 }
 
 /** `auto` is WebGPU where there is an adapter, else WASM, and says why. */
@@ -152,7 +183,10 @@ async function chooseDevice(
   options: ServeOptions,
 ): Promise<{ opened: Device; warnings: string[] }> {
   const { wasmPaths } = options;
-  const deviceOptions: DeviceOptions = { ...message, ...(wasmPaths !== undefined && { wasmPaths }) };
+  const deviceOptions: DeviceOptions = {
+    ...message,
+    ...(wasmPaths !== undefined && { wasmPaths }),
+  };
   const open = (kind: DeviceKind) => {
     const known = devices.get(kind);
     if (known) return known;
@@ -161,18 +195,29 @@ async function chooseDevice(
     opening.catch(() => devices.delete(kind));
     return opening;
   };
-  if (message.device !== "auto") return { opened: await open(message.device), warnings: [] };
+  const warnings: string[] = [];
+  let opened: Device;
   try {
-    return { opened: await open("webgpu"), warnings: [] };
+    opened = await open(message.device === "auto" ? "webgpu" : message.device);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { opened: await open("wasm"), warnings: [`running on wasm: ${reason}`] };
+    if (message.device !== "auto") throw error;
+    warnings.push(
+      `running on wasm: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    opened = await open("wasm");
   }
+  if (opened.kind === "wasm" && (message.threads ?? 0) > opened.threads) {
+    warnings.push(
+      `running on ${opened.threads} thread instead of ${message.threads}: this page is not cross-origin isolated`,
+    );
+  }
+  return { opened, warnings };
 }
 
 /** Pictures and samples change hands; nothing here needs them any more. */
 function buffers(message: StepMessage): ArrayBuffer[] {
-  if (!message.isDone) return (message.step.preview ?? []).map((image) => image.data.buffer);
+  if (!message.isDone)
+    return (message.step.preview ?? []).map((image) => image.data.buffer);
   const { sample, images } = message.result;
   return [sample.buffer, ...images.map((image) => image.data.buffer)];
 }

@@ -1,7 +1,13 @@
 // A model on a device: its parts, loaded and ready to run.
 
 import type { Graph } from "@phaseskip/graph";
-import { ElementType, PhaseskipError, elementCount, loadGraph, wholeModel } from "@phaseskip/graph";
+import {
+  ElementType,
+  PhaseskipError,
+  elementCount,
+  loadGraph,
+  wholeModel,
+} from "@phaseskip/graph";
 import type { ModelFolder } from "../folder.js";
 import type { ModelIndex } from "../model-index.js";
 import { loadModelIndex } from "../model-index.js";
@@ -56,15 +62,38 @@ export class Model {
    * Loads a model. The Unet's sessions are made by its first run, which knows the plan.
    * @throws {PhaseskipError} as the parts of the folder demand
    */
-  static async load(folder: ModelFolder, device: Device, signal?: AbortSignal): Promise<Model> {
+  static async load(
+    folder: ModelFolder,
+    device: Device,
+    signal?: AbortSignal,
+  ): Promise<Model> {
     const index = await loadModelIndex(folder, signal);
     const unetGraph = await readGraph(folder, "unet/model.onnx", signal);
-    const unet = new UnetExecutor(device, unetGraph, new Weights(folder, "unet/model.onnx"));
-    const tokenizer = index.hasTextEncoder ? await loadTokenizer(folder, "tokenizer", signal) : undefined;
+    const unet = new UnetExecutor(
+      device,
+      unetGraph,
+      new Weights(folder, "unet/model.onnx"),
+    );
+    const tokenizer = index.hasTextEncoder
+      ? await loadTokenizer(folder, "tokenizer", signal)
+      : undefined;
     const whole = (path: string) => openWhole(folder, device, path, signal);
-    const textEncoder = index.hasTextEncoder ? await whole("text_encoder/model.onnx") : undefined;
-    const vae = index.hasVae ? await whole("vae_decoder/model.onnx") : undefined;
-    return new Model({ folder, device, index, unetGraph, unet, tokenizer, textEncoder, vae });
+    const textEncoder = index.hasTextEncoder
+      ? await whole("text_encoder/model.onnx")
+      : undefined;
+    const vae = index.hasVae
+      ? await whole("vae_decoder/model.onnx")
+      : undefined;
+    return new Model({
+      folder,
+      device,
+      index,
+      unetGraph,
+      unet,
+      tokenizer,
+      textEncoder,
+      vae,
+    });
   }
 
   /** A plan that the model ships, or `"none"`. */
@@ -77,14 +106,21 @@ export class Model {
    * A text's embedding, `[1, token, width]`.
    * @returns the embedding, and what the tokenizer says of the text
    */
-  async embed(text: string): Promise<{ embedding: Float32Array<ArrayBuffer>; encoded: EncodedText }> {
+  async embed(
+    text: string,
+  ): Promise<{ embedding: Float32Array<ArrayBuffer>; encoded: EncodedText }> {
     const encoded = this.#tokenizer!.encode(text);
     const { graph, session } = this.#textEncoder!;
-    const input = graph.inputs.find(({ name }) => name === "input_ids") ?? graph.inputs[0]!;
+    const input =
+      graph.inputs.find(({ name }) => name === "input_ids") ?? graph.inputs[0]!;
     const batch = typeof input.dims?.[0] === "number" ? input.dims[0] : 1;
     const ids = Array.from({ length: batch }, () => encoded.ids).flat();
     const feeds: Record<string, DeviceTensor> = {
-      [input.name]: this.device.tensor(input.type, [batch, encoded.ids.length], ids),
+      [input.name]: this.device.tensor(
+        input.type,
+        [batch, encoded.ids.length],
+        ids,
+      ),
     };
     for (const { name, type } of graph.inputs) {
       if (name === input.name) continue;
@@ -94,9 +130,15 @@ export class Model {
           `Cannot run the text encoder as its input ${name} is not known; known are input_ids and attention_mask`,
         );
       }
-      feeds[name] = this.device.tensor(type, [batch, encoded.ids.length], ids.map(() => 1));
+      feeds[name] = this.device.tensor(
+        type,
+        [batch, encoded.ids.length],
+        ids.map(() => 1),
+      );
     }
-    const output = graph.outputs.find(({ name }) => name === "last_hidden_state") ?? graph.outputs[0]!;
+    const output =
+      graph.outputs.find(({ name }) => name === "last_hidden_state") ??
+      graph.outputs[0]!;
     const hidden = await this.#read(session, feeds, output.name);
     return { embedding: hidden.slice(0, hidden.length / batch), encoded };
   }
@@ -116,8 +158,12 @@ export class Model {
     const input = graph.inputs[0]!;
     const batch = typeof input.dims?.[0] === "number" ? input.dims[0] : 1;
     const latent = new Float32Array(sample.length * batch);
-    for (let i = 0; i < latent.length; i++) latent[i] = sample[i % sample.length]! / scalingFactor;
-    const type = input.type === ElementType.FLOAT16 && !this.device.hasHalf ? ElementType.FLOAT : input.type;
+    for (let i = 0; i < latent.length; i++)
+      latent[i] = sample[i % sample.length]! / scalingFactor;
+    const type =
+      input.type === ElementType.FLOAT16 && !this.device.hasHalf
+        ? ElementType.FLOAT
+        : input.type;
     const dims = [batch, sample.length / (height * width), height, width];
     const feeds = { [input.name]: this.device.tensor(type, dims, latent) };
     const outputs = await session.run(feeds, [graph.outputs[0]!.name]);
@@ -141,7 +187,11 @@ export class Model {
     await this.folder.close();
   }
 
-  async #read(session: Session, feeds: Record<string, DeviceTensor>, output: string) {
+  async #read(
+    session: Session,
+    feeds: Record<string, DeviceTensor>,
+    output: string,
+  ) {
     try {
       const outputs = await session.run(feeds, [output]);
       const data = await this.device.read(outputs[output]!);
@@ -157,7 +207,11 @@ function dispose(tensors: Readonly<Record<string, DeviceTensor>>): void {
   for (const tensor of Object.values(tensors)) tensor.dispose();
 }
 
-async function readGraph(folder: ModelFolder, path: string, signal?: AbortSignal): Promise<Graph> {
+async function readGraph(
+  folder: ModelFolder,
+  path: string,
+  signal?: AbortSignal,
+): Promise<Graph> {
   const file = await folder.file(path, signal);
   if (!file) {
     throw new PhaseskipError(

@@ -15,7 +15,11 @@ export interface Picture {
  *
  * @param sample `[channel, height, width]` with 1 channel (grey) or 3 (red, green, blue); 0 is mid-grey
  */
-export function samplePicture(sample: Float32Array, height: number, width: number): Picture {
+export function samplePicture(
+  sample: Float32Array,
+  height: number,
+  width: number,
+): Picture {
   const pixels = height * width;
   const channels = sample.length / pixels;
   const data = new Uint8ClampedArray(pixels * 4);
@@ -23,7 +27,9 @@ export function samplePicture(sample: Float32Array, height: number, width: numbe
     for (let c = 0; c < 3; c++) {
       const x = sample[(channels === 1 ? 0 : c) * pixels + i]!;
       // half values are rounded up, as the formula says, not to even, as the array would
-      data[i * 4 + c] = Math.floor(255 * Math.min(Math.max(x / 2 + 0.5, 0), 1) + 0.5);
+      data[i * 4 + c] = Math.floor(
+        255 * Math.min(Math.max(x / 2 + 0.5, 0), 1) + 0.5,
+      );
     }
     data[i * 4 + 3] = 255;
   }

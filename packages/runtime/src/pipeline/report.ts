@@ -71,9 +71,17 @@ export interface Costs {
 }
 
 /** Counts what a schedule costs. */
-export function countCosts(unet: Unet, { signatures }: Pick<Schedule, "signatures">): Costs {
+export function countCosts(
+  unet: Unet,
+  { signatures }: Pick<Schedule, "signatures">,
+): Costs {
   const { graph, shapes, dependencies } = unet;
-  const costs = { whole: 0, text: 0, timestep: 0, signatures: signatures.map(() => 0) };
+  const costs = {
+    whole: 0,
+    text: 0,
+    timestep: 0,
+    signatures: signatures.map(() => 0),
+  };
   for (const node of graph.nodes) {
     if (dependencies.isFolded[node.index]) continue;
     const macs = nodeMacs(node, shapes);

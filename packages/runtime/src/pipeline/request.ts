@@ -32,7 +32,9 @@ export interface DenoiseOptions extends GenerateOptions {
 }
 
 /** A request that is known to be well formed; what the model decides is still open. */
-export interface Request extends Required<Pick<GenerateOptions, "seed" | "numImagesPerPrompt">> {
+export interface Request extends Required<
+  Pick<GenerateOptions, "seed" | "numImagesPerPrompt">
+> {
   readonly prompt: string | undefined;
   readonly negativePrompt: string | undefined;
   readonly numInferenceSteps: number | undefined;
@@ -50,10 +52,21 @@ export interface Request extends Required<Pick<GenerateOptions, "seed" | "numIma
  * @throws {TypeError} If a field has the wrong type or is unknown
  * @throws {RangeError} If a value is out of range
  */
-export function parseRequest(options: DenoiseOptions, doing = "generate an image"): Request {
-  const fail = (name: string, wanted: string, value: unknown, Kind: ErrorConstructor = TypeError) => {
-    const shown = typeof value === "string" ? JSON.stringify(value) : describe(value);
-    return new Kind(`Cannot ${doing} as ${name} must be ${wanted}: current value is ${shown}`);
+export function parseRequest(
+  options: DenoiseOptions,
+  doing = "generate an image",
+): Request {
+  const fail = (
+    name: string,
+    wanted: string,
+    value: unknown,
+    Kind: ErrorConstructor = TypeError,
+  ) => {
+    const shown =
+      typeof value === "string" ? JSON.stringify(value) : describe(value);
+    return new Kind(
+      `Cannot ${doing} as ${name} must be ${wanted}: current value is ${shown}`,
+    );
   };
   if (typeof options !== "object" || options === null) {
     throw fail("the options", "an object", options);
@@ -61,7 +74,9 @@ export function parseRequest(options: DenoiseOptions, doing = "generate an image
   const known = new Set<string>(fields);
   for (const name in options) {
     if (!known.has(name)) {
-      throw new TypeError(`Cannot ${doing} as ${name} is no option; known are ${fields.join(", ")}`);
+      throw new TypeError(
+        `Cannot ${doing} as ${name} is no option; known are ${fields.join(", ")}`,
+      );
     }
   }
   const text = (name: "prompt" | "negativePrompt" | "scheduler") => {
@@ -69,7 +84,10 @@ export function parseRequest(options: DenoiseOptions, doing = "generate an image
     if (value === undefined || typeof value === "string") return value;
     throw fail(name, "a string", value);
   };
-  const integer = (name: "seed" | "numImagesPerPrompt" | "numInferenceSteps" | "preview", low: number) => {
+  const integer = (
+    name: "seed" | "numImagesPerPrompt" | "numInferenceSteps" | "preview",
+    low: number,
+  ) => {
     const value: unknown = options[name];
     if (value === undefined) return undefined;
     if (typeof value !== "number") throw fail(name, "a number", value);
@@ -80,8 +98,16 @@ export function parseRequest(options: DenoiseOptions, doing = "generate an image
   if (guidanceScale !== undefined && typeof guidanceScale !== "number") {
     throw fail("guidanceScale", "a number", guidanceScale);
   }
-  if (guidanceScale !== undefined && !(guidanceScale >= 0 && guidanceScale < Infinity)) {
-    throw fail("guidanceScale", "a finite number of at least 0", guidanceScale, RangeError);
+  if (
+    guidanceScale !== undefined &&
+    !(guidanceScale >= 0 && guidanceScale < Infinity)
+  ) {
+    throw fail(
+      "guidanceScale",
+      "a finite number of at least 0",
+      guidanceScale,
+      RangeError,
+    );
   }
   if (typeof plan !== "string" && (typeof plan !== "object" || plan === null)) {
     throw fail("plan", "a plan's name or a plan", plan);
@@ -104,13 +130,21 @@ export function parseRequest(options: DenoiseOptions, doing = "generate an image
 }
 
 const fields = [
-  ...["prompt", "negativePrompt", "seed", "numImagesPerPrompt", "numInferenceSteps", "scheduler"],
+  ...[
+    "prompt",
+    "negativePrompt",
+    "seed",
+    "numImagesPerPrompt",
+    "numInferenceSteps",
+    "scheduler",
+  ],
   ...["guidanceScale", "plan", "initNoise", "preview"],
 ];
 
 type ErrorConstructor = new (message: string) => Error;
 
 function describe(value: unknown): string {
-  if (value === null || typeof value === "number" || typeof value === "boolean") return String(value);
+  if (value === null || typeof value === "number" || typeof value === "boolean")
+    return String(value);
   return Array.isArray(value) ? "an array" : `a value of type ${typeof value}`;
 }

@@ -2,11 +2,19 @@
 
 import type { Unet } from "@phaseskip/graph";
 import { PhaseskipError, fixedBatch } from "@phaseskip/graph";
-import type { NoiseGenerator, Scheduler, SchedulerState } from "@phaseskip/scheduler";
+import type {
+  NoiseGenerator,
+  Scheduler,
+  SchedulerState,
+} from "@phaseskip/scheduler";
 import { createScheduler, generator } from "@phaseskip/scheduler";
 import { parsePlan } from "../plan/parse-plan.js";
 import type { Context, Plan } from "../plan/plan.js";
-import type { Schedule, ScheduledContext, ScheduledStep } from "../plan/schedule.js";
+import type {
+  Schedule,
+  ScheduledContext,
+  ScheduledStep,
+} from "../plan/schedule.js";
 import { schedulePlan } from "../plan/schedule.js";
 import type { UnetStream } from "../unet/executor.js";
 import type { Model } from "./model.js";
@@ -68,22 +76,42 @@ export async function* runPipeline(
   const [, , height, width] = shape;
   try {
     for (const step of schedule.steps) {
-      const report = await runStep(model, setup, step, reports.length === 0, signal);
+      const report = await runStep(
+        model,
+        setup,
+        step,
+        reports.length === 0,
+        signal,
+      );
       reports.push(report);
       const { stepIndex } = step;
       const stepCount = schedule.steps.length;
       const isShown =
-        request.preview > 0 && ((stepIndex + 1) % request.preview === 0 || stepIndex === stepCount - 1);
-      const estimates = chunks.flatMap(({ images }) => images.map((image) => image.predOriginalSample));
-      const preview = isShown ? await pictures(model, estimates, height, width) : undefined;
+        request.preview > 0 &&
+        ((stepIndex + 1) % request.preview === 0 ||
+          stepIndex === stepCount - 1);
+      const estimates = chunks.flatMap(({ images }) =>
+        images.map((image) => image.predOriginalSample),
+      );
+      const preview = isShown
+        ? await pictures(model, estimates, height, width)
+        : undefined;
       yield { stepIndex, stepCount, report, ...(preview && { preview }) };
     }
-    const samples = chunks.flatMap(({ images }) => images.map((image) => image.sample));
+    const samples = chunks.flatMap(({ images }) =>
+      images.map((image) => image.sample),
+    );
     const images = await pictures(model, samples, height, width);
     const sample = new Float32Array(samples.length * samples[0]!.length);
     samples.forEach((one, i) => sample.set(one, i * one.length));
-    const macs = reports.reduce((sum, { contexts }) => sum + contexts.reduce((s, c) => s + c.macs, 0), 0);
-    const calls = schedule.steps.length * (setup.guidanceScale === 1 ? 1 : 2) * chunks.length;
+    const macs = reports.reduce(
+      (sum, { contexts }) => sum + contexts.reduce((s, c) => s + c.macs, 0),
+      0,
+    );
+    const calls =
+      schedule.steps.length *
+      (setup.guidanceScale === 1 ? 1 : 2) *
+      chunks.length;
     const fullMacs = calls * costs.whole;
     const report: Report = {
       plan: setup.plan.name ?? "unnamed",
@@ -124,20 +152,32 @@ interface Setup {
   readonly warnings: readonly string[];
 }
 
-async function prepareRun(model: Model, request: Request, signal?: AbortSignal): Promise<Setup> {
+async function prepareRun(
+  model: Model,
+  request: Request,
+  signal?: AbortSignal,
+): Promise<Setup> {
   const { index } = model;
   checkPrompt(model, request);
   const { plan } = request;
-  const chosen = typeof plan === "string" ? await model.plan(plan, signal) : parsePlan(plan);
+  const chosen =
+    typeof plan === "string" ? await model.plan(plan, signal) : parsePlan(plan);
   const scheduler = makeScheduler(model, request, chosen);
   const guidanceScale = index.hasTextEncoder
     ? (request.guidanceScale ?? index.guidanceScale ?? 7.5)
     : 1;
   const count = request.numImagesPerPrompt;
-  const shape = [count, index.unetConfig.inChannels, ...sampleSize(model)] as const;
+  const shape = [
+    count,
+    index.unetConfig.inChannels,
+    ...sampleSize(model),
+  ] as const;
   const batch = fixedBatch(model.unetGraph) ?? count;
 
-  const texts = guidanceScale === 1 ? ["prompt"] as const : ["prompt", "negativePrompt"] as const;
+  const texts =
+    guidanceScale === 1
+      ? (["prompt"] as const)
+      : (["prompt", "negativePrompt"] as const);
   const warnings: string[] = [];
   const embeddings: Float32Array<ArrayBuffer>[] = [];
   if (index.hasTextEncoder) {
@@ -148,7 +188,8 @@ async function prepareRun(model: Model, request: Request, signal?: AbortSignal):
     }
   }
   const width = index.unetConfig.crossAttentionDim;
-  const tokens = width && embeddings[0] ? embeddings[0].length / width : undefined;
+  const tokens =
+    width && embeddings[0] ? embeddings[0].length / width : undefined;
   const unet: Unet = model.unet.unet({
     batch,
     channels: shape[1],
@@ -173,11 +214,24 @@ async function prepareRun(model: Model, request: Request, signal?: AbortSignal):
     chunks.push(chunk);
     for (const [c, context] of contexts.entries()) {
       const embedding = embeddings[c];
-      chunk.streams[context] = await model.unet.begin(context, embedding && repeated(embedding, batch));
+      chunk.streams[context] = await model.unet.begin(
+        context,
+        embedding && repeated(embedding, batch),
+      );
     }
   }
   const costs = countCosts(unet, schedule);
-  return { plan: chosen, scheduler, schedule, costs, chunks, batch, guidanceScale, shape, warnings };
+  return {
+    plan: chosen,
+    scheduler,
+    schedule,
+    costs,
+    chunks,
+    batch,
+    guidanceScale,
+    shape,
+    warnings,
+  };
 }
 
 async function runStep(
@@ -191,12 +245,17 @@ async function runStep(
   const { stepIndex, timestep } = step;
   const spent = step.contexts.map(() => 0);
   for (const { images, streams } of chunks) {
-    const input = batched(images.map(({ sample }) => scheduler.scaleModelInput(sample, stepIndex)), batch);
+    const input = batched(
+      images.map(({ sample }) => scheduler.scaleModelInput(sample, stepIndex)),
+      batch,
+    );
     const outputs: Float32Array<ArrayBuffer>[] = [];
     for (const [i, scheduled] of step.contexts.entries()) {
       const before = performance.now();
       const stream = streams[scheduled.context]!;
-      outputs.push(await model.unet.step(stream, scheduled, input, timestep, signal));
+      outputs.push(
+        await model.unet.step(stream, scheduled, input, timestep, signal),
+      );
       spent[i]! += performance.now() - before;
     }
     const modelOutput = guided(outputs, step.guidanceScale);
@@ -215,14 +274,25 @@ async function runStep(
   }
   const isNewTimestep = scheduler.timesteps[stepIndex - 1] !== timestep;
   const contexts = step.contexts.map((scheduled, i): ContextReport => {
-    const once = (isFirst ? costs.text : 0) + (i === 0 && isNewTimestep ? costs.timestep : 0);
+    const once =
+      (isFirst ? costs.text : 0) +
+      (i === 0 && isNewTimestep ? costs.timestep : 0);
     const macs = costs.signatures[scheduled.signature]! * chunks.length + once;
     return contextReport(scheduled, macs, spent[i]!);
   });
-  return { stepIndex, timestep, guidanceScale: step.guidanceScale ?? 1, contexts };
+  return {
+    stepIndex,
+    timestep,
+    guidanceScale: step.guidanceScale ?? 1,
+    contexts,
+  };
 }
 
-function contextReport(scheduled: ScheduledContext, macs: number, milliseconds: number): ContextReport {
+function contextReport(
+  scheduled: ScheduledContext,
+  macs: number,
+  milliseconds: number,
+): ContextReport {
   const { context, signature, computed, reused, zeroed } = scheduled;
   return {
     context,
@@ -235,9 +305,14 @@ function contextReport(scheduled: ScheduledContext, macs: number, milliseconds: 
   };
 }
 
-function checkPrompt({ index }: Model, { prompt, negativePrompt }: Request): void {
+function checkPrompt(
+  { index }: Model,
+  { prompt, negativePrompt }: Request,
+): void {
   if (index.hasTextEncoder && prompt === undefined) {
-    throw new TypeError("Cannot generate an image as this model draws from a text: prompt is missing");
+    throw new TypeError(
+      "Cannot generate an image as this model draws from a text: prompt is missing",
+    );
   }
   if (!index.hasTextEncoder && (prompt ?? negativePrompt) !== undefined) {
     throw new TypeError(
@@ -246,19 +321,34 @@ function checkPrompt({ index }: Model, { prompt, negativePrompt }: Request): voi
   }
 }
 
-function makeScheduler({ index }: Model, request: Request, plan: Plan): Scheduler {
+function makeScheduler(
+  { index }: Model,
+  request: Request,
+  plan: Plan,
+): Scheduler {
   const { schedulerConfig } = index;
   const name = request.scheduler ?? String(schedulerConfig["_class_name"]);
-  const own = request.numInferenceSteps === undefined ? plan.steps?.timesteps : undefined;
-  const numInferenceSteps = request.numInferenceSteps ?? plan.steps?.numInferenceSteps ?? 50;
-  return createScheduler(name, schedulerConfig, own ? { timesteps: own } : { numInferenceSteps });
+  const own =
+    request.numInferenceSteps === undefined ? plan.steps?.timesteps : undefined;
+  const numInferenceSteps =
+    request.numInferenceSteps ?? plan.steps?.numInferenceSteps ?? 50;
+  return createScheduler(
+    name,
+    schedulerConfig,
+    own ? { timesteps: own } : { numInferenceSteps },
+  );
 }
 
 /** Height and width of the sample: what the graph is fixed to, else what the configuration says. */
-function sampleSize({ unetGraph, index, folder }: Model): readonly [number, number] {
+function sampleSize({
+  unetGraph,
+  index,
+  folder,
+}: Model): readonly [number, number] {
   const dims = unetGraph.inputs.find(({ name }) => name === "sample")?.dims;
   const [height, width] = [dims?.[2], dims?.[3]];
-  if (typeof height === "number" && typeof width === "number") return [height, width];
+  if (typeof height === "number" && typeof width === "number")
+    return [height, width];
   if (index.unetConfig.sampleSize) return index.unetConfig.sampleSize;
   throw new PhaseskipError(
     "model-invalid",
@@ -280,10 +370,17 @@ function startImages(
   }
   return Array.from({ length: count }, (_, i) => {
     const noise = generator(seed + i);
-    const sample = initNoise ? initNoise.slice(i * length, (i + 1) * length) : noise.randn(length);
+    const sample = initNoise
+      ? initNoise.slice(i * length, (i + 1) * length)
+      : noise.randn(length);
     for (let k = 0; k < length; k++) sample[k]! *= scheduler.initNoiseSigma;
     const start = new Float32Array(sample);
-    return { sample: start, predOriginalSample: start, state: scheduler.initialState(), noise };
+    return {
+      sample: start,
+      predOriginalSample: start,
+      state: scheduler.initialState(),
+      noise,
+    };
   });
 }
 
@@ -291,11 +388,15 @@ function startImages(
 function batched(arrays: readonly Float32Array[], batch: number): Float32Array {
   const length = arrays[0]!.length;
   const all = new Float32Array(length * batch);
-  for (let i = 0; i < batch; i++) all.set(arrays[Math.min(i, arrays.length - 1)]!, i * length);
+  for (let i = 0; i < batch; i++)
+    all.set(arrays[Math.min(i, arrays.length - 1)]!, i * length);
   return all;
 }
 
-function repeated(array: Float32Array<ArrayBuffer>, times: number): Float32Array<ArrayBuffer> {
+function repeated(
+  array: Float32Array<ArrayBuffer>,
+  times: number,
+): Float32Array<ArrayBuffer> {
   const all = new Float32Array(array.length * times);
   for (let i = 0; i < times; i++) all.set(array, i * array.length);
   return all;
@@ -307,7 +408,10 @@ function guided(
   scale: number | undefined,
 ): Float32Array<ArrayBuffer> {
   if (!uncond || scale === undefined) return cond!;
-  return cond!.map((value, i) => uncond[i]! + Math.fround(scale * Math.fround(value - uncond[i]!)));
+  return cond!.map(
+    (value, i) =>
+      uncond[i]! + Math.fround(scale * Math.fround(value - uncond[i]!)),
+  );
 }
 
 async function pictures(
@@ -326,12 +430,19 @@ async function pictures(
 
 function textWarnings(
   name: "prompt" | "negativePrompt",
-  { unknown, truncated }: { readonly unknown: readonly string[]; readonly truncated: number },
+  {
+    unknown,
+    truncated,
+  }: { readonly unknown: readonly string[]; readonly truncated: number },
 ): string[] {
   const what = name === "prompt" ? "prompt" : "negative prompt";
   const words = unknown.map((word) => `"${word}"`).join(", ");
   return [
-    ...(unknown.length > 0 ? [`the model does not know these words of the ${what}: ${words}`] : []),
-    ...(truncated > 0 ? [`the ${what} is too long: its last ${truncated} tokens were left out`] : []),
+    ...(unknown.length > 0
+      ? [`the model does not know these words of the ${what}: ${words}`]
+      : []),
+    ...(truncated > 0
+      ? [`the ${what} is too long: its last ${truncated} tokens were left out`]
+      : []),
   ];
 }

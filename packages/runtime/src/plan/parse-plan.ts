@@ -1,7 +1,16 @@
 // From JSON to a plan: every field is known, and has the form it must have.
 
 import { PhaseskipError } from "@phaseskip/graph";
-import type { Action, Context, GuidanceRule, Phase, Plan, PlanConditions, Refresh, Rule } from "./plan.js";
+import type {
+  Action,
+  Context,
+  GuidanceRule,
+  Phase,
+  Plan,
+  PlanConditions,
+  Refresh,
+  Rule,
+} from "./plan.js";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -16,17 +25,30 @@ export function parsePlan(value: unknown): Plan {
   if (plan["format"] !== "phaseskip-plan") {
     throw invalid("format", 'must be "phaseskip-plan"', plan["format"]);
   }
-  if (plan["version"] !== 1) throw invalid("version", "must be 1", plan["version"]);
+  if (plan["version"] !== 1)
+    throw invalid("version", "must be 1", plan["version"]);
   onlyFields(plan, "the plan", [
-    ...["format", "version", "name", "description", "phases", "rules", "guidance", "steps"],
+    ...[
+      "format",
+      "version",
+      "name",
+      "description",
+      "phases",
+      "rules",
+      "guidance",
+      "steps",
+    ],
     ...["model", "valid", "calibration"],
   ]);
   const phases = list(plan["phases"] ?? [], "phases").map(parsePhase);
   const names = phases.map((phase) => phase.name);
   phases.forEach(({ name }, i) => {
-    if (names.indexOf(name) !== i) throw invalid(`phases[${i}].name`, "must be of its own", name);
+    if (names.indexOf(name) !== i)
+      throw invalid(`phases[${i}].name`, "must be of its own", name);
   });
-  const rules = list(plan["rules"], "rules").map((rule, i) => parseRule(rule, `rules[${i}]`, names));
+  const rules = list(plan["rules"], "rules").map((rule, i) =>
+    parseRule(rule, `rules[${i}]`, names),
+  );
   const guidance = list(plan["guidance"] ?? [], "guidance").map((rule, i) =>
     parseGuidance(rule, `guidance[${i}]`, names),
   );
@@ -52,21 +74,35 @@ function parsePhase(value: unknown, i: number): Phase {
   const from = number(phase["from"], `${at}.from`);
   const to = number(phase["to"], `${at}.to`);
   if (!(from > to) || to < 0) {
-    throw invalid(at, "must have from above to, and to at least 0", { from, to });
+    throw invalid(at, "must have from above to, and to at least 0", {
+      from,
+      to,
+    });
   }
   return { name: text(phase["name"], `${at}.name`), from, to };
 }
 
 const ruleFields = ["units", "phases", "contexts", "action"];
 
-function parseRule(value: unknown, at: string, phases: readonly string[]): Rule {
+function parseRule(
+  value: unknown,
+  at: string,
+  phases: readonly string[],
+): Rule {
   const rule = object(value, at);
-  const units = list(rule["units"], `${at}.units`).map((unit, i) => pattern(unit, `${at}.units[${i}]`));
-  if (units.length === 0) throw invalid(`${at}.units`, "must name at least one unit", units);
+  const units = list(rule["units"], `${at}.units`).map((unit, i) =>
+    pattern(unit, `${at}.units[${i}]`),
+  );
+  if (units.length === 0)
+    throw invalid(`${at}.units`, "must name at least one unit", units);
   return {
     units,
-    ...optional("phases", rule["phases"], (given) => phaseNames(given, `${at}.phases`, phases)),
-    ...optional("contexts", rule["contexts"], (given) => contexts(given, `${at}.contexts`)),
+    ...optional("phases", rule["phases"], (given) =>
+      phaseNames(given, `${at}.phases`, phases),
+    ),
+    ...optional("contexts", rule["contexts"], (given) =>
+      contexts(given, `${at}.contexts`),
+    ),
     ...parseAction(rule, at),
   };
 }
@@ -81,18 +117,31 @@ function parseAction(rule: Json, at: string): Action {
     case "reuse":
       onlyFields(rule, at, [...ruleFields, "refresh", "value"]);
       if (rule["value"] !== undefined && rule["value"] !== "output") {
-        throw invalid(`${at}.value`, 'must be "output" in this version', rule["value"]);
+        throw invalid(
+          `${at}.value`,
+          'must be "output" in this version',
+          rule["value"],
+        );
       }
-      return { action, refresh: parseRefresh(rule["refresh"], `${at}.refresh`) };
+      return {
+        action,
+        refresh: parseRefresh(rule["refresh"], `${at}.refresh`),
+      };
     default:
-      throw invalid(`${at}.action`, 'must be "run", "reuse" or "zero" in this version', action);
+      throw invalid(
+        `${at}.action`,
+        'must be "run", "reuse" or "zero" in this version',
+        action,
+      );
   }
 }
 
 function parseRefresh(value: unknown, at: string): Refresh {
   if (value === "never") return value;
-  const wanted = 'must be "never" or one of every, everyTimesteps, at, atTimesteps';
-  if (typeof value !== "object" || value === null) throw invalid(at, wanted, value);
+  const wanted =
+    'must be "never" or one of every, everyTimesteps, at, atTimesteps';
+  if (typeof value !== "object" || value === null)
+    throw invalid(at, wanted, value);
   const refresh = value as Json;
   const [field, ...more] = Object.keys(refresh);
   if (field === undefined || more.length > 0) throw invalid(at, wanted, value);
@@ -102,30 +151,47 @@ function parseRefresh(value: unknown, at: string): Refresh {
       return { every: integer(given, `${at}.every`, 1) };
     case "everyTimesteps": {
       const timesteps = number(given, `${at}.everyTimesteps`);
-      if (timesteps <= 0) throw invalid(`${at}.everyTimesteps`, "must be above 0", given);
+      if (timesteps <= 0)
+        throw invalid(`${at}.everyTimesteps`, "must be above 0", given);
       return { everyTimesteps: timesteps };
     }
     case "at":
-      return { at: list(given, `${at}.at`).map((step, i) => integer(step, `${at}.at[${i}]`, 0)) };
+      return {
+        at: list(given, `${at}.at`).map((step, i) =>
+          integer(step, `${at}.at[${i}]`, 0),
+        ),
+      };
     case "atTimesteps":
       return {
-        atTimesteps: list(given, `${at}.atTimesteps`).map((t, i) => number(t, `${at}.atTimesteps[${i}]`)),
+        atTimesteps: list(given, `${at}.atTimesteps`).map((t, i) =>
+          number(t, `${at}.atTimesteps[${i}]`),
+        ),
       };
     default:
       throw invalid(at, wanted, value);
   }
 }
 
-function parseGuidance(value: unknown, at: string, names: readonly string[]): GuidanceRule {
+function parseGuidance(
+  value: unknown,
+  at: string,
+  names: readonly string[],
+): GuidanceRule {
   const rule = object(value, at);
-  const phases = optional("phases", rule["phases"], (given) => phaseNames(given, `${at}.phases`, names));
+  const phases = optional("phases", rule["phases"], (given) =>
+    phaseNames(given, `${at}.phases`, names),
+  );
   if ("scale" in rule && !("action" in rule)) {
     onlyFields(rule, at, ["phases", "scale"]);
     return { ...phases, scale: number(rule["scale"], `${at}.scale`) };
   }
   onlyFields(rule, at, ["phases", "action"]);
   if (rule["action"] !== "off") {
-    throw invalid(at, 'must have "action": "off" or a "scale" in this version', value);
+    throw invalid(
+      at,
+      'must have "action": "off" or a "scale" in this version',
+      value,
+    );
   }
   return { ...phases, action: "off" };
 }
@@ -138,7 +204,9 @@ function parseSteps(value: unknown): NonNullable<Plan["steps"]> {
       integer(given, "steps.numInferenceSteps", 1),
     ),
     ...optional("timesteps", steps["timesteps"], (given) =>
-      list(given, "steps.timesteps").map((t, i) => number(t, `steps.timesteps[${i}]`)),
+      list(given, "steps.timesteps").map((t, i) =>
+        number(t, `steps.timesteps[${i}]`),
+      ),
     ),
   };
 }
@@ -148,37 +216,64 @@ function parseModel(value: unknown): NonNullable<Plan["model"]> {
   onlyFields(model, "model", ["unet"]);
   const unet = text(model["unet"], "model.unet");
   if (!/^sha256:[0-9a-f]{64}$/.test(unet)) {
-    throw invalid("model.unet", "must be sha256: and 64 hexadecimal digits", unet);
+    throw invalid(
+      "model.unet",
+      "must be sha256: and 64 hexadecimal digits",
+      unet,
+    );
   }
   return { unet };
 }
 
 function parseConditions(value: unknown): PlanConditions {
   const valid = object(value, "valid");
-  onlyFields(valid, "valid", ["schedulers", "numInferenceSteps", "guidanceScale"]);
+  onlyFields(valid, "valid", [
+    "schedulers",
+    "numInferenceSteps",
+    "guidanceScale",
+  ]);
   const range = (given: unknown, at: string): [number, number] => {
-    const [low, high, ...more] = list(given, at).map((end, i) => number(end, `${at}[${i}]`));
-    if (low === undefined || high === undefined || more.length > 0 || low > high) {
+    const [low, high, ...more] = list(given, at).map((end, i) =>
+      number(end, `${at}[${i}]`),
+    );
+    if (
+      low === undefined ||
+      high === undefined ||
+      more.length > 0 ||
+      low > high
+    ) {
       throw invalid(at, "must be [lowest, highest]", given);
     }
     return [low, high];
   };
   return {
     ...optional("schedulers", valid["schedulers"], (given) =>
-      list(given, "valid.schedulers").map((name, i) => text(name, `valid.schedulers[${i}]`)),
+      list(given, "valid.schedulers").map((name, i) =>
+        text(name, `valid.schedulers[${i}]`),
+      ),
     ),
     ...optional("numInferenceSteps", valid["numInferenceSteps"], (given) =>
       range(given, "valid.numInferenceSteps"),
     ),
-    ...optional("guidanceScale", valid["guidanceScale"], (given) => range(given, "valid.guidanceScale")),
+    ...optional("guidanceScale", valid["guidanceScale"], (given) =>
+      range(given, "valid.guidanceScale"),
+    ),
   };
 }
 
-function phaseNames(value: unknown, at: string, known: readonly string[]): string[] {
+function phaseNames(
+  value: unknown,
+  at: string,
+  known: readonly string[],
+): string[] {
   return list(value, at).map((given, i) => {
     const name = text(given, `${at}[${i}]`);
     if (known.includes(name)) return name;
-    throw invalid(`${at}[${i}]`, `must be one of the plan's phases (${known.join(", ") || "none"})`, name);
+    throw invalid(
+      `${at}[${i}]`,
+      `must be one of the plan's phases (${known.join(", ") || "none"})`,
+      name,
+    );
   });
 }
 
@@ -191,8 +286,13 @@ function contexts(value: unknown, at: string): Context[] {
 
 function pattern(value: unknown, at: string): string {
   const given = text(value, at);
-  if (given.split(".").every((part) => /^(\*\*?|[A-Za-z0-9_-]+)$/.test(part))) return given;
-  throw invalid(at, "must be path elements joined by dots, each a name, * or **", given);
+  if (given.split(".").every((part) => /^(\*\*?|[A-Za-z0-9_-]+)$/.test(part)))
+    return given;
+  throw invalid(
+    at,
+    "must be path elements joined by dots, each a name, * or **",
+    given,
+  );
 }
 
 function optional<K extends string, T>(
@@ -200,11 +300,14 @@ function optional<K extends string, T>(
   value: unknown,
   parse: (value: unknown, at: string) => T,
 ): { [key in K]?: T } {
-  return (value === undefined ? {} : { [name]: parse(value, name) }) as { [key in K]?: T };
+  return (value === undefined ? {} : { [name]: parse(value, name) }) as {
+    [key in K]?: T;
+  };
 }
 
 function object(value: unknown, at: string): Json {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Json;
   throw invalid(at, "must be an object", value);
 }
 
@@ -224,7 +327,8 @@ function number(value: unknown, at: string): number {
 }
 
 function integer(value: unknown, at: string, lowest: number): number {
-  if (Number.isInteger(value) && (value as number) >= lowest) return value as number;
+  if (Number.isInteger(value) && (value as number) >= lowest)
+    return value as number;
   throw invalid(at, `must be an integer of at least ${lowest}`, value);
 }
 

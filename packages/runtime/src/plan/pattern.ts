@@ -17,7 +17,9 @@ function matches(wanted: readonly string[], given: readonly string[]): boolean {
   const [first, ...rest] = wanted;
   if (first === undefined) return given.length === 0;
   if (first === "**") {
-    return given.some((_, i) => matches(rest, given.slice(i))) || matches(rest, []);
+    return (
+      given.some((_, i) => matches(rest, given.slice(i))) || matches(rest, [])
+    );
   }
   if (given.length === 0 || (first !== "*" && first !== given[0])) return false;
   return matches(rest, given.slice(1));

@@ -49,7 +49,9 @@ export type GuidanceRule = {
   /** Names of phases. @default all of them, and the time outside of any */
   readonly phases?: readonly string[];
 } & (
-  | /** `cond` alone runs, and its output is taken. */ { readonly action: "off" }
+  | /** `cond` alone runs, and its output is taken. */ {
+      readonly action: "off";
+    }
   | /** Another weight than the call's. */ { readonly scale: number }
 );
 

@@ -63,7 +63,9 @@ export function schedulePlan(unet: Unet, request: ScheduleRequest): Schedule {
   checkSteps(plan, timesteps.length);
   const matching = matchUnits(unet, plan);
   const simulation = new Simulation(unet, request, matching);
-  const steps = timesteps.map((timestep, stepIndex) => simulation.step(stepIndex, timestep));
+  const steps = timesteps.map((timestep, stepIndex) =>
+    simulation.step(stepIndex, timestep),
+  );
   return simulation.finish(steps);
 }
 
@@ -91,12 +93,22 @@ class Simulation {
   readonly #signatures = new Map<string, number>();
   readonly #graphs: LiveGraph[] = [];
   /** When each port was last computed, by context and port. */
-  readonly #computed = { cond: new Map<string, Computed>(), uncond: new Map<string, Computed>() };
+  readonly #computed = {
+    cond: new Map<string, Computed>(),
+    uncond: new Map<string, Computed>(),
+  };
   /** Which rule applied to each unit at the step before, by context. */
-  readonly #before = { cond: new Map<string, number>(), uncond: new Map<string, number>() };
+  readonly #before = {
+    cond: new Map<string, number>(),
+    uncond: new Map<string, number>(),
+  };
   readonly #reached = new Set<number>();
 
-  constructor(unet: Unet, request: ScheduleRequest, matching: ReadonlyMap<string, readonly number[]>) {
+  constructor(
+    unet: Unet,
+    request: ScheduleRequest,
+    matching: ReadonlyMap<string, readonly number[]>,
+  ) {
     this.#unet = unet;
     this.#request = request;
     this.#matching = matching;
@@ -106,11 +118,15 @@ class Simulation {
   step(stepIndex: number, timestep: number): DraftStep {
     const { guidanceScale } = this.#request;
     const scale = guidanceScale === 1 ? undefined : this.#guidanceAt(timestep);
-    const contexts: Context[] = scale === undefined ? ["cond"] : ["cond", "uncond"];
-    const drafts = contexts.map((context) => this.#context(context, stepIndex, timestep));
+    const contexts: Context[] =
+      scale === undefined ? ["cond"] : ["cond", "uncond"];
+    const drafts = contexts.map((context) =>
+      this.#context(context, stepIndex, timestep),
+    );
     for (const context of ["cond", "uncond"] as const) {
       const before = this.#before[context];
-      for (const unit of this.#acted) before.set(unit, this.#ruleAt(unit, context, timestep));
+      for (const unit of this.#acted)
+        before.set(unit, this.#ruleAt(unit, context, timestep));
     }
     return { stepIndex, timestep, guidanceScale: scale, contexts: drafts };
   }
@@ -119,24 +135,36 @@ class Simulation {
     const warnings = this.#request.plan.rules.flatMap((rule, i) =>
       this.#reached.has(i)
         ? []
-        : [`rules[${i}] (${rule.action} ${rule.units.join(", ")}) applies at no step of this run`],
+        : [
+            `rules[${i}] (${rule.action} ${rule.units.join(", ")}) applies at no step of this run`,
+          ],
     );
     // whether a later step reads what a step computes shows only from the end
     const wanted = { cond: new Set<string>(), uncond: new Set<string>() };
     const scheduled = [...steps].reverse().map((step) => ({
       ...step,
-      contexts: step.contexts.map(({ context, signature, states, computed, reused, zeroed }) => {
-        const later = wanted[context];
-        const drops: string[] = [];
-        const stores = computed.filter((port) => later.delete(portKey(port)));
-        for (const [key, { state }] of states) {
-          if (state !== "cache") continue;
-          if (!later.has(key)) drops.push(key);
-          later.add(key);
-        }
-        const units = [...new Set(computed.map((port) => port.unit))];
-        return { context, signature, stores, drops, computed: units, reused, zeroed };
-      }),
+      contexts: step.contexts.map(
+        ({ context, signature, states, computed, reused, zeroed }) => {
+          const later = wanted[context];
+          const drops: string[] = [];
+          const stores = computed.filter((port) => later.delete(portKey(port)));
+          for (const [key, { state }] of states) {
+            if (state !== "cache") continue;
+            if (!later.has(key)) drops.push(key);
+            later.add(key);
+          }
+          const units = [...new Set(computed.map((port) => port.unit))];
+          return {
+            context,
+            signature,
+            stores,
+            drops,
+            computed: units,
+            reused,
+            zeroed,
+          };
+        },
+      ),
     }));
     return { signatures: this.#graphs, steps: scheduled.reverse(), warnings };
   }
@@ -150,12 +178,14 @@ class Simulation {
       if (state === "fresh") computed.push(port);
       if (state === "zero") zeroed.add(port.unit);
       if (state === "cache") {
-        const age = stepIndex - this.#computed[context].get(portKey(port))!.stepIndex;
+        const age =
+          stepIndex - this.#computed[context].get(portKey(port))!.stepIndex;
         reused.set(port.unit, Math.max(age, reused.get(port.unit) ?? 0));
       }
       return state;
     });
-    for (const port of computed) this.#computed[context].set(portKey(port), { stepIndex, timestep });
+    for (const port of computed)
+      this.#computed[context].set(portKey(port), { stepIndex, timestep });
     return {
       context,
       signature: this.#signature(live),
@@ -168,14 +198,22 @@ class Simulation {
 
   #signature(live: LiveGraph): number {
     const acting = [...live.ports].filter(([, { state }]) => state !== "fresh");
-    const key = acting.map(([port, { state }]) => `${port} ${state}`).sort().join("\n");
+    const key = acting
+      .map(([port, { state }]) => `${port} ${state}`)
+      .sort()
+      .join("\n");
     const known = this.#signatures.get(key);
     if (known !== undefined) return known;
     this.#signatures.set(key, this.#graphs.length);
     return this.#graphs.push(live) - 1;
   }
 
-  #decide(port: Port, context: Context, stepIndex: number, timestep: number): PortState {
+  #decide(
+    port: Port,
+    context: Context,
+    stepIndex: number,
+    timestep: number,
+  ): PortState {
     const index = this.#ruleAt(port.unit, context, timestep);
     const rule = this.#request.plan.rules[index];
     if (!rule) return "fresh";
@@ -184,7 +222,8 @@ class Simulation {
     if (rule.action === "zero") return "zero";
     const last = this.#computed[context].get(portKey(port));
     const isFirst = this.#before[context].get(port.unit) !== index;
-    if (this.#isDue(rule.refresh, last, stepIndex, timestep, isFirst)) return "fresh";
+    if (this.#isDue(rule.refresh, last, stepIndex, timestep, isFirst))
+      return "fresh";
     if (last) return "cache";
     throw new PhaseskipError(
       "plan-invalid",
@@ -200,13 +239,18 @@ class Simulation {
     isFirst: boolean,
   ): boolean {
     if (refresh === "never") return false;
-    if ("every" in refresh) return isFirst || !last || stepIndex - last.stepIndex >= refresh.every;
+    if ("every" in refresh)
+      return isFirst || !last || stepIndex - last.stepIndex >= refresh.every;
     if ("everyTimesteps" in refresh) {
-      return isFirst || !last || last.timestep - timestep >= refresh.everyTimesteps;
+      return (
+        isFirst || !last || last.timestep - timestep >= refresh.everyTimesteps
+      );
     }
     if ("at" in refresh) return refresh.at.includes(stepIndex);
     const { timesteps } = this.#request;
-    return refresh.atTimesteps.some((limit) => timesteps.findIndex((t) => t <= limit) === stepIndex);
+    return refresh.atTimesteps.some(
+      (limit) => timesteps.findIndex((t) => t <= limit) === stepIndex,
+    );
   }
 
   /** The index of the last rule that matches, or -1. */
@@ -215,29 +259,47 @@ class Simulation {
     return (
       this.#matching.get(unit)!.findLast((index) => {
         const rule = rules[index]!;
-        return (rule.contexts ?? [context]).includes(context) && this.#isIn(rule.phases, timestep);
+        return (
+          (rule.contexts ?? [context]).includes(context) &&
+          this.#isIn(rule.phases, timestep)
+        );
       }) ?? -1
     );
   }
 
   #guidanceAt(timestep: number): number | undefined {
-    const rule = this.#request.plan.guidance?.findLast(({ phases }) => this.#isIn(phases, timestep));
+    const rule = this.#request.plan.guidance?.findLast(({ phases }) =>
+      this.#isIn(phases, timestep),
+    );
     if (!rule) return this.#request.guidanceScale;
-    return "scale" in rule ? (rule.scale === 1 ? undefined : rule.scale) : undefined;
+    return "scale" in rule
+      ? rule.scale === 1
+        ? undefined
+        : rule.scale
+      : undefined;
   }
 
   #isIn(names: readonly string[] | undefined, timestep: number): boolean {
     if (!names) return true;
     const { plan, numTrainTimesteps } = this.#request;
     return plan.phases.some(
-      (phase) => names.includes(phase.name) && isInPhase(phase, timestep, numTrainTimesteps),
+      (phase) =>
+        names.includes(phase.name) &&
+        isInPhase(phase, timestep, numTrainTimesteps),
     );
   }
 }
 
 /** Whether a timestep lies in a phase; one that reaches up to the training timesteps has no upper end. */
-export function isInPhase(phase: Phase, timestep: number, numTrainTimesteps: number): boolean {
-  return timestep >= phase.to && (timestep < phase.from || phase.from >= numTrainTimesteps);
+export function isInPhase(
+  phase: Phase,
+  timestep: number,
+  numTrainTimesteps: number,
+): boolean {
+  return (
+    timestep >= phase.to &&
+    (timestep < phase.from || phase.from >= numTrainTimesteps)
+  );
 }
 
 function matchUnits(unet: Unet, plan: Plan): Map<string, number[]> {
@@ -245,7 +307,9 @@ function matchUnits(unet: Unet, plan: Plan): Map<string, number[]> {
   const matching = new Map<string, number[]>();
   plan.rules.forEach((rule: Rule, index) => {
     for (const pattern of rule.units) {
-      const found = [...units.keys()].filter((path) => matchesPattern(pattern, path));
+      const found = [...units.keys()].filter((path) =>
+        matchesPattern(pattern, path),
+      );
       if (found.length === 0) {
         throw new PhaseskipError(
           "plan-invalid",
@@ -269,11 +333,18 @@ function nearest(pattern: string, paths: readonly string[]): string {
     while (length < path.length && path[length] === pattern[length]) length++;
     return length;
   };
-  const sorted = [...paths].sort((a, b) => common(b) - common(a) || a.length - b.length);
+  const sorted = [...paths].sort(
+    (a, b) => common(b) - common(a) || a.length - b.length,
+  );
   return `such as ${sorted.slice(0, 3).join(", ")}`;
 }
 
-function checkConditions({ plan, timesteps, guidanceScale, scheduler }: ScheduleRequest): void {
+function checkConditions({
+  plan,
+  timesteps,
+  guidanceScale,
+  scheduler,
+}: ScheduleRequest): void {
   const { valid } = plan;
   const refuse = (what: string, wanted: string, found: string | number) => {
     throw new PhaseskipError(
@@ -284,8 +355,13 @@ function checkConditions({ plan, timesteps, guidanceScale, scheduler }: Schedule
   if (valid?.schedulers && !valid.schedulers.includes(scheduler)) {
     refuse("the scheduler", valid.schedulers.join(" or "), scheduler);
   }
-  const outside = (range: readonly [number, number] | undefined, value: number) =>
-    range && (value < range[0] || value > range[1]) ? `from ${range[0]} to ${range[1]}` : undefined;
+  const outside = (
+    range: readonly [number, number] | undefined,
+    value: number,
+  ) =>
+    range && (value < range[0] || value > range[1])
+      ? `from ${range[0]} to ${range[1]}`
+      : undefined;
   const steps = outside(valid?.numInferenceSteps, timesteps.length);
   if (steps) refuse("numInferenceSteps", steps, timesteps.length);
   const scale = outside(valid?.guidanceScale, guidanceScale);
@@ -294,7 +370,12 @@ function checkConditions({ plan, timesteps, guidanceScale, scheduler }: Schedule
 
 function checkSteps(plan: Plan, count: number): void {
   plan.rules.forEach((rule, index) => {
-    if (rule.action !== "reuse" || rule.refresh === "never" || !("at" in rule.refresh)) return;
+    if (
+      rule.action !== "reuse" ||
+      rule.refresh === "never" ||
+      !("at" in rule.refresh)
+    )
+      return;
     const beyond = rule.refresh.at.find((step) => step >= count);
     if (beyond === undefined) return;
     throw new PhaseskipError(

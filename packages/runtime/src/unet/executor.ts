@@ -1,7 +1,20 @@
 // Runs a Unet step by step under a schedule: sessions, caches, and the tensors between them.
 
-import type { Graph, LiveGraph, Partition, Port, Segment, Unet, UnetSize } from "@phaseskip/graph";
-import { ElementType, PhaseskipError, analyseUnet, partition } from "@phaseskip/graph";
+import type {
+  Graph,
+  LiveGraph,
+  Partition,
+  Port,
+  Segment,
+  Unet,
+  UnetSize,
+} from "@phaseskip/graph";
+import {
+  ElementType,
+  PhaseskipError,
+  analyseUnet,
+  partition,
+} from "@phaseskip/graph";
 import { macrotask } from "../macrotask.js";
 import type { Context } from "../plan/plan.js";
 import type { ScheduledContext } from "../plan/schedule.js";
@@ -48,7 +61,12 @@ export class UnetExecutor {
   #programs = new Map<string, Program>();
 
   /** @param maxSegmentBytes weights per session at most, in bytes. @default Infinity */
-  constructor(device: Device, graph: Graph, weights: Weights, maxSegmentBytes = Infinity) {
+  constructor(
+    device: Device,
+    graph: Graph,
+    weights: Weights,
+    maxSegmentBytes = Infinity,
+  ) {
     this.#device = device;
     this.#graph = graph;
     this.#sessions = new SegmentSessions(device, weights);
@@ -74,7 +92,11 @@ export class UnetExecutor {
    * Makes ready for runs of the given signatures: cuts the Unet and makes the sessions that are missing.
    * Nothing happens where all are ready.
    */
-  async prepare(unet: Unet, signatures: readonly LiveGraph[], signal?: AbortSignal): Promise<void> {
+  async prepare(
+    unet: Unet,
+    signatures: readonly LiveGraph[],
+    signal?: AbortSignal,
+  ): Promise<void> {
     if (unet !== this.#unet) this.#dropConstants();
     this.#unet = unet;
     this.#signatures = signatures;
@@ -87,12 +109,17 @@ export class UnetExecutor {
   async begin(context: Context, embedding?: Float32Array): Promise<UnetStream> {
     const stream = new UnetStream(context);
     if (embedding) {
-      stream.text.set("encoder_hidden_states", this.#input("encoder_hidden_states", embedding));
+      stream.text.set(
+        "encoder_hidden_states",
+        this.#input("encoder_hidden_states", embedding),
+      );
     }
     try {
       for (const segment of this.#partition.segments) {
         if (segment.kind !== "text") continue;
-        const feeds = segment.inputs.map(({ name, value }) => [name, stream.text.get(value)!.tensor] as const);
+        const feeds = segment.inputs.map(
+          ({ name, value }) => [name, stream.text.get(value)!.tensor] as const,
+        );
         const outputs = await this.#run(segment, feeds, segment.outputs);
         for (const [name, tensor] of outputs) stream.text.set(name, tensor);
       }
@@ -121,18 +148,26 @@ export class UnetExecutor {
   ): Promise<Float32Array<ArrayBuffer>> {
     const program = this.#program(scheduled);
     await this.#prepareTimestep(timestep);
-    const values = new Map<string, SharedTensor>([["sample", this.#input("sample", sample)]]);
+    const values = new Map<string, SharedTensor>([
+      ["sample", this.#input("sample", sample)],
+    ]);
     const look = (source: Source): DeviceTensor => {
       if (source.kind === "zero") return this.#zeros(source.value);
       if (source.kind === "cache") return stream.cache.get(source.port)!.tensor;
       return this.#find(source.value, values, stream).tensor;
     };
     try {
-      for (const [i, { segment, feeds, fetches, frees }] of program.runs.entries()) {
+      for (const [
+        i,
+        { segment, feeds, fetches, frees },
+      ] of program.runs.entries()) {
         if (i > 0) await macrotask();
         signal?.throwIfAborted();
-        const given = feeds.map(({ name, source }) => [name, look(source)] as const);
-        for (const [name, tensor] of await this.#run(segment, given, fetches)) values.set(name, tensor);
+        const given = feeds.map(
+          ({ name, source }) => [name, look(source)] as const,
+        );
+        for (const [name, tensor] of await this.#run(segment, given, fetches))
+          values.set(name, tensor);
         for (const name of frees) {
           values.get(name)!.release();
           values.delete(name);
@@ -168,12 +203,17 @@ export class UnetExecutor {
     values: ReadonlyMap<string, SharedTensor>,
   ): void {
     const { cache } = stream;
-    const entries = program.stores.map(({ port, source }): [string, SharedTensor] => {
-      if (source.kind === "zero") return [port, new SharedTensor(this.#makeZeros(source.value))];
-      const from =
-        source.kind === "cache" ? cache.get(source.port)! : this.#find(source.value, values, stream);
-      return [port, from.retain()];
-    });
+    const entries = program.stores.map(
+      ({ port, source }): [string, SharedTensor] => {
+        if (source.kind === "zero")
+          return [port, new SharedTensor(this.#makeZeros(source.value))];
+        const from =
+          source.kind === "cache"
+            ? cache.get(source.port)!
+            : this.#find(source.value, values, stream);
+        return [port, from.retain()];
+      },
+    );
     for (const [port, shared] of entries) {
       cache.get(port)?.release();
       cache.set(port, shared);
@@ -189,7 +229,9 @@ export class UnetExecutor {
     values: ReadonlyMap<string, SharedTensor>,
     stream: UnetStream,
   ): SharedTensor {
-    return (values.get(value) ?? this.#timestep.outputs.get(value) ?? stream.text.get(value))!;
+    return (values.get(value) ??
+      this.#timestep.outputs.get(value) ??
+      stream.text.get(value))!;
   }
 
   #program(scheduled: ScheduledContext): Program {
@@ -210,8 +252,14 @@ export class UnetExecutor {
     outputs.set("timestep", this.#timestepInput(timestep));
     for (const segment of this.#partition.segments) {
       if (segment.kind !== "timestep") continue;
-      const feeds = segment.inputs.map(({ name, value }) => [name, outputs.get(value)!.tensor] as const);
-      for (const [name, tensor] of await this.#run(segment, feeds, segment.outputs)) {
+      const feeds = segment.inputs.map(
+        ({ name, value }) => [name, outputs.get(value)!.tensor] as const,
+      );
+      for (const [name, tensor] of await this.#run(
+        segment,
+        feeds,
+        segment.outputs,
+      )) {
         outputs.set(name, tensor);
       }
     }
@@ -228,7 +276,10 @@ export class UnetExecutor {
     for (const value of fed) feeds[value] = this.#folded(value);
     try {
       const outputs = await session.run(feeds, fetches);
-      return Object.entries(outputs).map(([name, tensor]) => [name, new SharedTensor(tensor)]);
+      return Object.entries(outputs).map(([name, tensor]) => [
+        name,
+        new SharedTensor(tensor),
+      ]);
     } catch (error) {
       await this.#sessions.discard(segment);
       throw error;
@@ -237,7 +288,9 @@ export class UnetExecutor {
 
   #input(name: string, data: Float32Array): SharedTensor {
     const { type, dims } = this.#unet.shapes.get(name)!;
-    return new SharedTensor(this.#device.tensor(this.#deviceType(type), dims, data));
+    return new SharedTensor(
+      this.#device.tensor(this.#deviceType(type), dims, data),
+    );
   }
 
   /** A fractional timestep is truncated where the Unet takes whole ones. */
@@ -247,7 +300,11 @@ export class UnetExecutor {
     const value = isFloat ? timestep : Math.trunc(timestep);
     const data = new Array<number>(dims[0] ?? 1).fill(value);
     return new SharedTensor(
-      this.#device.tensor(this.#deviceType(type), dims, isFloat ? Float32Array.from(data) : data),
+      this.#device.tensor(
+        this.#deviceType(type),
+        dims,
+        isFloat ? Float32Array.from(data) : data,
+      ),
     );
   }
 
@@ -273,11 +330,17 @@ export class UnetExecutor {
   #makeZeros(value: string): DeviceTensor {
     const { type, dims } = this.#unet.shapes.get(value)!;
     const count = dims.reduce((product, dim) => product * dim, 1);
-    return this.#device.tensor(this.#deviceType(type), dims, new Float32Array(count));
+    return this.#device.tensor(
+      this.#deviceType(type),
+      dims,
+      new Float32Array(count),
+    );
   }
 
   #deviceType(type: ElementType): ElementType {
-    return type === ElementType.FLOAT16 && !this.#device.hasHalf ? ElementType.FLOAT : type;
+    return type === ElementType.FLOAT16 && !this.#device.hasHalf
+      ? ElementType.FLOAT
+      : type;
   }
 
   #dropConstants(): void {

@@ -1,6 +1,12 @@
 // A signature on a partition, as a list of session runs: what each one is fed, and what it hands on.
 
-import type { LiveGraph, Partition, Port, Segment, Unet } from "@phaseskip/graph";
+import type {
+  LiveGraph,
+  Partition,
+  Port,
+  Segment,
+  Unet,
+} from "@phaseskip/graph";
 import { Dependency, portKey } from "@phaseskip/graph";
 
 /** Where a segment's input, a cache's new entry or the result comes from. */
@@ -21,7 +27,10 @@ export interface ProgramRun {
 /** What one context does at one step. */
 export interface Program {
   readonly runs: readonly ProgramRun[];
-  readonly stores: readonly { readonly port: string; readonly source: Source }[];
+  readonly stores: readonly {
+    readonly port: string;
+    readonly source: Source;
+  }[];
   readonly output: Source;
 }
 
@@ -79,16 +88,23 @@ export function compileProgram(
       segment,
       feeds,
       fetches: segment.outputs.filter((value) => needed.has(value)),
-      frees: [...lastReader].flatMap(([value, last]) => (last === i && made.has(value) ? [value] : [])),
+      frees: [...lastReader].flatMap(([value, last]) =>
+        last === i && made.has(value) ? [value] : [],
+      ),
     })),
     stores: kept,
     output,
   };
 }
 
-function isLive({ dependencies }: Unet, segment: Segment, live: LiveGraph): boolean {
+function isLive(
+  { dependencies }: Unet,
+  segment: Segment,
+  live: LiveGraph,
+): boolean {
   return segment.nodes.some(
-    ({ index }) => dependencies.nodes[index] !== Dependency.nothing && live.isLive[index],
+    ({ index }) =>
+      dependencies.nodes[index] !== Dependency.nothing && live.isLive[index],
   );
 }
 
@@ -96,9 +112,12 @@ function isLive({ dependencies }: Unet, segment: Segment, live: LiveGraph): bool
 function portChains(unet: Unet, segments: readonly Segment[], result: string) {
   const ports = new Map<string, readonly string[]>();
   const note = (value: string, units: readonly string[]) => {
-    units.forEach((unit, i) => ports.set(portKey({ unit, value }), units.slice(0, i)));
+    units.forEach((unit, i) =>
+      ports.set(portKey({ unit, value }), units.slice(0, i)),
+    );
   };
-  for (const { inputs } of segments) for (const { value, units } of inputs) note(value, units);
+  for (const { inputs } of segments)
+    for (const { value, units } of inputs) note(value, units);
   const output = unet.units.unitsBetween(result, undefined, -1);
   note(result, output);
   return { ports, output };

@@ -27,7 +27,11 @@ export class SegmentSessions {
    * Makes the sessions of a partition, after releasing those that it lacks; the last of those stays until
    * a new one is there, as releasing a device's last session destroys the device.
    */
-  async prepare(unet: Unet, { segments }: Partition, signal?: AbortSignal): Promise<void> {
+  async prepare(
+    unet: Unet,
+    { segments }: Partition,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const wanted = new Set(segments.map((segment) => segment.key));
     const stale = [...this.#sessions.keys()].filter((key) => !wanted.has(key));
     const last = stale.length === this.#sessions.size ? stale.pop() : undefined;
@@ -35,7 +39,10 @@ export class SegmentSessions {
     for (const segment of segments) {
       if (this.#sessions.has(segment.key)) continue;
       signal?.throwIfAborted();
-      this.#sessions.set(segment.key, await this.#create(unet, segment, signal));
+      this.#sessions.set(
+        segment.key,
+        await this.#create(unet, segment, signal),
+      );
       await macrotask();
     }
     if (last) await this.#release(last);
@@ -56,8 +63,16 @@ export class SegmentSessions {
     for (const key of [...this.#sessions.keys()]) await this.#release(key);
   }
 
-  async #create(unet: Unet, segment: Segment, signal?: AbortSignal): Promise<SegmentSession> {
-    const model: SegmentModel = segmentModel(unet, segment, !this.#device.hasHalf);
+  async #create(
+    unet: Unet,
+    segment: Segment,
+    signal?: AbortSignal,
+  ): Promise<SegmentSession> {
+    const model: SegmentModel = segmentModel(
+      unet,
+      segment,
+      !this.#device.hasHalf,
+    );
     const external = await this.#weights.external(model, signal);
     const session = await this.#device.createSession(model.bytes, external);
     return { session, fed: model.fed };

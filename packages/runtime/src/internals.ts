@@ -1,0 +1,41 @@
+// For instruments, such as the command's inspect and bench: the parts of a run, one by one. Not a public
+// interface: anything here may change in any release.
+
+// Model folders
+export { openFolder } from "./model-folder.js";
+export type {
+  ModelFile,
+  ModelFolder,
+  OpenFolderOptions,
+} from "./model-folder.js";
+export { loadModelIndex } from "./model-index.js";
+export type { ModelIndex, UnetConfig } from "./model-index.js";
+export { loadTokenizer } from "./tokenizer.js";
+export type { EncodedText, Tokenizer } from "./tokenizer.js";
+export { listPlans, loadPlan } from "./model-plans.js";
+
+// Plans
+export { emptyPlan } from "./plan/plan.js";
+export { schedulePlan } from "./plan/schedule.js";
+export type {
+  Schedule,
+  ScheduledContext,
+  ScheduledStep,
+  ScheduleRequest,
+} from "./plan/schedule.js";
+export { countCosts } from "./pipeline/report.js";
+export type { Costs } from "./pipeline/report.js";
+
+// Devices and runs
+export { openDevice } from "./session.js";
+export type {
+  Device,
+  DeviceOptions,
+  DeviceTensor,
+  ExternalFile,
+  Session,
+  TensorData,
+} from "./session.js";
+export { Weights } from "./weights.js";
+export { UnetExecutor } from "./unet/executor.js";
+export type { UnetStream } from "./unet/executor.js";
