@@ -20,9 +20,9 @@ Batch = tuple[torch.Tensor, torch.Tensor | None]
 
 
 class Batches:
-    """``get(first)`` is the batch from picture ``first`` on: pictures float ``[batch, 3, size, size]`` in [-1, 1], tokens int64 ``[batch, 40]`` or None.
+    """``get(first)`` is the batch from picture ``first`` on.
 
-    The next batch is made in a thread while the caller works on this one.
+    Pictures are float ``[batch, 3, size, size]`` in [-1, 1], tokens int64 ``[batch, 40]`` or None. The next batch is made in a thread while the caller works on this one.
     """
 
     def __init__(self, preset: Preset, seed: int, batch: int, folder: Path | None = None):

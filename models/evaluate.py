@@ -140,7 +140,8 @@ def measure_distances(model: Model, features: Path, count: int, reference: int) 
 
     def extract(pixels: np.ndarray) -> np.ndarray:
         values = pixels.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
-        return np.concatenate([session.run(None, {"sample": part})[0] for part in np.array_split(values, max(1, len(values) // 250))])
+        parts = np.array_split(values, max(1, len(values) // 250))
+        return np.concatenate([session.run(None, {"sample": part})[0] for part in parts])
 
     truth = extract(scenes_data.pictures(REFERENCE_SEED, 0, reference, model.size)[0])
     floor = extract(scenes_data.pictures(FLOOR_SEED, 0, count, model.size)[0])

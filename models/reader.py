@@ -207,4 +207,5 @@ def question_accuracy(reader: Reader, pixels: torch.Tensor, truth: torch.Tensor)
     with torch.no_grad():
         logits = torch.cat([reader(to_float(part)) for part in pixels.split(500)])
     parts = logits.split([len(a) for a in QUESTIONS.values()], 1)
-    return {q: float((part.argmax(1) == truth[:, i]).float().mean()) for i, (q, part) in enumerate(zip(QUESTIONS, parts, strict=True))}
+    right = [(part.argmax(1) == truth[:, i]).float().mean().item() for i, part in enumerate(parts)]
+    return dict(zip(QUESTIONS, right, strict=True))

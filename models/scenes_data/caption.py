@@ -20,7 +20,12 @@ _GROUND = {
     "snow": ("on snow", "on snow", "in the snow", "in winter"),
     "sea": ("on the sea", "on the sea", "on the water", "on a lake", "on the ocean"),
 }
-_OVER = {"grass": ("over grass", "over a meadow"), "sand": ("over sand", "over the desert"), "snow": ("over the snow",), "sea": ("over the sea",)}
+_OVER = {
+    "grass": ("over grass", "over a meadow"),
+    "sand": ("over sand", "over the desert"),
+    "snow": ("over the snow",),
+    "sea": ("over the sea",),
+}
 _FAR = {
     "mountains": ("mountains", "mountains", "mountains far behind"),
     "hills": ("hills",),

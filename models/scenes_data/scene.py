@@ -43,7 +43,18 @@ KINDS = tuple(KIND_COLOURS)
 GROUND_KINDS = tuple(kind for kind in KINDS if kind != "balloon")
 
 _SUBJECT_WEIGHTS: dict[str, dict[str, float]] = {
-    "grass": {"house": 5, "tree": 5, "pine": 2, "car": 3, "flower": 4, "castle": 4, "tent": 2, "windmill": 3, "mushroom": 2, "sheep": 2},
+    "grass": {
+        "house": 5,
+        "tree": 5,
+        "pine": 2,
+        "car": 3,
+        "flower": 4,
+        "castle": 4,
+        "tent": 2,
+        "windmill": 3,
+        "mushroom": 2,
+        "sheep": 2,
+    },
     "sand": {"cactus": 4, "tent": 3, "palm": 4, "castle": 3, "car": 3},
     "snow": {"snowman": 5, "pine": 4, "house": 4, "tent": 2, "penguin": 3},
     "sea": {"boat": 6, "ship": 5, "island": 3, "lighthouse": 3, "duck": 2},

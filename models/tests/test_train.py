@@ -50,7 +50,8 @@ def run(out, **options):
 
 def test_train_two_steps_then_two_more_equals_four_steps(tmp_path):
     whole = run(tmp_path / "whole", steps=4)
-    first = training.Run(replace(training.PRESETS["scenes"]), training.Settings(out=str(tmp_path / "parts"), steps=4, device="cpu"))
+    settings = training.Settings(out=str(tmp_path / "parts"), steps=4, device="cpu")
+    first = training.Run(training.PRESETS["scenes"], settings)
     for _ in range(2):
         first.advance()
     first.save()
