@@ -322,20 +322,21 @@ class Wire {
     signal?: AbortSignal,
   ): Promise<T> {
     signal?.throwIfAborted();
-    let onAbort: (() => void) | undefined;
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => {
-        void this.tell((api) => api.abort(call));
-        reject(signal!.reason);
-      };
-      signal?.addEventListener("abort", onAbort);
+    let onAbort!: () => void;
+    const aborted = new Promise<void>((resolve) => {
+      onAbort = resolve;
+    }).then((): never => {
+      void this.tell((api) => api.abort(call));
+      throw signal!.reason;
     });
+    aborted.catch(() => undefined);
+    signal?.addEventListener("abort", onAbort);
     try {
       return unwrap(
         await Promise.race([question(this.#api), this.#lost, aborted]),
       );
     } finally {
-      if (onAbort) signal?.removeEventListener("abort", onAbort);
+      signal?.removeEventListener("abort", onAbort);
     }
   }
 

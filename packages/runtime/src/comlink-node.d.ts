@@ -3,5 +3,6 @@ declare module "comlink/dist/esm/node-adapter.mjs" {
   import type { Endpoint } from "comlink";
   import type { MessagePort, Worker } from "node:worker_threads";
   /** Makes a Node worker or port look like a web one. */
-  export default function nodeEndpoint(port: Worker | MessagePort): Endpoint;
+  function nodeEndpoint(port: Worker | MessagePort): Endpoint;
+  export { nodeEndpoint as default };
 }

@@ -38,4 +38,4 @@ export type {
 } from "./session.js";
 export { Weights } from "./weights.js";
 export { UnetExecutor } from "./unet/executor.js";
-export type { UnetStream } from "./unet/executor.js";
+export type { UnetStream } from "./unet/stream.js";

@@ -1,6 +1,16 @@
 // From JSON to a plan: every field is known, and has the form it must have.
 
-import { PhaseskipError } from "@phaseskip/graph";
+import {
+  integer,
+  invalid,
+  list,
+  number,
+  object,
+  onlyFields,
+  optional,
+  text,
+  type Json,
+} from "./json-fields.js";
 import type {
   Action,
   Context,
@@ -11,8 +21,6 @@ import type {
   Refresh,
   Rule,
 } from "./plan.js";
-
-type Json = Readonly<Record<string, unknown>>;
 
 /**
  * Checks the form of a plan.
@@ -292,56 +300,5 @@ function pattern(value: unknown, at: string): string {
     at,
     "must be path elements joined by dots, each a name, * or **",
     given,
-  );
-}
-
-function optional<K extends string, T>(
-  name: K,
-  value: unknown,
-  parse: (value: unknown, at: string) => T,
-): { [key in K]?: T } {
-  return (value === undefined ? {} : { [name]: parse(value, name) }) as {
-    [key in K]?: T;
-  };
-}
-
-function object(value: unknown, at: string): Json {
-  if (typeof value === "object" && value !== null && !Array.isArray(value))
-    return value as Json;
-  throw invalid(at, "must be an object", value);
-}
-
-function list(value: unknown, at: string): readonly unknown[] {
-  if (Array.isArray(value)) return value;
-  throw invalid(at, "must be a list", value);
-}
-
-function text(value: unknown, at: string): string {
-  if (typeof value === "string") return value;
-  throw invalid(at, "must be a string", value);
-}
-
-function number(value: unknown, at: string): number {
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw invalid(at, "must be a number", value);
-}
-
-function integer(value: unknown, at: string, lowest: number): number {
-  if (Number.isInteger(value) && (value as number) >= lowest)
-    return value as number;
-  throw invalid(at, `must be an integer of at least ${lowest}`, value);
-}
-
-function onlyFields(value: Json, at: string, known: readonly string[]): void {
-  const unknown = Object.keys(value).find((field) => !known.includes(field));
-  if (unknown === undefined) return;
-  throw invalid(at, `may have the fields ${known.join(", ")}`, unknown);
-}
-
-function invalid(at: string, wanted: string, found: unknown): PhaseskipError {
-  const shown = found === undefined ? "nothing" : JSON.stringify(found);
-  return new PhaseskipError(
-    "plan-invalid",
-    `Cannot read the plan as ${at} ${wanted}: found ${shown.length > 80 ? `${shown.slice(0, 77)}…` : shown}`,
   );
 }

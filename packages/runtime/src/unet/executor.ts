@@ -4,17 +4,11 @@ import type {
   Graph,
   LiveGraph,
   Partition,
-  Port,
   Segment,
   Unet,
   UnetSize,
 } from "@phaseskip/graph";
-import {
-  ElementType,
-  PhaseskipError,
-  analyseUnet,
-  partition,
-} from "@phaseskip/graph";
+import { ElementType, analyseUnet, partition } from "@phaseskip/graph";
 import { macrotask } from "../macrotask.js";
 import type { Context } from "../plan/plan.js";
 import type { ScheduledContext } from "../plan/schedule.js";
@@ -23,28 +17,9 @@ import type { Weights } from "../weights.js";
 import type { Program, Source } from "./program.js";
 import { compileProgram } from "./program.js";
 import { SegmentSessions } from "./segment-sessions.js";
+import { checkOutput } from "./check-output.js";
 import { SharedTensor } from "./shared-tensor.js";
-
-/** One stream through the Unet during one run: what it computed once, and what its plan keeps. */
-export class UnetStream {
-  readonly context: Context;
-  /** Outputs of the text segments. */
-  readonly text = new Map<string, SharedTensor>();
-  /** Kept values by port. */
-  readonly cache = new Map<string, SharedTensor>();
-
-  constructor(context: Context) {
-    this.context = context;
-  }
-
-  /** Frees everything that the run kept. */
-  dispose(): void {
-    for (const kept of [this.text, this.cache]) {
-      for (const shared of kept.values()) shared.release();
-      kept.clear();
-    }
-  }
-}
+import { UnetStream } from "./stream.js";
 
 /** Runs one Unet; one run at a time. */
 export class UnetExecutor {
@@ -235,7 +210,7 @@ export class UnetExecutor {
   }
 
   #program(scheduled: ScheduledContext): Program {
-    const stores = scheduled.stores as readonly Port[];
+    const { stores } = scheduled;
     const key = JSON.stringify([scheduled.signature, stores]);
     const known = this.#programs.get(key);
     if (known) return known;
@@ -346,25 +321,5 @@ export class UnetExecutor {
   #dropConstants(): void {
     for (const tensor of this.#constants.values()) tensor.dispose();
     this.#constants.clear();
-  }
-}
-
-/** A device that is out of step hands back zeros or worse; that is never a picture. */
-function checkOutput(output: Float32Array, timestep: number): void {
-  let isZero = true;
-  for (const value of output) {
-    if (!Number.isFinite(value)) {
-      throw new PhaseskipError(
-        "inference-failed",
-        `Cannot go on at timestep ${timestep} as the Unet's output must be finite: it holds ${value}`,
-      );
-    }
-    if (value !== 0) isZero = false;
-  }
-  if (isZero) {
-    throw new PhaseskipError(
-      "inference-failed",
-      `Cannot go on at timestep ${timestep} as the Unet's output is all zeros`,
-    );
   }
 }

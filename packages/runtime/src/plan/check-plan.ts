@@ -1,0 +1,96 @@
+// What must hold of a plan on a model and a run before its steps are looked at.
+
+import type { Unet } from "@phaseskip/graph";
+import { PhaseskipError } from "@phaseskip/graph";
+import { matchesPattern } from "./pattern.js";
+import type { Plan, Rule } from "./plan.js";
+import type { ScheduleRequest } from "./schedule.js";
+
+/**
+ * The indices of the rules that match each unit, in the plan's order; only units with rules are listed.
+ * @throws {PhaseskipError} `plan-invalid` if a pattern matches no unit
+ */
+export function matchUnits(unet: Unet, plan: Plan): Map<string, number[]> {
+  const { units } = unet.units;
+  const matching = new Map<string, number[]>();
+  plan.rules.forEach((rule: Rule, index) => {
+    for (const pattern of rule.units) {
+      const found = [...units.keys()].filter((path) =>
+        matchesPattern(pattern, path),
+      );
+      if (found.length === 0) {
+        throw new PhaseskipError(
+          "plan-invalid",
+          `Cannot run the plan as rules[${index}] must name units of this model: "${pattern}" matches none of its ${units.size} (${nearest(pattern, [...units.keys()])})`,
+        );
+      }
+      for (const path of found) {
+        const rules = matching.get(path);
+        if (!rules) matching.set(path, [index]);
+        else if (rules.at(-1) !== index) rules.push(index);
+      }
+    }
+  });
+  return matching;
+}
+
+/** A few of the unit names, those first that begin as the pattern does. */
+function nearest(pattern: string, paths: readonly string[]): string {
+  const common = (path: string) => {
+    let length = 0;
+    while (length < path.length && path[length] === pattern[length]) length++;
+    return length;
+  };
+  const sorted = [...paths].sort(
+    (a, b) => common(b) - common(a) || a.length - b.length,
+  );
+  return `such as ${sorted.slice(0, 3).join(", ")}`;
+}
+
+/** @throws {PhaseskipError} `plan-invalid` if the run violates the plan's `valid` */
+export function checkConditions({
+  plan,
+  timesteps,
+  guidanceScale,
+  scheduler,
+}: ScheduleRequest): void {
+  const { valid } = plan;
+  const refuse = (what: string, wanted: string, found: string | number) => {
+    throw new PhaseskipError(
+      "plan-invalid",
+      `Cannot run the plan ${plan.name ?? ""} as it is valid only for ${what} ${wanted}: this run has ${found}`,
+    );
+  };
+  if (valid?.schedulers && !valid.schedulers.includes(scheduler)) {
+    refuse("the scheduler", valid.schedulers.join(" or "), scheduler);
+  }
+  const outside = (
+    range: readonly [number, number] | undefined,
+    value: number,
+  ) =>
+    range && (value < range[0] || value > range[1])
+      ? `from ${range[0]} to ${range[1]}`
+      : undefined;
+  const steps = outside(valid?.numInferenceSteps, timesteps.length);
+  if (steps) refuse("numInferenceSteps", steps, timesteps.length);
+  const scale = outside(valid?.guidanceScale, guidanceScale);
+  if (scale) refuse("guidanceScale", scale, guidanceScale);
+}
+
+/** @throws {PhaseskipError} `plan-invalid` if a rule refreshes at a step that the run does not have */
+export function checkSteps(plan: Plan, count: number): void {
+  plan.rules.forEach((rule, index) => {
+    if (
+      rule.action !== "reuse" ||
+      rule.refresh === "never" ||
+      !("at" in rule.refresh)
+    )
+      return;
+    const beyond = rule.refresh.at.find((step) => step >= count);
+    if (beyond === undefined) return;
+    throw new PhaseskipError(
+      "plan-invalid",
+      `Cannot run the plan as rules[${index}] refreshes at step ${beyond}, which must be below the run's ${count} steps`,
+    );
+  });
+}

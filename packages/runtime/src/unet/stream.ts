@@ -1,0 +1,25 @@
+// What one context keeps during a run.
+
+import type { Context } from "../plan/plan.js";
+import type { SharedTensor } from "./shared-tensor.js";
+
+/** One stream through the Unet during one run: what it computed once, and what its plan keeps. */
+export class UnetStream {
+  readonly context: Context;
+  /** Outputs of the text segments. */
+  readonly text = new Map<string, SharedTensor>();
+  /** Kept values by port. */
+  readonly cache = new Map<string, SharedTensor>();
+
+  constructor(context: Context) {
+    this.context = context;
+  }
+
+  /** Frees everything that the run kept. */
+  dispose(): void {
+    for (const kept of [this.text, this.cache]) {
+      for (const shared of kept.values()) shared.release();
+      kept.clear();
+    }
+  }
+}
