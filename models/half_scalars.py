@@ -1,9 +1,9 @@
 """Puts right what exporting a float16 module does to scalar factors.
 
-Exporters round literals (attention's scale, quick GELU's 1.702) to float16, which moves the result by
+Exporters round literals (attention's scale, GELU's √2, quick GELU's 1.702) to float16, which moves the result by
 1e-4 and, behind a sharp softmax, by 1e-3. The tracing one also leaves some in float32 beside float16
-values, which no runtime accepts. Here every scalar factor of a `Mul` is float16, and a known one that
-float16 cannot hold becomes a product of two that it can, exact to about 1e-7.
+values, which no runtime accepts. Here every scalar factor of a `Mul` or `Div` is float16, and a known
+one that float16 cannot hold becomes a product of two that it can, exact to about 1e-7.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ HALF, SINGLE = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
 ENOUGH = 2e-6  # relative error that needs no second factor
 
 # Attention scales queries and keys by d^-1/4 each, or their product by d^-1/2; d is a head's width.
-MEANT = [1.702, *(float(d) ** -0.25 for d in range(2, 257)), *(float(d) ** -0.5 for d in range(17, 257))]
+MEANT = [1.702, 2**0.5, *(float(d) ** -0.25 for d in range(2, 257)), *(float(d) ** -0.5 for d in range(17, 257))]
 BY_HALF = {float(np.float16(number)): number for number in reversed(MEANT)}
 
 
@@ -30,7 +30,7 @@ def two_factors(value: float) -> tuple[np.float16, np.float16]:
 
 
 def repair_half_scalars(model: onnx.ModelProto, parameters: set[str]) -> None:
-    """Makes the scalar factors of `Mul` float16, and the known ones exact, in place.
+    """Makes the scalar factors of `Mul` and `Div` float16, and the known ones exact, in place.
 
     `parameters` names the module's own weights: those stay as they are.
     """
@@ -41,9 +41,11 @@ def repair_half_scalars(model: onnx.ModelProto, parameters: set[str]) -> None:
     nodes, seconds = [], {}
     for node in graph.node:
         nodes.append(node)
-        if node.op_type != "Mul" or node.input[1] not in scalars or types.get(node.input[0]) != HALF:
+        if node.op_type not in ("Mul", "Div") or types.get(node.input[0]) != HALF:
             continue
         factor = node.input[1]
+        if factor not in scalars:
+            continue
         if factor not in seconds:
             seconds[factor] = split(scalars[factor])
             if seconds[factor] is not None:
@@ -52,7 +54,7 @@ def repair_half_scalars(model: onnx.ModelProto, parameters: set[str]) -> None:
             output = node.output[0]
             node.output[0] = f"{output}_first"
             again = onnx.helper.make_node(
-                "Mul", [node.output[0], f"{factor}_second"], [output], f"{node.name}_second"
+                node.op_type, [node.output[0], f"{factor}_second"], [output], f"{node.name}_second"
             )
             again.metadata_props.extend(node.metadata_props)
             nodes.append(again)

@@ -40,8 +40,7 @@ def test_folder_is_small_and_opens_in_onnxruntime(name):
 def test_onnx_equals_pytorch(name):
     parts, folder = fixtures.build(name), fixtures.HERE / name
     batch = parts.fixture.batch
-    tolerance = 1e-3 if parts.fixture.half else check_export.TOLERANCE  # float16 keeps rounded literals
-    assert check_export.check_unet(parts.unet, folder, batch, fixtures.LENGTH) < tolerance
+    assert check_export.check_unet(parts.unet, folder, batch, fixtures.LENGTH) < check_export.TOLERANCE
     if parts.text_encoder is not None:
         assert check_export.check_text_encoder(parts.text_encoder, folder, batch) < check_export.TOLERANCE
     if parts.vae is not None:

@@ -1,0 +1,77 @@
+"""Exporting a checkpoint folder, and checking the export, at tiny size."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import check_export
+import export
+import fixtures
+from onnx_export import OnnxOptions, export_onnx, Value
+from word_tokenizer import write_word_tokenizer
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checkpoint")
+    parts = fixtures.build("tiny-text-ts")
+    for name, module in (("unet", parts.unet), ("text_encoder", parts.text_encoder)):
+        save_file(dict(module.state_dict()), folder / f"{name}.safetensors")
+    unet = {**export.plain_config(parts.unet.config), "_class_name": "UNet2DConditionModel"}
+    export.write_json(folder / "unet_config.json", unet)
+    export.write_json(folder / "text_encoder_config.json", parts.text_encoder.config.to_dict())
+    export.write_json(folder / "scheduler_config.json", fixtures.SCHEDULERS["ddim"])
+    export.write_json(folder / "vocab.json", {word: i for i, word in enumerate(fixtures.WORDS, 3)})
+    return folder
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_export_passes_its_check(checkpoint, tmp_path, dtype):
+    export.export_model(export.Settings(checkpoint, tmp_path, dtype, guidance_scale=3.0))
+    check_export.main(check_export.Settings(checkpoint, tmp_path))
+    index = json.loads((tmp_path / "model_index.json").read_text())
+    assert index["_class_name"] == "PixelTextToImagePipeline" and index["guidance_scale"] == 3.0
+
+
+def test_check_refuses_other_weights(checkpoint, tmp_path):
+    export.export_model(export.Settings(checkpoint, tmp_path, "float32"))
+    weights = next((tmp_path / "unet").glob("weights-*.bin"))
+    weights.write_bytes(bytes(4000) + weights.read_bytes()[4000:])
+    with pytest.raises(SystemExit):
+        check_export.main(check_export.Settings(checkpoint, tmp_path))
+
+
+def test_export_without_a_unet_says_so(tmp_path):
+    export.write_json(tmp_path / "scheduler_config.json", fixtures.SCHEDULERS["ddim"])
+    with pytest.raises(SystemExit, match="no unet/config.json"):
+        export.export_model(export.Settings(tmp_path, tmp_path / "out"))
+
+
+def test_external_data_is_split_before_the_limit(tmp_path):
+    module = torch.nn.Sequential(*(torch.nn.Linear(32, 32) for _ in range(4)))
+    options = OnnxOptions(external="weights.bin", part_bytes=10_000)
+    inputs = [(Value("x"), torch.randn(1, 32))]
+    export_onnx(module, inputs, [Value("y")], tmp_path / "model.onnx", options)
+    parts = sorted(tmp_path.glob("weights-*.bin"))
+    assert [f.stat().st_size for f in parts] == [8192, 8192]
+    import onnxruntime
+
+    onnxruntime.InferenceSession(tmp_path / "model.onnx")
+
+
+def test_word_tokenizer_lowers_splits_pads_and_marks_unknown_words(tmp_path):
+    from tokenizers import Tokenizer
+
+    write_word_tokenizer(tmp_path, {"red": 3, "boat": 4}, 8)
+    encode = Tokenizer.from_file(str(tmp_path / "tokenizer.json")).encode
+    assert encode("Red, BOAT7 ship!").ids == [1, 3, 4, 5, 2, 0, 0, 0]
+    assert encode("").ids == [1, 2, 0, 0, 0, 0, 0, 0]
+
+
+def test_word_tokenizer_refuses_gaps(tmp_path):
+    with pytest.raises(ValueError, match="without a gap"):
+        write_word_tokenizer(tmp_path, {"red": 4}, 8)
