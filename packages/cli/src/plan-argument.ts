@@ -3,7 +3,6 @@
 import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { PhaseskipError, type Plan } from "@phaseskip/runtime";
-import { PhaseskipError, type Plan } from "@phaseskip/runtime";
 import { parsePlan } from "@phaseskip/runtime/plans";
 import { readInput } from "./file.js";
 

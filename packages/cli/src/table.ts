@@ -57,7 +57,7 @@ export function formatTable(
         `Cannot lay out a table as each row must have ${columns.length} cells: current number is ${row.length}`,
       );
     }
-    return row.map((cell) => cell.replace(/\s+/g, " "));
+    return row.map((cell) => cell.replace(/\s*\n\s*/g, " "));
   });
   const widths = fit(columns, cells, width);
   const lines = cells.map((row) =>

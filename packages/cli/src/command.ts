@@ -1,0 +1,149 @@
+// The command: its subcommands, their options, and how it ends.
+
+import { Command, Option } from "commander";
+import { schedulerNames } from "@phaseskip/scheduler";
+import { bench, type BenchArguments } from "./bench.js";
+import type { CommandIo } from "./command-io.js";
+import { endingOf, exitCodes, oneLine } from "./exit-code.js";
+import { generate, type GenerateArguments } from "./generate.js";
+import { inspect, type InspectArguments } from "./inspect.js";
+import { integerFrom, numberFrom, pathEnding } from "./option-values.js";
+
+/** The release of the command; that of its package.json, as a test checks. */
+export const version = "0.1.0";
+
+/**
+ * Runs the command and writes what it has to say.
+ * @param argv the arguments behind the command's name, such as `["generate", "models/scenes"]`
+ * @param io where results and messages go, and what cancels the command
+ * @default io the process's own streams
+ * @returns the exit code: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted
+ */
+export async function runCommand(
+  argv: readonly string[],
+  io: CommandIo = { stdout: process.stdout, stderr: process.stderr },
+): Promise<number> {
+  try {
+    await program(io).parseAsync(argv, { from: "user" });
+    return exitCodes.done;
+  } catch (error) {
+    const { exitCode, message } = endingOf(error, io.signal);
+    if (message !== undefined) io.stderr.write(`phaseskip: ${message}\n`);
+    return exitCode;
+  }
+}
+
+function program(io: CommandIo): Command {
+  const root = new Command("phaseskip")
+    .description("Diffusion Unets with phase-aware block skipping.")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print a command's help")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      getOutHelpWidth: () => 80,
+      getErrHelpWidth: () => 80,
+      outputError: (text, write) =>
+        write(`phaseskip: ${oneLine(text.replace(/^error: /, ""))}\n`),
+    });
+  root
+    .command("inspect")
+    .summary("what a model is made of, and what a plan does to it")
+    .description(
+      "Lists a model's units and skips; with a plan, what runs at each step.",
+    )
+    .argument("<MODEL>", "path or URL of a model folder")
+    .option("--plan <P>", "a plan: a file, or a name that the model ships")
+    .option(
+      "--depth <N>",
+      "how deep units are listed, from 1: blocks",
+      integerFrom(1),
+      2,
+    )
+    .option("--json", "one JSON object on standard output, of every unit")
+    .action((model: string, options: InspectArguments) =>
+      inspect(model, options, io),
+    );
+  root
+    .command("generate")
+    .summary("draw pictures")
+    .description("Draws pictures, with the whole model or under a plan.")
+    .argument("<MODEL>", "path or URL of a model folder")
+    .option("--prompt <P>", "what to draw; needed where the model takes a text")
+    .option(
+      "--negative <N>",
+      "what guidance leads away from (default: nothing)",
+    )
+    .option("--seed <S>", "picture i starts from seed S + i", integerFrom(0), 0)
+    .option(
+      "--count <N>",
+      "pictures to draw (default: as many as --init-noise\nholds, else 1)",
+      integerFrom(1),
+    )
+    .option(
+      "--steps <N>",
+      "sampling steps (default: the plan's, else 50)",
+      integerFrom(1),
+    )
+    .addOption(
+      new Option(
+        "--scheduler <NAME>",
+        "sampler (default: the model's)",
+      ).choices([...schedulerNames]),
+    )
+    .option(
+      "--guidance <G>",
+      "guidance weight, 1 is off (default: the model's, else 7.5)",
+      numberFrom(0),
+    )
+    .option(
+      "--plan <P>",
+      "a plan: a file, a name that the model ships, or none",
+      "none",
+    )
+    .option(
+      "--compare",
+      "draw with the whole model too: one PNG, full above skipped",
+    )
+    .option(
+      "--out <FILE.png>",
+      "the picture (default: phaseskip.png, or no picture\nwith --save-sample); pixels are repeated until it is\nat least 256 high",
+      pathEnding(".png"),
+    )
+    .option(
+      "--init-noise <X.npy>",
+      "start from this noise of unit variance instead of the\nseeds'; [batch, channel, height, width]",
+    )
+    .option(
+      "--save-sample <Y.npy>",
+      "write the final sample, before a VAE; with --compare\nthe plan's",
+      pathEnding(".npy"),
+    )
+    .addOption(
+      new Option("--backend <NAME>", "node needs onnxruntime-node")
+        .choices(["wasm", "node"])
+        .default("wasm"),
+    )
+    .option("--json", "one JSON object on standard output")
+    .action((model: string, options: GenerateArguments) =>
+      generate(model, options, io),
+    );
+  root
+    .command("bench")
+    .summary("what cutting the model costs against ONNX Runtime alone")
+    .description(
+      "Measures the executor against raw ONNX Runtime sessions, in interleaved pairs.",
+    )
+    .argument("<MODEL>", "path or URL of a model folder")
+    .option(
+      "--plans <P...>",
+      "plans to measure: files, or names that the model ships\n(default: all that it ships)",
+    )
+    .option("--json", "one JSON object on standard output, with every time")
+    .action((model: string, options: BenchArguments) =>
+      bench(model, options, io),
+    );
+  return root;
+}

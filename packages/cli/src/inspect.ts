@@ -1,0 +1,228 @@
+// `phaseskip inspect`: what a model is made of, and what a plan does to it.
+
+import {
+  elementCount,
+  isFloat,
+  nodeMacs,
+  type GraphNode,
+  type Unet,
+  type Unit,
+} from "@phaseskip/graph";
+import { writeJson, writeNotes, type CommandIo } from "./command-io.js";
+import { formatCount, formatShare } from "./format-count.js";
+import {
+  inspectModel,
+  planRun,
+  type ModelInspection,
+  type PlannedRun,
+} from "./model-inspection.js";
+import { planCosts } from "./plan-costs.js";
+import { drawStrip, planStrips, stripLegend } from "./plan-strip.js";
+import { formatTable } from "./table.js";
+import { unitKind } from "./unit-kind.js";
+
+/** The options of `inspect`, read. */
+export interface InspectArguments {
+  readonly plan?: string;
+  /** Units deeper than this are not listed; blocks are 1. */
+  readonly depth: number;
+  readonly json?: true;
+}
+
+/** What is said of one unit. */
+export interface UnitSummary {
+  readonly path: string;
+  /** The unit around it; "" is the Unet itself. */
+  readonly parent: string;
+  readonly kind: string;
+  /** Shapes of its outputs; the last one computed is the last. */
+  readonly outputs: readonly (readonly number[])[];
+  /** Multiply-accumulates of one call. */
+  readonly macs: number;
+  readonly parameters: number;
+  /** The unit that hands over its value, for a skip. */
+  readonly from?: string;
+}
+
+/** Runs `phaseskip inspect MODEL`. */
+export async function inspect(
+  location: string,
+  { plan, depth, json }: InspectArguments,
+  io: CommandIo,
+): Promise<void> {
+  const model = await inspectModel(location, io.signal);
+  try {
+    const units = summarizeUnits(model.unet);
+    const run =
+      plan === undefined ? undefined : await planRun(model, plan, io.signal);
+    writeNotes(io, run?.schedule.warnings ?? []);
+    if (json) writeJson(io, summary(location, model, units, run));
+    else {
+      io.stdout.write(describeUnits(model, units, depth, io));
+      if (run) io.stdout.write(describePlan(model, run));
+    }
+  } finally {
+    await model.folder.close();
+  }
+}
+
+/** Every unit that a plan can act on, in the graph's order. */
+export function summarizeUnits(unet: Unet): UnitSummary[] {
+  const { graph, shapes, units } = unet;
+  return [...units.units.values()].map((unit) => {
+    const { path, parent, outputs, skip } = unit;
+    const order = (value: string) => graph.producers.get(value)?.index ?? -1;
+    const made = outputs.toSorted((a, b) => order(a) - order(b));
+    const producer = skip && graph.producers.get(skip.value);
+    return {
+      path,
+      parent,
+      kind: unitKind(path),
+      outputs: made.map((value) => shapes.get(value)!.dims),
+      ...costOf(unet, unit.nodes),
+      ...(producer && { from: units.unitOf[producer.index]! }),
+    };
+  });
+}
+
+function costOf({ graph, shapes }: Unet, nodes: readonly GraphNode[]) {
+  const weights = new Set(nodes.flatMap(({ inputs }) => inputs));
+  let parameters = 0;
+  for (const name of weights) {
+    const weight = graph.weights.get(name);
+    // a scalar is a constant of the formula, nothing that was learned
+    if (weight && isFloat(weight.type) && weight.dims.length > 0)
+      parameters += elementCount(weight.dims);
+  }
+  return {
+    macs: nodes.reduce((sum, node) => sum + nodeMacs(node, shapes), 0),
+    parameters,
+  };
+}
+
+function totals({ unet }: ModelInspection) {
+  return costOf(
+    unet,
+    unet.graph.nodes.filter(({ index }) => !unet.dependencies.isFolded[index]),
+  );
+}
+
+function summary(
+  location: string,
+  model: ModelInspection,
+  units: readonly UnitSummary[],
+  run: PlannedRun | undefined,
+): object {
+  const { index, sampleShape, unet, guidanceScale } = model;
+  return {
+    model: location,
+    pipeline: index.pipelineClass,
+    sampleShape,
+    ...totals(model),
+    units: units.filter(({ kind }) => kind !== "skip"),
+    skips: units.filter(({ kind }) => kind === "skip"),
+    ...(run && {
+      plan: {
+        name: run.plan.name ?? "unnamed",
+        scheduler: run.scheduler.name,
+        guidanceScale,
+        timesteps: run.scheduler.timesteps,
+        macs: planCosts(unet, run.schedule, guidanceScale),
+        contexts: planStrips(unet, run.schedule),
+        warnings: run.schedule.warnings,
+      },
+    }),
+  };
+}
+
+function describeUnits(
+  model: ModelInspection,
+  units: readonly UnitSummary[],
+  depth: number,
+  { stdout }: CommandIo,
+): string {
+  const { index, sampleShape } = model;
+  const { macs, parameters } = totals(model);
+  const modules = units.filter(({ kind }) => kind !== "skip");
+  const skips = units.filter(({ kind }) => kind === "skip");
+  const depths = new Map([["", 0]]);
+  // a unit stands in the list before those inside it
+  for (const { path, parent } of modules)
+    depths.set(path, 1 + (depths.get(parent) ?? 0));
+  const listed = modules.filter(({ path }) => depths.get(path)! <= depth);
+  const rows = listed.map((unit) => [
+    "  ".repeat(depths.get(unit.path)! - 1) + nameIn(unit),
+    unit.kind,
+    shapeOf(unit),
+    formatCount(unit.macs),
+    formatCount(unit.parameters),
+  ]);
+  const right = { align: "right" as const };
+  const columns = [
+    { title: "unit" },
+    { title: "kind" },
+    { title: "output", ...right },
+    { title: "MACs", ...right },
+    { title: "parameters", ...right },
+  ];
+  const total = [formatCount(macs), formatCount(parameters)];
+  const footer = [["whole Unet", "", sampleShape.join("×"), ...total]];
+  const skipRows = skips.map((skip) => [
+    skip.path,
+    skip.from ?? "",
+    shapeOf(skip),
+  ]);
+  const more =
+    listed.length < modules.length
+      ? `; ${listed.length} listed, --depth ${depth + 1} shows more`
+      : "";
+  return [
+    `${index.pipelineClass}: ${modules.length} units, ${skips.length} skips${more}`,
+    "",
+    formatTable(columns, rows, { footer, stream: stdout }),
+    formatTable(
+      [{ title: "skip" }, { title: "from" }, { title: "output", ...right }],
+      skipRows,
+      { stream: stdout },
+    ),
+  ].join("\n");
+}
+
+/** The part of a path that its parent does not say. */
+function nameIn({ path, parent }: Pick<Unit, "path" | "parent">): string {
+  return parent !== "" && path.startsWith(parent)
+    ? path.slice(parent.length)
+    : path;
+}
+
+function shapeOf({ outputs }: UnitSummary): string {
+  const shape = outputs.at(-1)!.join("×");
+  return outputs.length > 1 ? `${shape}, ${outputs.length - 1} more` : shape;
+}
+
+function describePlan(
+  { unet, guidanceScale }: ModelInspection,
+  run: PlannedRun,
+): string {
+  const { plan, scheduler, schedule } = run;
+  const costs = planCosts(unet, schedule, guidanceScale);
+  const strips = planStrips(unet, schedule);
+  const fullStep = costs.full / costs.steps.length;
+  const shares = costs.steps.map((macs) => macs / fullStep);
+  const [first, second] = strips;
+  const isSame = JSON.stringify(first?.rows) === JSON.stringify(second?.rows);
+  const drawn = (isSame ? [first!] : strips).flatMap((strip) => [
+    "",
+    isSame ? "cond and uncond" : strip.context,
+    drawStrip(strip, shares).trimEnd(),
+  ]);
+  return [
+    "",
+    `${plan.name ?? "unnamed"}: ${scheduler.name}, ${costs.steps.length} steps, guidance ${guidanceScale}, timesteps ${scheduler.timesteps[0]} to ${scheduler.timesteps.at(-1)}`,
+    `${formatCount(costs.total)} of ${formatCount(costs.full)} MACs: ${formatShare(1 - costs.total / costs.full)} saved`,
+    ...drawn,
+    "",
+    stripLegend,
+    "",
+  ].join("\n");
+}
