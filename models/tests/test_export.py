@@ -72,6 +72,16 @@ def test_word_tokenizer_lowers_splits_pads_and_marks_unknown_words(tmp_path):
     assert encode("").ids == [1, 2, 0, 0, 0, 0, 0, 0]
 
 
+def test_word_tokenizer_keeps_the_special_words_that_the_vocabulary_names(tmp_path):
+    from tokenizers import Tokenizer
+
+    vocab = {"[PAD]": 0, "[BOS]": 1, "[EOS]": 2, "[UNK]": 3, "boat": 4}
+    write_word_tokenizer(tmp_path, vocab, 6)
+    tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    assert tokenizer.get_vocab() == vocab
+    assert tokenizer.encode("a boat").ids == [1, 3, 4, 2, 0, 0]
+
+
 def test_word_tokenizer_refuses_gaps(tmp_path):
-    with pytest.raises(ValueError, match="without a gap"):
+    with pytest.raises(ValueError, match="a gap or a double"):
         write_word_tokenizer(tmp_path, {"red": 4}, 8)
