@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import diffusers
@@ -96,7 +96,6 @@ class Case:
     guidance: float = 4.0
     given_noise: bool = True
     decode: bool = False
-    extra: dict = field(default_factory=dict)
 
 
 def cases() -> dict[str, Case]:
