@@ -2,10 +2,10 @@
 // external file, laid out here and filled by whoever opens the session.
 
 import { clone, create, toBinary } from "@bufbuild/protobuf";
+import { renameCaptured, widenAttribute } from "./bodies.js";
 import type { Graph, GraphNode, Weight } from "./graph.js";
-import type { AttributeProto, GraphProto, NodeProto, ValueInfoProto } from "./onnx/onnx_pb.js";
+import type { GraphProto, NodeProto, ValueInfoProto } from "./onnx/onnx_pb.js";
 import {
-  AttributeProtoSchema,
   GraphProtoSchema,
   ModelProtoSchema,
   NodeProtoSchema,
@@ -55,23 +55,36 @@ const externalName = "weights";
  * @param segment one of its segments
  * @param widen write float16 as float32, for devices that lack it. @default false
  */
-export function segmentModel(unet: Unet, segment: Segment, widen = false): SegmentModel {
+export function segmentModel(
+  unet: Unet,
+  segment: Segment,
+  widen = false,
+): SegmentModel {
   const { graph, shapes } = unet;
   const typeOf = (type: ElementType) => deviceType(type, widen);
   const fed = segment.folded.filter((value) => unet.isSizeDependent(value));
   const proto = create(GraphProtoSchema, { name: "segment" });
-  const { placements, externalBytes } = writeWeights(proto, graph, segment.weights, widen);
+  const { placements, externalBytes } = writeWeights(
+    proto,
+    graph,
+    segment.weights,
+    widen,
+  );
   for (const value of segment.folded) {
     const { type, dims, data } = shapes.get(value)!;
-    if (!fed.includes(value)) proto.initializer.push(valuesTensor(value, typeOf(type), dims, data!));
+    if (!fed.includes(value))
+      proto.initializer.push(valuesTensor(value, typeOf(type), dims, data!));
   }
-  const info = (name: string, value: string) => valueInfo(name, value, unet, typeOf);
+  const info = (name: string, value: string) =>
+    valueInfo(name, value, unet, typeOf);
   proto.input = [
     ...segment.inputs.map(({ name, value }) => info(name, value)),
     ...fed.map((value) => info(value, value)),
   ];
   proto.output = segment.outputs.map((value) => info(value, value));
-  proto.node = segment.nodes.map((node) => segmentNode(unet, segment, node, widen));
+  proto.node = segment.nodes.map((node) =>
+    segmentNode(unet, segment, node, widen),
+  );
   return {
     bytes: toBinary(ModelProtoSchema, wrapped(graph, proto)),
     externalName,
@@ -94,16 +107,26 @@ export function wholeModel(graph: Graph, widen = false): SegmentModel {
   const ends = (values: readonly ValueInfoProto[]) =>
     values.map((value) => {
       const info = clone(ValueInfoProtoSchema, value);
-      const type = info.type?.value.case === "tensorType" ? info.type.value.value : undefined;
+      const type =
+        info.type?.value.case === "tensorType"
+          ? info.type.value.value
+          : undefined;
       if (type) type.elemType = deviceType(type.elemType, widen);
       return info;
     });
-  proto.input = ends(source.input.filter((input) => !graph.weights.has(input.name)));
+  proto.input = ends(
+    source.input.filter((input) => !graph.weights.has(input.name)),
+  );
   proto.output = ends(source.output);
   proto.node = graph.nodes.map((node) =>
     copiedNode(node, [...node.inputs], widen),
   );
-  return { bytes: toBinary(ModelProtoSchema, wrapped(graph, proto)), externalName, fed: [], ...weights };
+  return {
+    bytes: toBinary(ModelProtoSchema, wrapped(graph, proto)),
+    externalName,
+    fed: [],
+    ...weights,
+  };
 }
 
 function deviceType(type: ElementType, widen: boolean): ElementType {
@@ -111,32 +134,52 @@ function deviceType(type: ElementType, widen: boolean): ElementType {
 }
 
 /** Adds weights to a graph: small ones whole, large ones by their place in the external file. */
-function writeWeights(proto: GraphProto, graph: Graph, names: readonly string[], widen: boolean) {
+function writeWeights(
+  proto: GraphProto,
+  graph: Graph,
+  names: readonly string[],
+  widen: boolean,
+) {
   const placements: WeightPlacement[] = [];
   let externalBytes = 0;
   for (const name of names) {
     const weight = graph.weights.get(name)!;
     const type = deviceType(weight.type, widen);
     const byteLength =
-      type === weight.type ? weight.byteLength : elementCount(weight.dims) * elementSize(type)!;
+      type === weight.type
+        ? weight.byteLength
+        : elementCount(weight.dims) * elementSize(type)!;
     if ("dataType" in weight.data && weight.byteLength <= inlineLimit) {
       const bytes = tensorBytes(weight.data);
       const rawData = type === weight.type ? bytes : widenHalf(bytes);
       proto.initializer.push(
-        create(TensorProtoSchema, { name, dataType: type, dims: weight.dims.map(BigInt), rawData }),
+        create(TensorProtoSchema, {
+          name,
+          dataType: type,
+          dims: weight.dims.map(BigInt),
+          rawData,
+        }),
       );
       continue;
     }
-    proto.initializer.push(externalTensor(name, type, weight.dims, externalBytes, byteLength));
+    proto.initializer.push(
+      externalTensor(name, type, weight.dims, externalBytes, byteLength),
+    );
     placements.push({ weight, offset: externalBytes, byteLength });
-    externalBytes = Math.ceil((externalBytes + byteLength) / alignment) * alignment;
+    externalBytes =
+      Math.ceil((externalBytes + byteLength) / alignment) * alignment;
   }
   return { placements, externalBytes };
 }
 
 function wrapped(graph: Graph, proto: GraphProto) {
   const { irVersion, opsetImport } = graph.model;
-  return create(ModelProtoSchema, { irVersion, opsetImport, producerName: "phaseskip", graph: proto });
+  return create(ModelProtoSchema, {
+    irVersion,
+    opsetImport,
+    producerName: "phaseskip",
+    graph: proto,
+  });
 }
 
 function externalTensor(
@@ -146,7 +189,11 @@ function externalTensor(
   offset: number,
   length: number,
 ) {
-  const entries = { location: externalName, offset: String(offset), length: String(length) };
+  const entries = {
+    location: externalName,
+    offset: String(offset),
+    length: String(length),
+  };
   return create(TensorProtoSchema, {
     name,
     dataType,
@@ -174,24 +221,45 @@ function valueInfo(
   }));
   return create(ValueInfoProtoSchema, {
     name,
-    type: { value: { case: "tensorType", value: { elemType: typeOf(type), shape: { dim } } } },
+    type: {
+      value: {
+        case: "tensorType",
+        value: { elemType: typeOf(type), shape: { dim } },
+      },
+    },
   });
 }
 
 /** A node whose inputs carry the names that they have in the segment. */
-function segmentNode(unet: Unet, segment: Segment, node: GraphNode, widen: boolean): NodeProto {
-  const inputs = node.inputs.map((value, slot) => inputName(unet, segment, node, value, slot));
+function segmentNode(
+  unet: Unet,
+  segment: Segment,
+  node: GraphNode,
+  widen: boolean,
+): NodeProto {
+  const inputs = node.inputs.map((value, slot) =>
+    inputName(unet, segment, node, value, slot),
+  );
   const proto = copiedNode(node, inputs, widen);
   if (node.captured.length > 0) {
     const names = new Map(
-      node.captured.map((value) => [value, inputName(unet, segment, node, value, -1)]),
+      node.captured.map((value) => [
+        value,
+        inputName(unet, segment, node, value, -1),
+      ]),
     );
-    proto.attribute = proto.attribute.map((attribute) => renamed(attribute, names));
+    proto.attribute = proto.attribute.map((attribute) =>
+      renameCaptured(attribute, names),
+    );
   }
   return proto;
 }
 
-function copiedNode(node: GraphNode, input: string[], widen: boolean): NodeProto {
+function copiedNode(
+  node: GraphNode,
+  input: string[],
+  widen: boolean,
+): NodeProto {
   const { attribute, name } = node.proto;
   return create(NodeProtoSchema, {
     name,
@@ -203,48 +271,19 @@ function copiedNode(node: GraphNode, input: string[], widen: boolean): NodeProto
   });
 }
 
-function inputName(unet: Unet, segment: Segment, node: GraphNode, value: string, slot: number) {
+function inputName(
+  unet: Unet,
+  segment: Segment,
+  node: GraphNode,
+  value: string,
+  slot: number,
+) {
   const between = new Set(unet.units.unitsBetween(value, node, slot));
   const [input] = segment.inputs
-    .filter(({ value: read, units }) => read === value && units.every((unit) => between.has(unit)))
+    .filter(
+      ({ value: read, units }) =>
+        read === value && units.every((unit) => between.has(unit)),
+    )
     .sort((a, b) => b.units.length - a.units.length);
   return input?.name ?? value;
-}
-
-/** Bodies of an `If` or a loop whose captured values got other names. */
-function renamed(attribute: AttributeProto, names: ReadonlyMap<string, string>): AttributeProto {
-  const result = clone(AttributeProtoSchema, attribute);
-  const renameBody = (body: GraphProto): void => {
-    for (const node of body.node) {
-      node.input = node.input.map((value) => names.get(value) ?? value);
-      for (const inner of node.attribute) {
-        for (const graph of inner.g ? [inner.g] : inner.graphs) renameBody(graph);
-      }
-    }
-  };
-  for (const body of result.g ? [result.g] : result.graphs) renameBody(body);
-  return result;
-}
-
-/** Types that an attribute names or holds: `Cast`'s `to`, constants, and bodies. */
-function widenAttribute(attribute: AttributeProto): AttributeProto {
-  const isType = attribute.name === "to" || attribute.name === "dtype";
-  const isHalfType = isType && Number(attribute.i) === ElementType.FLOAT16;
-  const isHalfTensor = attribute.t?.dataType === ElementType.FLOAT16;
-  if (!isHalfType && !isHalfTensor && !attribute.g) return attribute;
-  const result = clone(AttributeProtoSchema, attribute);
-  if (isHalfType) result.i = BigInt(ElementType.FLOAT);
-  if (isHalfTensor && result.t) {
-    result.t.rawData = widenHalf(tensorBytes(result.t));
-    result.t.int32Data = [];
-    result.t.dataType = ElementType.FLOAT;
-  }
-  for (const node of result.g?.node ?? []) node.attribute = node.attribute.map(widenAttribute);
-  for (const tensor of result.g?.initializer ?? []) {
-    if (tensor.dataType !== ElementType.FLOAT16) continue;
-    tensor.rawData = widenHalf(tensorBytes(tensor));
-    tensor.int32Data = [];
-    tensor.dataType = ElementType.FLOAT;
-  }
-  return result;
 }
