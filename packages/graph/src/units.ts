@@ -75,7 +75,15 @@ export function findUnits(
   const unitOf = assignNodes(graph, dependencies, chains, enclosing);
   const skips = nameSkips(edges, graph, dependencies, unitOf, enclosing);
 
+  // asked for every edge at every step of a schedule
+  const known = graph.nodes.map(() => new Map<number, readonly string[]>());
   const unitsBetween: Units["unitsBetween"] = (value, reader, slot) => {
+    const seen = reader && slot >= 0 ? known[reader.index] : undefined;
+    const between = seen?.get(slot) ?? lookBetween(value, reader, slot);
+    seen?.set(slot, between);
+    return between;
+  };
+  const lookBetween: Units["unitsBetween"] = (value, reader, slot) => {
     const producer = graph.producers.get(value);
     const around = new Set(reader ? enclosing(unitOf[reader.index]!) : []);
     const units = producer ? enclosing(unitOf[producer.index]!).filter((path) => !around.has(path)) : [];
