@@ -8,6 +8,7 @@ import {
   PhaseskipError,
   type Graph,
   type Unet,
+  type UnetSize,
 } from "@phaseskip/graph";
 import type { Plan } from "@phaseskip/runtime";
 import { parsePlan } from "@phaseskip/runtime/plans";
@@ -32,6 +33,8 @@ export interface ModelInspection {
   readonly graph: Graph;
   /** The Unet for one sample a call, or as many as its export is fixed to. */
   readonly unet: Unet;
+  /** The sizes at which it was looked at. */
+  readonly size: UnetSize;
   /** What it is fed, `[batch, channel, height, width]`. */
   readonly sampleShape: readonly [number, number, number, number];
   /** Guidance weight of a run by default; 1 without a text. */
@@ -76,19 +79,20 @@ export async function inspectModel(
     const tokens = hasText(graph)
       ? await textLength(folder, index, signal)
       : undefined;
-    const unet = analyseUnet(graph, {
+    const size: UnetSize = {
       batch,
       channels: unetConfig.inChannels,
       height,
       width,
       ...(tokens !== undefined && { tokens }),
       ...(textWidth !== undefined && { textWidth }),
-    });
+    };
+    const unet = analyseUnet(graph, size);
     const sampleShape = [batch, unetConfig.inChannels, height, width] as const;
     const guidanceScale = index.hasTextEncoder
       ? (index.guidanceScale ?? 7.5)
       : 1;
-    return { folder, index, graph, unet, sampleShape, guidanceScale };
+    return { folder, index, graph, unet, size, sampleShape, guidanceScale };
   } catch (error) {
     await folder.close();
     throw error;
