@@ -21,8 +21,8 @@ export type {
   Schedule,
   ScheduledContext,
   ScheduledStep,
-  ScheduleRequest,
 } from "./plan/schedule.js";
+export type { ScheduleRequest } from "./plan/schedule-request.js";
 export { countCosts } from "./pipeline/report.js";
 export type { Costs } from "./pipeline/report.js";
 

@@ -4,7 +4,7 @@ import type { Unet } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
 import { matchesPattern } from "./pattern.js";
 import type { Plan, Rule } from "./plan.js";
-import type { ScheduleRequest } from "./schedule.js";
+import type { ScheduleRequest } from "./schedule-request.js";
 
 /**
  * The indices of the rules that match each unit, in the plan's order; only units with rules are listed.

@@ -3,19 +3,8 @@
 import type { LiveGraph, Port, PortState, Unet } from "@phaseskip/graph";
 import { PhaseskipError, liveGraph, portKey } from "@phaseskip/graph";
 import { checkConditions, checkSteps, matchUnits } from "./check-plan.js";
-import type { Context, Phase, Plan, Refresh } from "./plan.js";
-
-/** What a plan is scheduled on. */
-export interface ScheduleRequest {
-  readonly plan: Plan;
-  /** What the Unet is handed at each step. */
-  readonly timesteps: readonly number[];
-  readonly numTrainTimesteps: number;
-  /** Guidance weight; 1 is off. */
-  readonly guidanceScale: number;
-  /** The scheduler's name, for the plan's conditions. */
-  readonly scheduler: string;
-}
+import type { Context, Phase, Refresh } from "./plan.js";
+import type { ScheduleRequest } from "./schedule-request.js";
 
 /** What one context does at one step. */
 export interface ScheduledContext {
@@ -291,7 +280,7 @@ class Simulation {
 }
 
 /** Whether a timestep lies in a phase; one that reaches up to the training timesteps has no upper end. */
-export function isInPhase(
+function isInPhase(
   phase: Phase,
   timestep: number,
   numTrainTimesteps: number,
