@@ -105,21 +105,10 @@ export async function prepareRun(
     scheduler: scheduler.name,
   });
   await model.unet.prepare(unet, schedule.signatures, signal);
-  const chunks: Chunk[] = [];
   const images = startImages(request, scheduler, shape);
   const isGuided = schedule.steps.some((step) => step.contexts.length > 1);
   const contexts: readonly Context[] = isGuided ? ["cond", "uncond"] : ["cond"];
-  for (let i = 0; i < images.length; i += batch) {
-    const chunk: Chunk = { images: images.slice(i, i + batch), streams: {} };
-    chunks.push(chunk);
-    for (const [c, context] of contexts.entries()) {
-      const embedding = embeddings[c];
-      chunk.streams[context] = await model.unet.begin(
-        context,
-        embedding && repeated(embedding, batch),
-      );
-    }
-  }
+  const chunks = await beginChunks(model, images, batch, contexts, embeddings);
   const costs = countCosts(unet, schedule);
   return {
     plan: chosen,
@@ -132,6 +121,36 @@ export async function prepareRun(
     shape,
     warnings,
   };
+}
+
+/** Begins the streams of all chunks; those that were begun are freed where one fails. */
+async function beginChunks(
+  { unet }: Model,
+  images: readonly ImageState[],
+  batch: number,
+  contexts: readonly Context[],
+  embeddings: readonly Float32Array<ArrayBuffer>[],
+): Promise<Chunk[]> {
+  const chunks: Chunk[] = [];
+  try {
+    for (let i = 0; i < images.length; i += batch) {
+      const chunk: Chunk = { images: images.slice(i, i + batch), streams: {} };
+      chunks.push(chunk);
+      for (const [c, context] of contexts.entries()) {
+        const embedding = embeddings[c];
+        chunk.streams[context] = await unet.begin(
+          context,
+          embedding && repeated(embedding, batch),
+        );
+      }
+    }
+    return chunks;
+  } catch (error) {
+    for (const { streams } of chunks) {
+      for (const stream of Object.values(streams)) stream.dispose();
+    }
+    throw error;
+  }
 }
 
 function checkPrompt(

@@ -293,8 +293,8 @@ export class UnetExecutor {
   }
 
   #zeros(value: string): DeviceTensor {
-    const { dims } = this.#unet.shapes.get(value)!;
-    const key = `zeros [${dims.join()}]`;
+    const { type, dims } = this.#unet.shapes.get(value)!;
+    const key = `zeros ${type} [${dims.join()}]`;
     const known = this.#constants.get(key);
     if (known) return known;
     const tensor = this.#makeZeros(value);
