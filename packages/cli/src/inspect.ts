@@ -16,6 +16,7 @@ import {
   type ModelInspection,
   type PlannedRun,
 } from "./model-inspection.js";
+import { planArgument } from "./plan-argument.js";
 import { planCosts } from "./plan-costs.js";
 import { drawStrip, planStrips, stripLegend } from "./plan-strip.js";
 import { formatTable } from "./table.js";
@@ -54,7 +55,9 @@ export async function inspect(
   try {
     const units = summarizeUnits(model.unet);
     const run =
-      plan === undefined ? undefined : await planRun(model, plan, io.signal);
+      plan === undefined
+        ? undefined
+        : await planRun(model, await planArgument(plan), io.signal);
     writeNotes(io, run?.schedule.warnings ?? []);
     if (json) writeJson(io, summary(location, model, units, run));
     else {

@@ -24,7 +24,6 @@ import {
   type Schedule,
 } from "@phaseskip/runtime/internals";
 import { createScheduler, type Scheduler } from "@phaseskip/scheduler";
-import { planArgument } from "./plan-argument.js";
 
 /** What is known of a model without running it. */
 export interface ModelInspection {
@@ -101,17 +100,14 @@ export async function inspectModel(
 
 /**
  * Works out what a plan does on a model, with the scheduler, the steps and the guidance of a run that sets none.
- * @param argument a plan file, a name that the model ships, `none`, or a plan
- * @throws {RangeError} If the file cannot be read.
+ * @param given a name that the model ships, `none`, or a plan
  * @throws {PhaseskipError} `plan-invalid` If it is no plan, or none for this model.
  */
 export async function planRun(
   { folder, index, unet, guidanceScale }: ModelInspection,
-  argument: string | Plan,
+  given: string | Plan,
   signal?: AbortSignal,
 ): Promise<PlannedRun> {
-  const given =
-    typeof argument === "string" ? await planArgument(argument) : argument;
   const plan =
     typeof given !== "string"
       ? given

@@ -1,0 +1,19 @@
+// The benchmark's worker: the same measurement as the command's, on this browser's WASM.
+import { benchRows, deepCacheLike } from "../packages/cli/src/bench-rows.js";
+import { inspectModel } from "../packages/cli/src/model-inspection.js";
+
+self.onmessage = async ({
+  data,
+}: MessageEvent<{ location: string; plans: string[] }>) => {
+  try {
+    const model = await inspectModel(data.location);
+    const measured = await benchRows(
+      model,
+      [...data.plans, ...deepCacheLike(model)],
+      (label, done, total) => self.postMessage({ label, done, total }),
+    );
+    self.postMessage({ measured });
+  } catch (error) {
+    self.postMessage({ error: String(error) });
+  }
+};
