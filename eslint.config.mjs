@@ -40,6 +40,7 @@ export default tseslint.config(
         "error",
         { argsIgnorePattern: "^_", varsIgnorePattern: "^_" },
       ],
+      "@typescript-eslint/no-unsafe-enum-comparison": "off", // generated enums meet our unions of the same numbers
       "@typescript-eslint/no-import-type-side-effects": "error",
       "@typescript-eslint/no-non-null-assertion": "off",
       "@typescript-eslint/require-await": "off", // async also turns a throw into a rejection

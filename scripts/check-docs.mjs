@@ -132,6 +132,7 @@ function main() {
   rmSync("build/examples", { recursive: true, force: true });
   mkdirSync("build/examples", { recursive: true });
   const written = new Map();
+  const named = new Set();
   for (const { name, subpath, file } of entries) {
     const entry = `${name}${subpath.slice(1)}`;
     if (!existsSync(file)) {
@@ -139,9 +140,13 @@ function main() {
       continue;
     }
     const { missing, examples } = readEntry(program, file);
-    for (const what of missing)
-      breaks.push(`${entry}: ${what} has no doc comment`);
-    if (examples.length === 0) breaks.push(`${entry}: carries no @example`);
+    for (const what of missing) {
+      if (!named.has(what)) breaks.push(`${entry}: ${what} has no doc comment`);
+      named.add(what); // entries that hand on another's exports name them once
+    }
+    if (examples.length === 0 && subpath !== "./internals") {
+      breaks.push(`${entry}: carries no @example`);
+    }
     for (const [index, code] of examples.entries()) {
       const path = resolve(
         `build/examples/${entry.replace("/", "-")}-${index}.ts`,
