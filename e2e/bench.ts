@@ -42,6 +42,12 @@ const page = `<!doctype html><link rel="icon" href="data:,"><script type="module
   });
 </script>`;
 
+interface PairMessage {
+  label: string;
+  done: number;
+  total: number;
+}
+
 declare global {
   var bench: (request: {
     location: string;
@@ -69,7 +75,7 @@ try {
   const opened = await openPage(browser, served.origin);
   opened.page.on("console", (message) => {
     if (message.type() !== "info") return;
-    const { label, done, total } = JSON.parse(message.text());
+    const { label, done, total } = JSON.parse(message.text()) as PairMessage;
     shown.show(label, done, total, `${done} of ${total}`);
   });
   const location = `${served.origin}/models/${model}/`;

@@ -59,7 +59,7 @@ const ceilings = {
 
 describe("the page's part", () => {
   const heavy =
-    /onnxruntime|#ort|protobuf|tokenizers|packages\/(graph\/dist\/(?!errors|index)|scheduler|metrics|cli)/;
+    /onnxruntime|#ort|pbf|tokenizers|packages\/(graph\/dist\/(?!errors|index)|scheduler|metrics|cli)/;
 
   test("weighs at most 6 kB in an app that loads a pipeline", async () => {
     const text = 'export { loadPipeline, PhaseskipError } from "phaseskip";';
@@ -81,7 +81,7 @@ describe("the page's part", () => {
 
 describe("the worker's part", () => {
   const libraries = [
-    "@bufbuild/*",
+    "pbf",
     "@huggingface/*",
     "comlink",
     "comlink/*",

@@ -2,12 +2,7 @@
 
 import { bootstrapMedianRatio, type Estimate } from "@phaseskip/metrics";
 import type { Plan } from "@phaseskip/runtime";
-import {
-  Measurement,
-  type PlanTimes,
-  type SegmentedTimes,
-  type TimePairs,
-} from "./measure.js";
+import { Measurement, type PlanTimes, type SegmentedTimes } from "./measure.js";
 import { planRun, type ModelInspection } from "./model-inspection.js";
 import { planCosts } from "./plan-costs.js";
 
