@@ -7,7 +7,6 @@ import { runCommand } from "@phaseskip/cli";
 const controller = new AbortController();
 // once: a second interrupt ends the process at once
 process.once("SIGINT", () => controller.abort());
-process.once("SIGTERM", () => controller.abort());
 // a reader that has seen enough, such as `head`, is no error
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);

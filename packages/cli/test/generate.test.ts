@@ -1,0 +1,236 @@
+import { mkdtemp, readFile, rm, writeFile, access } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { decode } from "fast-png";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openPipeline } from "../src/index.js";
+import { readNpy, writeNpy } from "../src/npy.js";
+import { fixture, run } from "./run.js";
+
+const model = fixture("tiny-text-ts");
+const plan = {
+  format: "phaseskip-plan",
+  version: 1,
+  name: "hold",
+  phases: [],
+  rules: [{ units: ["up_blocks.1"], action: "reuse", refresh: { every: 2 } }],
+} as const;
+
+let folder: string;
+let count = 0;
+const inFolder = (name: string) => join(folder, name);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "phaseskip-"));
+  await writeFile(inFolder("hold.json"), JSON.stringify(plan));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** The sample of a run of three steps, with more options. */
+async function sampleOf(...options: string[]): Promise<Float32Array> {
+  const path = inFolder(`sample-${count++}.npy`);
+  const base = [
+    "--prompt",
+    "a red boat",
+    "--steps",
+    "3",
+    "--save-sample",
+    path,
+  ];
+  const { exitCode, stderr } = await run([
+    "generate",
+    model,
+    ...base,
+    ...options,
+  ]);
+  expect(
+    stderr.split("\n").filter((line) => line.startsWith("phaseskip:")),
+  ).toEqual([]);
+  expect(exitCode).toBe(0);
+  return (await readNpy(path)).data;
+}
+
+describe("phaseskip generate", { timeout: 60_000 }, () => {
+  test("--save-sample holds exactly what the runtime computes", async () => {
+    const pipeline = await openPipeline(model);
+    try {
+      const { sample, sampleShape } = await pipeline.generate({
+        prompt: "a red boat",
+        seed: 5,
+        numInferenceSteps: 3,
+        plan,
+      });
+      const found = await sampleOf(
+        "--seed",
+        "5",
+        "--plan",
+        inFolder("hold.json"),
+      );
+      expect(found).toEqual(sample);
+      expect(
+        (await readNpy(inFolder(`sample-${count - 1}.npy`))).shape,
+      ).toEqual(sampleShape);
+    } finally {
+      pipeline.dispose();
+    }
+  });
+
+  test.each([
+    ["--seed", "1"],
+    ["--prompt", "a castle"],
+    ["--negative", "a blue castle"],
+    ["--steps", "4"],
+    ["--scheduler", "euler"],
+    ["--guidance", "2"],
+    ["--plan", "hold.json"],
+  ])("%s changes the sample", async (option, value) => {
+    const given = value.endsWith(".json") ? inFolder(value) : value;
+    expect(await sampleOf(option, given)).not.toEqual(await sampleOf());
+  });
+
+  test("--seed is 0, --plan none and --backend wasm by default", async () => {
+    const explicit = ["--seed", "0", "--plan", "none", "--backend", "wasm"];
+    expect(await sampleOf(...explicit)).toEqual(await sampleOf());
+  });
+
+  test("--count draws the seeds from --seed on", async () => {
+    const both = await sampleOf("--seed", "3", "--count", "2");
+    const second = await sampleOf("--seed", "4");
+    expect(both).toHaveLength(2 * second.length);
+    const distance = second.map((value, i) =>
+      Math.abs(value - both[second.length + i]!),
+    );
+    expect(Math.max(...distance)).toBeLessThan(1e-4);
+  });
+
+  test("--init-noise takes the place of the seed's noise", async () => {
+    const noise = await readNpy(inFolder("sample-0.npy"));
+    const path = inFolder("noise.npy");
+    await writeNpy(path, noise);
+    const found = await sampleOf("--init-noise", path);
+    expect(found).not.toEqual(await sampleOf());
+    expect(await sampleOf("--init-noise", path, "--seed", "9")).toEqual(found);
+  });
+
+  test("--init-noise of several draws as many pictures", async () => {
+    const one = await readNpy(inFolder("sample-0.npy"));
+    const data = new Float32Array(2 * one.data.length);
+    data.set(one.data);
+    data.set(one.data, one.data.length);
+    const path = inFolder("two.npy");
+    await writeNpy(path, { shape: [2, ...one.shape.slice(1)], data });
+    expect(await sampleOf("--init-noise", path)).toHaveLength(data.length);
+    const { exitCode, stderr } = await run([
+      ...[
+        "generate",
+        model,
+        "--prompt",
+        "a",
+        "--init-noise",
+        path,
+        "--count",
+        "3",
+      ],
+    ]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(
+      /^phaseskip: Cannot start from .* \[3, channel, height, width\].*\n$/,
+    );
+  });
+
+  test("--out is a PNG at least 256 pixels high", async () => {
+    const out = inFolder("new/one.png");
+    const { exitCode, stdout } = await run([
+      ...["generate", model, "--prompt", "a", "--steps", "2", "--out", out],
+    ]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`${out}: 16 × 16 pixels, each shown as 16 × 16`);
+    const { width, height } = decode(await readFile(out));
+    expect([width, height]).toEqual([256, 256]);
+  });
+
+  test("--compare puts full above skipped, and saves the plan's sample", async () => {
+    const out = inFolder("both.png");
+    const options = [
+      "--plan",
+      inFolder("hold.json"),
+      "--compare",
+      "--count",
+      "2",
+      "--out",
+      out,
+    ];
+    const saved = await sampleOf(...options);
+    expect(saved).toEqual(
+      await sampleOf("--plan", inFolder("hold.json"), "--count", "2"),
+    );
+    const { width, height } = decode(await readFile(out));
+    expect([width, height]).toEqual([33 * 16, 33 * 16]);
+  });
+
+  test("--json is one object and nothing else on standard output", async () => {
+    const out = inFolder("json.png");
+    const { exitCode, stdout, stderr } = await run([
+      ...[
+        "generate",
+        model,
+        "--prompt",
+        "a red boat",
+        "--steps",
+        "2",
+        "--seed",
+        "4",
+        "--count",
+        "2",
+      ],
+      ...["--plan", inFolder("hold.json"), "--compare", "--out", out, "--json"],
+    ]);
+    expect(exitCode).toBe(0);
+    const said = JSON.parse(stdout) as Record<string, unknown>;
+    expect(said).toMatchObject({
+      model,
+      seeds: [4, 5],
+      width: 16,
+      files: { picture: out, scale: 16 },
+      report: { plan: "hold", seed: 4, numInferenceSteps: 2 },
+      full: { plan: "none", numInferenceSteps: 2 },
+    });
+    expect(said["ssim"]).toHaveLength(2);
+    expect(stderr).toContain("drawing, plan: 100 %");
+  });
+
+  test("draws a bar on a terminal, and takes it away", async () => {
+    const { stderr } = await run(
+      [
+        "generate",
+        model,
+        "--prompt",
+        "a",
+        "--steps",
+        "2",
+        "--save-sample",
+        inFolder("bar.npy"),
+      ],
+      true,
+    );
+    expect(stderr).toContain("█");
+    expect(stderr.endsWith("\r\x1b[2K")).toBe(true);
+    await expect(access("phaseskip.png")).rejects.toThrow();
+  });
+
+  test("names words that the model does not know", async () => {
+    const { stderr } = await run([
+      ...[
+        "generate",
+        model,
+        "--prompt",
+        "a zeppelin",
+        "--steps",
+        "1",
+        "--save-sample",
+        inFolder("word.npy"),
+      ],
+    ]);
+    expect(stderr).toMatch(/^note: .*"zeppelin"$/m);
+  });
+});

@@ -1,0 +1,205 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import stringWidth from "string-width";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openPipeline } from "../src/index.js";
+import type { UnitSummary } from "../src/inspect.js";
+import { drawStrip, type UnitState } from "../src/plan-strip.js";
+import { unitKind } from "../src/unit-kind.js";
+import { fixture, run } from "./run.js";
+
+const model = fixture("tiny-text-ts");
+const plan = {
+  format: "phaseskip-plan",
+  version: 1,
+  name: "mixed",
+  phases: [{ name: "late", from: 600, to: 0 }],
+  rules: [
+    {
+      units: ["up_blocks.1"],
+      phases: ["late"],
+      action: "reuse",
+      refresh: { every: 3 },
+    },
+    {
+      units: ["down_blocks.0.resnets.0"],
+      phases: ["late"],
+      contexts: ["uncond"],
+      action: "zero",
+    },
+  ],
+  guidance: [{ phases: ["late"], scale: 3 }],
+  steps: { numInferenceSteps: 8 },
+} as const;
+
+let folder: string;
+let path: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "phaseskip-"));
+  path = join(folder, "mixed.json");
+  await writeFile(path, JSON.stringify(plan));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+interface Inspected {
+  readonly macs: number;
+  readonly parameters: number;
+  readonly units: readonly UnitSummary[];
+  readonly skips: readonly UnitSummary[];
+  readonly plan: {
+    readonly macs: {
+      readonly total: number;
+      readonly full: number;
+      readonly steps: readonly number[];
+    };
+    readonly contexts: readonly {
+      readonly context: string;
+      readonly rows: readonly {
+        readonly unit: string;
+        readonly states: readonly UnitState[];
+      }[];
+    }[];
+  };
+}
+
+async function inspected(...options: string[]): Promise<Inspected> {
+  const { exitCode, stdout } = await run([
+    "inspect",
+    model,
+    "--json",
+    ...options,
+  ]);
+  expect(exitCode).toBe(0);
+  return JSON.parse(stdout) as Inspected;
+}
+
+const widest = (text: string) =>
+  Math.max(...text.split("\n").map((line) => stringWidth(line)));
+
+describe("phaseskip inspect", { timeout: 60_000 }, () => {
+  test("lists units and skips within 80 columns", async () => {
+    const { exitCode, stdout, stderr } = await run(["inspect", model]);
+    expect([exitCode, stderr]).toEqual([0, ""]);
+    expect(widest(stdout)).toBeLessThanOrEqual(80);
+    expect(stdout).toMatchSnapshot();
+  });
+
+  test("--depth lists deeper units", async () => {
+    const [one, two, three] = await Promise.all(
+      ["1", "2", "3"].map(
+        async (depth) =>
+          (await run(["inspect", model, "--depth", depth])).stdout,
+      ),
+    );
+    expect(one).not.toContain(".resnets.0 ");
+    expect(two).toContain("  .resnets.0 ");
+    expect(two).not.toContain(".conv1");
+    expect(three).toContain("    .conv1 ");
+    expect((await run(["inspect", model])).stdout).toBe(two);
+  });
+
+  test("--json holds every unit with kind, outputs, MACs and parameters", async () => {
+    const { units, skips, macs, parameters } = await inspected();
+    const top = units.filter(({ parent }) => parent === "");
+    const sum = (of: (unit: UnitSummary) => number) =>
+      top.reduce((total, unit) => total + of(unit), 0);
+    expect(sum((unit) => unit.macs)).toBeLessThanOrEqual(macs);
+    expect(sum((unit) => unit.macs)).toBeGreaterThan(0.9 * macs);
+    expect(parameters).toBeGreaterThan(1000);
+    expect(units.find((unit) => unit.path === "mid_block")).toMatchObject({
+      kind: "block",
+      parent: "",
+    });
+    expect(
+      skips.every((skip) => skip.kind === "skip" && skip.from !== undefined),
+    ).toBe(true);
+    expect(units.every((unit) => unit.outputs.length > 0)).toBe(true);
+  });
+
+  test("--plan shows steps × units and what they cost, within 80 columns", async () => {
+    const { exitCode, stdout } = await run([
+      "inspect",
+      model,
+      "--depth",
+      "1",
+      "--plan",
+      path,
+    ]);
+    expect(exitCode).toBe(0);
+    expect(widest(stdout)).toBeLessThanOrEqual(80);
+    expect(stdout.slice(stdout.indexOf("mixed:"))).toMatchSnapshot();
+  });
+
+  test("--plan counts what a run's report counts", async () => {
+    const { plan: planned } = await inspected("--plan", path);
+    const pipeline = await openPipeline(model);
+    try {
+      const { report } = await pipeline.generate({
+        prompt: "a red boat",
+        plan,
+      });
+      expect(planned.macs.total).toBe(report.macs);
+      expect(planned.macs.full).toBe(report.fullMacs);
+      expect(planned.macs.steps).toEqual(
+        report.steps.map(({ contexts }) =>
+          contexts.reduce((sum, { macs }) => sum + macs, 0),
+        ),
+      );
+      for (const { context, rows } of planned.contexts) {
+        for (const { stepIndex, contexts } of report.steps) {
+          const ran = contexts.find((one) => one.context === context);
+          const reused = rows
+            .filter(({ states }) => states[stepIndex] === "reuse")
+            .map(({ unit }) => unit);
+          const zeroed = rows
+            .filter(({ states }) => states[stepIndex] === "zero")
+            .map(({ unit }) => unit);
+          expect(reused).toEqual(Object.keys(ran?.reused ?? {}));
+          expect(zeroed).toEqual(ran?.zeroed ?? []);
+        }
+      }
+    } finally {
+      pipeline.dispose();
+    }
+  });
+});
+
+test("drawStrip() fits any number of steps, and marks columns of several states", () => {
+  const states = Array.from({ length: 1000 }, (_, i): UnitState =>
+    i < 501 ? "run" : "reuse",
+  );
+  const rows = [{ unit: "up_blocks.1", states }];
+  const [line, macs] = drawStrip(
+    { context: "cond", rows },
+    states.map(() => 0.5),
+  ).split("\n");
+  expect(stringWidth(line!)).toBeLessThanOrEqual(80);
+  expect(line).toMatch(/^up_blocks\.1 +█+▒░+$/);
+  expect(macs).toMatch(/ ▅+$/);
+});
+
+test.each([
+  ["down_blocks.1", "block"],
+  ["mid_block", "block"],
+  ["down_blocks.1.resnets.0", "resnet"],
+  ["mid_block.attentions.0", "attention"],
+  ["mid_block.attentions.0.transformer_blocks.0", "transformer"],
+  ["mid_block.attentions.0.transformer_blocks.0.attn2", "attention"],
+  ["mid_block.attentions.0.transformer_blocks.0.attn2.to_out.0", "linear"],
+  ["mid_block.attentions.0.transformer_blocks.0.ff", "feed-forward"],
+  ["mid_block.attentions.0.transformer_blocks.0.ff.net.0.proj", "linear"],
+  ["mid_block.attentions.0.group_norm", "norm"],
+  ["up_blocks.0.upsamplers.0", "sampler"],
+  ["up_blocks.0.upsamplers.0.conv", "conv"],
+  ["up_blocks.0.resnets.1.skip", "skip"],
+  ["up_blocks.0.resnets.1.conv_shortcut", "conv"],
+  ["up_blocks.0.resnets.1.nonlinearity", "activation"],
+  ["up_blocks.0.resnets.1.time_emb_proj", "embedding"],
+  ["conv_act", "activation"],
+  ["conv_norm_out", "norm"],
+  ["conv_in", "conv"],
+  ["something.else", "module"],
+])("unitKind(%s) is %s", (path, kind) => {
+  expect(unitKind(path)).toBe(kind);
+});
