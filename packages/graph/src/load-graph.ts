@@ -47,8 +47,10 @@ export async function loadGraph(
 
 function checkOperatorSets({ model }: OnnxFile, name: string): void {
   const local = new Set(model.functions.map((f) => f.domain));
+  const used = usedDomains(model);
   for (const { domain, version } of model.opsetImport) {
-    if (!knownDomains.has(domain) && !local.has(domain)) {
+    const isKnown = knownDomains.has(domain) || local.has(domain);
+    if (!isKnown && used.has(domain)) {
       throw new PhaseskipError(
         "model-unsupported",
         `Cannot use ${name} as it needs the operator set "${domain}" (version ${version}), which is not known; known are ONNX's own and com.microsoft`,
@@ -65,6 +67,20 @@ function checkOperatorSets({ model }: OnnxFile, name: string): void {
       );
     }
   }
+}
+
+/** The domains of all nodes, bodies and functions included; optimizers import more than they use. */
+function usedDomains({ graph, functions }: OnnxFile["model"]): Set<string> {
+  const used = new Set<string>();
+  const visit = ({ domain, attribute }: NodeProto): void => {
+    used.add(domain);
+    for (const { g, graphs } of attribute) {
+      for (const body of g ? [g] : graphs) body.node.forEach(visit);
+    }
+  };
+  graph?.node.forEach(visit);
+  for (const { node } of functions) node.forEach(visit);
+  return used;
 }
 
 function plainGraph(file: OnnxFile, name: string): Graph {

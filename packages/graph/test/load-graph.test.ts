@@ -22,13 +22,28 @@ describe("loadGraph() refuses operator sets that are not known", () => {
     [{ "": 8 }, /version 9 to 25: it needs 8/],
     [{ "": 26 }, /it needs 26/],
     [{ "ai.onnx": 99 }, /it needs 99/],
-    [{ "": 17, "org.pytorch.aten": 1 }, /operator set "org.pytorch.aten"/],
   ])("%j", async (opsets, says) => {
     const read = readModel(relu, { opsets: opsets as Record<string, number> });
     await expect(read).rejects.toMatchObject({
       code: "model-unsupported",
       message: expect.stringMatching(says) as string,
     });
+  });
+
+  const far = { "": 17, "org.pytorch.aten": 1 };
+
+  test("and says which one a node needs", async () => {
+    const graph = graphOf([op("org.pytorch.aten:ATen", ["x"], ["y"])], [x], [y]);
+    await expect(readModel(graph, { opsets: far })).rejects.toMatchObject({
+      code: "model-unsupported",
+      message: expect.stringMatching(
+        /operator set "org.pytorch.aten"/,
+      ) as string,
+    });
+  });
+
+  test("but lets those be that no node needs", async () => {
+    expect((await readModel(relu, { opsets: far })).nodes).toHaveLength(1);
   });
 
   test("but takes com.microsoft's and those of local functions", async () => {
