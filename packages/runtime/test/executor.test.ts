@@ -227,6 +227,13 @@ describe("UnetExecutor under a plan", () => {
     }
   });
 
+  test("zeroing the last unit is zeros, not a failure", async () => {
+    const found = await run([{ units: ["conv_out"], action: "zero" }]);
+    expect(found.flatMap(({ cond }) => [...cond!]).every((x) => x === 0)).toBe(
+      true,
+    );
+  });
+
   test("one plan, another, and the first again: the first's bytes again", async () => {
     const a = [reuse(["up_blocks.1"], { every: 2 })];
     const b = [reuse(["mid_block", "**.skip"], { at: [0, 3] })];

@@ -65,7 +65,11 @@ export function invalid(
   wanted: string,
   found: unknown,
 ): PhaseskipError {
-  const shown = found === undefined ? "nothing" : JSON.stringify(found);
+  // a plan object may hold what JSON cannot: a function, a symbol
+  const shown =
+    found === undefined
+      ? "nothing"
+      : ((JSON.stringify(found) as string | undefined) ?? typeof found);
   return new PhaseskipError(
     "plan-invalid",
     `Cannot read the plan as ${at} ${wanted}: found ${shown.length > 80 ? `${shown.slice(0, 77)}…` : shown}`,

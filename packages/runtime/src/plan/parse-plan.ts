@@ -18,9 +18,9 @@ import type {
   Phase,
   Plan,
   PlanConditions,
-  Refresh,
   Rule,
 } from "./plan.js";
+import { parseRefresh } from "./parse-refresh.js";
 
 /**
  * Checks the form of a plan.
@@ -144,42 +144,6 @@ function parseAction(rule: Json, at: string): Action {
   }
 }
 
-function parseRefresh(value: unknown, at: string): Refresh {
-  if (value === "never") return value;
-  const wanted =
-    'must be "never" or one of every, everyTimesteps, at, atTimesteps';
-  if (typeof value !== "object" || value === null)
-    throw invalid(at, wanted, value);
-  const refresh = value as Json;
-  const [field, ...more] = Object.keys(refresh);
-  if (field === undefined || more.length > 0) throw invalid(at, wanted, value);
-  const given = refresh[field];
-  switch (field) {
-    case "every":
-      return { every: integer(given, `${at}.every`, 1) };
-    case "everyTimesteps": {
-      const timesteps = number(given, `${at}.everyTimesteps`);
-      if (timesteps <= 0)
-        throw invalid(`${at}.everyTimesteps`, "must be above 0", given);
-      return { everyTimesteps: timesteps };
-    }
-    case "at":
-      return {
-        at: list(given, `${at}.at`).map((step, i) =>
-          integer(step, `${at}.at[${i}]`, 0),
-        ),
-      };
-    case "atTimesteps":
-      return {
-        atTimesteps: list(given, `${at}.atTimesteps`).map((t, i) =>
-          number(t, `${at}.atTimesteps[${i}]`),
-        ),
-      };
-    default:
-      throw invalid(at, wanted, value);
-  }
-}
-
 function parseGuidance(
   value: unknown,
   at: string,
@@ -207,6 +171,9 @@ function parseGuidance(
 function parseSteps(value: unknown): NonNullable<Plan["steps"]> {
   const steps = object(value, "steps");
   onlyFields(steps, "steps", ["numInferenceSteps", "timesteps"]);
+  if (Object.keys(steps).length !== 1) {
+    throw invalid("steps", "must have numInferenceSteps or timesteps", value);
+  }
   return {
     ...optional("numInferenceSteps", steps["numInferenceSteps"], (given) =>
       integer(given, "steps.numInferenceSteps", 1),

@@ -149,7 +149,8 @@ export class UnetExecutor {
         }
       }
       const output = await this.#device.read(look(program.output));
-      checkOutput(output, timestep);
+      // zeros that the plan itself puts there are no failure
+      if (program.output.kind !== "zero") checkOutput(output, timestep);
       this.#keep(program, scheduled, stream, values);
       return output;
     } finally {
