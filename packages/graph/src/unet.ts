@@ -51,8 +51,7 @@ const knownInputs = new Set(["sample", "timestep", "encoder_hidden_states"]);
 export function analyseUnet(graph: Graph, size: UnetSize): Unet {
   checkInputs(graph);
   const shapes = inferShapes(graph, inputDims(graph, size));
-  const doubled = { ...size, batch: size.batch * 2, height: size.height * 2, width: size.width * 2 };
-  const other = inferShapes(graph, inputDims(graph, doubled, false));
+  const other = shapesAtOtherSize(graph, size) ?? shapes;
   const dependencies = findDependencies(graph, shapes);
   const units = findUnits(graph, shapes, dependencies);
   return {
@@ -60,12 +59,32 @@ export function analyseUnet(graph: Graph, size: UnetSize): Unet {
     shapes,
     dependencies,
     units,
-    isSizeDependent: (value) => `${shapes.get(value)?.data}` !== `${other.get(value)?.data}`,
+    isSizeDependent: (value) =>
+      `${shapes.get(value)?.data}` !== `${other.get(value)?.data}`,
     fixedDims: (value) => {
       const dims = other.get(value)!.dims;
-      return shapes.get(value)!.dims.map((dim, axis) => (dim === dims[axis] ? dim : undefined));
+      return shapes
+        .get(value)!
+        .dims.map((dim, axis) => (dim === dims[axis] ? dim : undefined));
     },
   };
+}
+
+/** The shapes at twice the size, which tell what changes with it; undefined where the graph bears no other. */
+function shapesAtOtherSize(graph: Graph, size: UnetSize) {
+  const doubled = {
+    ...size,
+    batch: size.batch * 2,
+    height: size.height * 2,
+    width: size.width * 2,
+  };
+  try {
+    return inferShapes(graph, inputDims(graph, doubled, false));
+  } catch (error) {
+    // an export may declare open sizes and hold fixed ones
+    if (error instanceof PhaseskipError) return undefined;
+    throw error;
+  }
 }
 
 /** Whether the Unet takes a text's embedding. */
@@ -98,8 +117,19 @@ function checkInputs(graph: Graph): void {
   }
 }
 
-function inputDims(graph: Graph, size: UnetSize, strict = true): Map<string, number[]> {
-  const { batch, height, width, channels = 4, tokens = 77, textWidth = 768 } = size;
+function inputDims(
+  graph: Graph,
+  size: UnetSize,
+  strict = true,
+): Map<string, number[]> {
+  const {
+    batch,
+    height,
+    width,
+    channels = 4,
+    tokens = 77,
+    textWidth = 768,
+  } = size;
   const chosen: Record<string, readonly number[]> = {
     sample: [batch, channels, height, width],
     timestep: [batch],
