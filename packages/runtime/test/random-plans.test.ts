@@ -17,8 +17,11 @@ import {
 
 vi.setConfig({ testTimeout: 300_000 });
 
-/** What "the same" means in float32: the largest difference, as a part of the standard deviation. */
-const same = 1e-5;
+/**
+ * The largest difference, as a part of the standard deviation. A switch keeps ONNX Runtime from fusing
+ * across it, a cut does so elsewhere: rounding differs by up to 1.2e-5 here, a wrong value by 1e-2.
+ */
+const close = 5e-5;
 
 const patterns = [
   ...[
@@ -145,7 +148,7 @@ describe("UnetExecutor under random plans equals one session of the whole graph 
             return;
           }
           const found = await runSchedule(open, scheduleOf(open.unet, plan));
-          expect(farthest(found, right)).toBeLessThan(same);
+          expect(farthest(found, right)).toBeLessThan(close);
           ran++;
         } finally {
           await reference.release();

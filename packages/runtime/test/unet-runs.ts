@@ -157,6 +157,7 @@ export function distance(found: Float32Array, right: Float32Array): number {
     largest = Math.max(largest, Math.abs(value - found[i]!));
   });
   const mean = sum / right.length;
+  if (largest === 0) return 0; // also of zeros, which deviate by nothing
   return largest / Math.sqrt(squares / right.length - mean * mean);
 }
 
