@@ -73,14 +73,7 @@ const browser = (
   optimizeDeps: {
     exclude: ["onnxruntime-web"], // finds its .wasm by import.meta.url
     // all that workers import: found late, each would reload the page in the middle of a test
-    include: [
-      "comlink",
-      "idb-keyval",
-      "@huggingface/tokenizers",
-      "@bufbuild/protobuf",
-      "@bufbuild/protobuf/codegenv2",
-      "@bufbuild/protobuf/wire",
-    ],
+    include: ["comlink", "idb-keyval", "@huggingface/tokenizers", "pbf"],
   },
   server: { headers },
   test: {

@@ -9,7 +9,7 @@ import ts from "typescript";
 export const allowed = {
   scheduler: [],
   metrics: [],
-  graph: ["@bufbuild/protobuf", "pbf"],
+  graph: ["pbf"],
   runtime: [
     "@phaseskip/graph",
     "@phaseskip/scheduler",

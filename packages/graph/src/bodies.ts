@@ -1,14 +1,13 @@
 // What a segment changes inside a node: names that the bodies of an `If` or a loop read, and float16.
 
-import { clone } from "@bufbuild/protobuf";
 import type {
   AttributeProto,
   GraphProto,
   TensorProto,
 } from "./onnx/onnx_pb.js";
-import { AttributeProtoSchema } from "./onnx/onnx_pb.js";
 import { tensorBytes } from "./onnx/tensor.js";
 import { ElementType } from "./onnx/types.js";
+import { clone } from "./onnx/wire.js";
 import { widenHalf } from "./widen.js";
 
 const bodiesOf = ({ g, graphs }: AttributeProto): readonly GraphProto[] =>
@@ -24,7 +23,7 @@ export function renameCaptured(
   names: ReadonlyMap<string, string>,
 ): AttributeProto {
   if (bodiesOf(attribute).length === 0) return attribute;
-  const result = clone(AttributeProtoSchema, attribute);
+  const result = clone(attribute);
   const rename = (value: string): string => names.get(value) ?? value;
   const renameBody = (body: GraphProto): void => {
     for (const output of body.output) output.name = rename(output.name);
@@ -41,11 +40,11 @@ export function renameCaptured(
 export function widenAttribute(attribute: AttributeProto): AttributeProto {
   const isType = attribute.name === "to" || attribute.name === "dtype";
   const isHalfType = isType && Number(attribute.i) === ElementType.FLOAT16;
-  const isHalfTensor = attribute.t?.dataType === ElementType.FLOAT16;
+  const isHalfTensor = attribute.t?.data_type === ElementType.FLOAT16;
   if (!isHalfType && !isHalfTensor && bodiesOf(attribute).length === 0)
     return attribute;
-  const result = clone(AttributeProtoSchema, attribute);
-  if (isHalfType) result.i = BigInt(ElementType.FLOAT);
+  const result = clone(attribute);
+  if (isHalfType) result.i = ElementType.FLOAT;
   if (result.t) widenTensor(result.t);
   bodiesOf(result).forEach(widenBody);
   return result;
@@ -55,17 +54,16 @@ function widenBody(body: GraphProto): void {
   for (const node of body.node)
     node.attribute = node.attribute.map(widenAttribute);
   body.initializer.forEach(widenTensor);
-  for (const { type } of [...body.input, ...body.output, ...body.valueInfo]) {
-    const tensor =
-      type?.value.case === "tensorType" ? type.value.value : undefined;
-    if (tensor?.elemType === ElementType.FLOAT16)
-      tensor.elemType = ElementType.FLOAT;
+  for (const { type } of [...body.input, ...body.output, ...body.value_info]) {
+    const tensor = type?.tensor_type;
+    if (tensor?.elem_type === ElementType.FLOAT16)
+      tensor.elem_type = ElementType.FLOAT;
   }
 }
 
 function widenTensor(tensor: TensorProto): void {
-  if (tensor.dataType !== ElementType.FLOAT16) return;
-  tensor.rawData = widenHalf(tensorBytes(tensor));
-  tensor.int32Data = [];
-  tensor.dataType = ElementType.FLOAT;
+  if (tensor.data_type !== ElementType.FLOAT16) return;
+  tensor.raw_data = widenHalf(tensorBytes(tensor));
+  tensor.int32_data = [];
+  tensor.data_type = ElementType.FLOAT;
 }

@@ -1,6 +1,5 @@
 // Replaces calls of a model's local functions by the functions' nodes.
 
-import { clone } from "@bufbuild/protobuf";
 import { PhaseskipError } from "./errors.js";
 import type {
   FunctionProto,
@@ -8,7 +7,7 @@ import type {
   ModelProto,
   NodeProto,
 } from "./onnx/onnx_pb.js";
-import { NodeProtoSchema } from "./onnx/onnx_pb.js";
+import { clone } from "./onnx/wire.js";
 
 /**
  * The graph's nodes with every call of a local function written out, also in other functions and in the
@@ -28,7 +27,7 @@ export function inlineFunctions(model: ModelProto): readonly NodeProto[] {
   ): NodeProto[] =>
     nodes.flatMap((node) => {
       const callee = functions.get(
-        key(node.domain, node.opType, node.overload),
+        key(node.domain, node.op_type, node.overload),
       );
       if (callee && around.includes(callee)) {
         throw new PhaseskipError(
@@ -49,9 +48,9 @@ export function inlineFunctions(model: ModelProto): readonly NodeProto[] {
     });
   const nodes = expand(model.graph!.node, []);
   for (const f of model.functions) {
-    for (const opset of f.opsetImport) {
-      if (!model.opsetImport.some((known) => known.domain === opset.domain)) {
-        model.opsetImport.push(opset);
+    for (const opset of f.opset_import) {
+      if (!model.opset_import.some((known) => known.domain === opset.domain)) {
+        model.opset_import.push(opset);
       }
     }
   }
@@ -75,12 +74,12 @@ function writtenOut(
   const rename = (name: string): string =>
     name === "" ? "" : (names.get(name) ?? prefix + name);
   return callee.node.map((inner) => {
-    const node = clone(NodeProtoSchema, inner);
+    const node = clone(inner);
     node.input = node.input.map(rename);
     node.output = node.output.map(rename);
     node.name = [call.name, inner.name].filter(Boolean).join("/");
-    if (node.metadataProps.length === 0)
-      node.metadataProps = call.metadataProps;
+    if (node.metadata_props.length === 0)
+      node.metadata_props = call.metadata_props;
     bindAttributes(node, call, callee);
     return node;
   });
@@ -93,11 +92,13 @@ function writtenOut(
     node.attribute = node.attribute.flatMap((attribute) => {
       for (const body of attribute.g ? [attribute.g] : attribute.graphs)
         renameBody(body, from, f);
-      if (!attribute.refAttrName) return [attribute];
+      if (!attribute.ref_attr_name) return [attribute];
       const given =
-        from.attribute.find((a) => a.name === attribute.refAttrName) ??
-        f.attributeProto.find((a) => a.name === attribute.refAttrName);
-      return given ? [{ ...given, name: attribute.name, refAttrName: "" }] : [];
+        from.attribute.find((a) => a.name === attribute.ref_attr_name) ??
+        f.attribute_proto.find((a) => a.name === attribute.ref_attr_name);
+      return given
+        ? [{ ...given, name: attribute.name, ref_attr_name: "" }]
+        : [];
     });
   }
 

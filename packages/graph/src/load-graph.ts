@@ -48,7 +48,7 @@ export async function loadGraph(
 function checkOperatorSets({ model }: OnnxFile, name: string): void {
   const local = new Set(model.functions.map((f) => f.domain));
   const used = usedDomains(model);
-  for (const { domain, version } of model.opsetImport) {
+  for (const { domain, version } of model.opset_import) {
     const isKnown = knownDomains.has(domain) || local.has(domain);
     if (!isKnown && used.has(domain)) {
       throw new PhaseskipError(
@@ -85,6 +85,12 @@ function usedDomains({ graph, functions }: OnnxFile["model"]): Set<string> {
 
 function plainGraph(file: OnnxFile, name: string): Graph {
   const proto = file.model.graph!;
+  if (proto.sparse_initializer.length > 0) {
+    throw new PhaseskipError(
+      "model-unsupported",
+      `Cannot use ${name} as its weights must be dense: it holds ${proto.sparse_initializer.length} sparse ones`,
+    );
+  }
   const weights = new Map<string, Weight>();
   for (const tensor of proto.initializer)
     weights.set(tensor.name, toWeight(tensor, file, name));
@@ -101,12 +107,12 @@ function plainGraph(file: OnnxFile, name: string): Graph {
   for (const node of protos) {
     const output = node.output[0] ?? "";
     const constant =
-      node.opType === "Constant" ? constantTensor(node) : undefined;
+      node.op_type === "Constant" ? constantTensor(node) : undefined;
     if (constant) {
       constant.name = output;
       weights.set(output, toWeight(constant, file, name));
     } else if (
-      node.opType === "Identity" &&
+      node.op_type === "Identity" &&
       !named.has(output) &&
       weights.has(resolve(node.input[0] ?? ""))
     ) {
@@ -145,7 +151,7 @@ function toNode(
 ): GraphNode {
   return {
     index,
-    opType: proto.opType,
+    opType: proto.op_type,
     domain: proto.domain === "ai.onnx" ? "" : proto.domain,
     inputs: proto.input.map(resolve),
     captured: capturedBy(proto),
@@ -231,13 +237,13 @@ function constantTensor(node: NodeProto): TensorProto | undefined {
         attribute.floats,
       );
     case "value_int":
-      return valuesTensor(name, ElementType.INT64, [], [Number(attribute.i)]);
+      return valuesTensor(name, ElementType.INT64, [], [attribute.i]);
     case "value_ints":
       return valuesTensor(
         name,
         ElementType.INT64,
         [attribute.ints.length],
-        attribute.ints.map(Number),
+        attribute.ints,
       );
     default:
       return undefined;
@@ -245,17 +251,12 @@ function constantTensor(node: NodeProto): TensorProto | undefined {
 }
 
 function toValue(value: ValueInfoProto): GraphValue {
-  const type =
-    value.type?.value.case === "tensorType"
-      ? value.type.value.value
-      : undefined;
+  const type = value.type?.tensor_type;
   return {
     name: value.name,
-    type: type?.elemType ?? ElementType.UNDEFINED,
-    dims: type?.shape?.dim.map((dim, i) =>
-      dim.value.case === "dimValue"
-        ? Number(dim.value.value)
-        : dim.value.value || `${value.name}_${i}`,
+    type: type?.elem_type ?? ElementType.UNDEFINED,
+    dims: type?.shape?.dim.map(({ dim_value, dim_param }, i) =>
+      dim_value >= 0 ? Number(dim_value) : dim_param || `${value.name}_${i}`,
     ),
   };
 }

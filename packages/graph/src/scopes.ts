@@ -12,7 +12,7 @@ const dynamoScopes = "pkg.torch.onnx.name_scopes";
  * list in the node's metadata.
  */
 export function nodeScopes(node: NodeProto): string[] {
-  const dynamo = node.metadataProps.find((entry) => entry.key === dynamoScopes);
+  const dynamo = node.metadata_props.find((entry) => entry.key === dynamoScopes);
   if (dynamo) return pythonStrings(dynamo.value).slice(0, -1).filter((scope) => scope !== "");
   const elements = node.name.split("/").slice(1, -1);
   return elements.map((_, i) => elements.slice(0, i + 1).join("."));

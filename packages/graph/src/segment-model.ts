@@ -1,22 +1,27 @@
 // Writes a segment as an ONNX model of its own. Small weights stay inside; the others are named as one
 // external file, laid out here and filled by whoever opens the session.
 
-import { clone, create, toBinary } from "@bufbuild/protobuf";
 import { renameCaptured, widenAttribute } from "./bodies.js";
 import type { Graph, GraphNode, Weight } from "./graph.js";
 import type { GraphProto, NodeProto, ValueInfoProto } from "./onnx/onnx_pb.js";
 import {
-  GraphProtoSchema,
-  ModelProtoSchema,
-  NodeProtoSchema,
-  StringStringEntryProtoSchema,
-  TensorProtoSchema,
-  TensorProto_DataLocation,
-  ValueInfoProtoSchema,
+  TensorProtoDataLocation,
+  readGraphProto,
+  readModelProto,
+  readNodeProto,
+  readStringStringEntryProto,
+  readTensorProto,
+  readTensorShapeProto,
+  readTensorShapeProtoDimension,
+  readTypeProto,
+  readTypeProtoTensor,
+  readValueInfoProto,
+  writeModelProto,
 } from "./onnx/onnx_pb.js";
 import { inlineLimit } from "./onnx/read.js";
 import { elementCount, tensorBytes, valuesTensor } from "./onnx/tensor.js";
 import { ElementType, elementSize } from "./onnx/types.js";
+import { clone, create, encode } from "./onnx/wire.js";
 import type { Segment } from "./partition.js";
 import type { Unet } from "./unet.js";
 import { widenHalf } from "./widen.js";
@@ -63,7 +68,7 @@ export function segmentModel(
   const { graph, shapes } = unet;
   const typeOf = (type: ElementType) => deviceType(type, widen);
   const fed = segment.folded.filter((value) => unet.isSizeDependent(value));
-  const proto = create(GraphProtoSchema, { name: "segment" });
+  const proto = create(readGraphProto, { name: "segment" });
   const { placements, externalBytes } = writeWeights(
     proto,
     graph,
@@ -86,7 +91,7 @@ export function segmentModel(
     segmentNode(unet, segment, node, widen),
   );
   return {
-    bytes: toBinary(ModelProtoSchema, wrapped(graph, proto)),
+    bytes: encode(writeModelProto, wrapped(graph, proto)),
     externalName,
     externalBytes,
     placements,
@@ -101,17 +106,14 @@ export function segmentModel(
  * @param widen write float16 as float32, for devices that lack it. @default false
  */
 export function wholeModel(graph: Graph, widen = false): SegmentModel {
-  const proto = create(GraphProtoSchema, { name: "whole" });
+  const proto = create(readGraphProto, { name: "whole" });
   const weights = writeWeights(proto, graph, [...graph.weights.keys()], widen);
   const source = graph.model.graph!;
   const ends = (values: readonly ValueInfoProto[]) =>
     values.map((value) => {
-      const info = clone(ValueInfoProtoSchema, value);
-      const type =
-        info.type?.value.case === "tensorType"
-          ? info.type.value.value
-          : undefined;
-      if (type) type.elemType = deviceType(type.elemType, widen);
+      const info = clone(value);
+      const type = info.type?.tensor_type;
+      if (type) type.elem_type = deviceType(type.elem_type, widen);
       return info;
     });
   proto.input = ends(
@@ -122,7 +124,7 @@ export function wholeModel(graph: Graph, widen = false): SegmentModel {
     copiedNode(node, [...node.inputs], widen),
   );
   return {
-    bytes: toBinary(ModelProtoSchema, wrapped(graph, proto)),
+    bytes: encode(writeModelProto, wrapped(graph, proto)),
     externalName,
     fed: [],
     ...weights,
@@ -149,15 +151,15 @@ function writeWeights(
       type === weight.type
         ? weight.byteLength
         : elementCount(weight.dims) * elementSize(type)!;
-    if ("dataType" in weight.data && weight.byteLength <= inlineLimit) {
+    if ("data_type" in weight.data && weight.byteLength <= inlineLimit) {
       const bytes = tensorBytes(weight.data);
-      const rawData = type === weight.type ? bytes : widenHalf(bytes);
+      const raw_data = type === weight.type ? bytes : widenHalf(bytes);
       proto.initializer.push(
-        create(TensorProtoSchema, {
+        create(readTensorProto, {
           name,
-          dataType: type,
-          dims: weight.dims.map(BigInt),
-          rawData,
+          data_type: type,
+          dims: [...weight.dims],
+          raw_data,
         }),
       );
       continue;
@@ -173,18 +175,18 @@ function writeWeights(
 }
 
 function wrapped(graph: Graph, proto: GraphProto) {
-  const { irVersion, opsetImport } = graph.model;
-  return create(ModelProtoSchema, {
-    irVersion,
-    opsetImport,
-    producerName: "phaseskip",
+  const { ir_version, opset_import } = graph.model;
+  return create(readModelProto, {
+    ir_version,
+    opset_import,
+    producer_name: "phaseskip",
     graph: proto,
   });
 }
 
 function externalTensor(
   name: string,
-  dataType: ElementType,
+  type: ElementType,
   dims: readonly number[],
   offset: number,
   length: number,
@@ -194,13 +196,13 @@ function externalTensor(
     offset: String(offset),
     length: String(length),
   };
-  return create(TensorProtoSchema, {
+  return create(readTensorProto, {
     name,
-    dataType,
-    dims: dims.map(BigInt),
-    dataLocation: TensorProto_DataLocation.EXTERNAL,
-    externalData: Object.entries(entries).map(([key, value]) =>
-      create(StringStringEntryProtoSchema, { key, value }),
+    data_type: type,
+    dims: [...dims],
+    data_location: TensorProtoDataLocation.EXTERNAL,
+    external_data: Object.entries(entries).map(([key, value]) =>
+      create(readStringStringEntryProto, { key, value }),
     ),
   });
 }
@@ -213,20 +215,18 @@ function valueInfo(
 ): ValueInfoProto {
   const { type } = unet.shapes.get(value)!;
   // a dimension without a value leaves the session open to any size
-  const dim = unet.fixedDims(value).map((size) => ({
-    value:
-      size === undefined
-        ? ({ case: undefined } as const)
-        : ({ case: "dimValue", value: BigInt(size) } as const),
-  }));
-  return create(ValueInfoProtoSchema, {
+  const dim = unet
+    .fixedDims(value)
+    .map((size) =>
+      create(readTensorShapeProtoDimension, { dim_value: size ?? -1 }),
+    );
+  const tensor_type = create(readTypeProtoTensor, {
+    elem_type: typeOf(type),
+    shape: create(readTensorShapeProto, { dim }),
+  });
+  return create(readValueInfoProto, {
     name,
-    type: {
-      value: {
-        case: "tensorType",
-        value: { elemType: typeOf(type), shape: { dim } },
-      },
-    },
+    type: create(readTypeProto, { tensor_type }),
   });
 }
 
@@ -261,9 +261,9 @@ function copiedNode(
   widen: boolean,
 ): NodeProto {
   const { attribute, name } = node.proto;
-  return create(NodeProtoSchema, {
+  return create(readNodeProto, {
     name,
-    opType: node.opType,
+    op_type: node.opType,
     domain: node.domain,
     output: [...node.outputs],
     input,

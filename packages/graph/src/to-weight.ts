@@ -3,7 +3,7 @@
 import { PhaseskipError } from "./errors.js";
 import type { Weight } from "./graph.js";
 import type { TensorProto } from "./onnx/onnx_pb.js";
-import { TensorProto_DataLocation } from "./onnx/onnx_pb.js";
+import { TensorProtoDataLocation } from "./onnx/onnx_pb.js";
 import type { OnnxFile, WeightRange } from "./onnx/read.js";
 import { elementCount, tensorBytes, tensorDims } from "./onnx/tensor.js";
 import type { ElementType } from "./onnx/types.js";
@@ -22,7 +22,7 @@ export function toWeight(
   file: OnnxFile,
   name: string,
 ): Weight {
-  const type: ElementType = tensor.dataType;
+  const type: ElementType = tensor.data_type;
   const dims = tensorDims(tensor);
   const size = elementSize(type);
   const byteLength = Math.ceil(elementCount(dims) * (size ?? 0));
@@ -36,7 +36,7 @@ export function toWeight(
     holds(range.length);
     return { ...weight, data: range };
   }
-  if (tensor.dataLocation !== TensorProto_DataLocation.EXTERNAL) {
+  if (tensor.data_location !== TensorProtoDataLocation.EXTERNAL) {
     if (size !== undefined && size >= 1) holds(tensorBytes(tensor).byteLength);
     return { ...weight, data: tensor };
   }
@@ -44,7 +44,7 @@ export function toWeight(
 
   function externalRange(): WeightRange {
     const entries = new Map(
-      tensor.externalData.map(({ key, value }) => [key, value]),
+      tensor.external_data.map(({ key, value }) => [key, value]),
     );
     const location = entries.get("location") ?? "";
     if (!staysInside(location)) {

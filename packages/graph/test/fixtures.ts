@@ -1,12 +1,12 @@
 // The model folders with random weights that the tests read.
 
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { readFileSync } from "node:fs";
 import { bytesSource } from "../src/byte-source.js";
 import type { Graph } from "../src/graph.js";
 import { loadGraph } from "../src/load-graph.js";
 import type { ModelProto } from "../src/onnx/onnx_pb.js";
-import { ModelProtoSchema } from "../src/onnx/onnx_pb.js";
+import { readModelProto, writeModelProto } from "../src/onnx/onnx_pb.js";
+import { decode, encode } from "../src/onnx/wire.js";
 import type { Unet, UnetSize } from "../src/unet.js";
 import { analyseUnet, fixedBatch } from "../src/unet.js";
 
@@ -72,9 +72,9 @@ export async function changedUnet(
   name: string,
   change: (model: ModelProto) => void,
 ): Promise<Unet> {
-  const model = fromBinary(ModelProtoSchema, fixtureBytes(name));
+  const model = decode(readModelProto, fixtureBytes(name));
   change(model);
-  const graph = await loadGraph(bytesSource(toBinary(ModelProtoSchema, model)));
+  const graph = await loadGraph(bytesSource(encode(writeModelProto, model)));
   return analyseUnet(graph, fixtureSize(name, graph));
 }
 
@@ -82,6 +82,6 @@ export async function changedUnet(
 export function dropNames(model: ModelProto): void {
   for (const node of model.graph!.node) {
     node.name = "";
-    node.metadataProps = [];
+    node.metadata_props = [];
   }
 }

@@ -47,7 +47,7 @@ export function handMadeUnet({
         {
           then_branch: body(op("Mul", ["x", "alias"], ["z"])),
           else_branch: body(op("Sub", ["inner", "x"], ["z"]), [
-            weightOf("inner", type, [1], [two!]),
+            weightOf("inner", type, [1], [two]),
           ]),
         },
         "/mid_block/resnets.0/If",
@@ -68,7 +68,7 @@ export function handMadeUnet({
     [sample, value("timestep", [1], ElementType.INT64)],
     [value("out_sample", ["n", 2, 4, 4], type)],
     [
-      weightOf("gain", type, [1], [onePointFive!]),
+      weightOf("gain", type, [1], [onePointFive]),
       weightOf("border", ElementType.INT64, [1], [500]),
     ],
   );

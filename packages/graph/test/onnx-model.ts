@@ -1,6 +1,5 @@
 // Small ONNX models, written by hand.
 
-import { create, toBinary } from "@bufbuild/protobuf";
 import type {
   AttributeProto,
   FunctionProto,
@@ -11,18 +10,24 @@ import type {
   ValueInfoProto,
 } from "../src/onnx/onnx_pb.js";
 import {
-  AttributeProtoSchema,
-  AttributeProto_AttributeType as Kind,
-  FunctionProtoSchema,
-  GraphProtoSchema,
-  ModelProtoSchema,
-  NodeProtoSchema,
-  OperatorSetIdProtoSchema,
-  StringStringEntryProtoSchema,
-  TensorProtoSchema,
-  TensorProto_DataLocation,
-  ValueInfoProtoSchema,
+  AttributeProtoAttributeType as Kind,
+  TensorProtoDataLocation,
+  readAttributeProto,
+  readFunctionProto,
+  readGraphProto,
+  readModelProto,
+  readNodeProto,
+  readOperatorSetIdProto,
+  readStringStringEntryProto,
+  readTensorProto,
+  readTensorShapeProto,
+  readTensorShapeProtoDimension,
+  readTypeProto,
+  readTypeProtoTensor,
+  readValueInfoProto,
+  writeModelProto,
 } from "../src/onnx/onnx_pb.js";
+import { create, encode } from "../src/onnx/wire.js";
 import { bytesSource } from "../src/byte-source.js";
 import type { Graph } from "../src/graph.js";
 import { loadGraph } from "../src/load-graph.js";
@@ -37,13 +42,13 @@ export type AttributeValue =
   | TensorProto
   | GraphProto
   | { readonly float: number }
-  | { readonly ref: string; readonly kind: Kind };
+  | { readonly ref: string; readonly kind: number };
 
 function attribute(name: string, value: AttributeValue): AttributeProto {
-  const proto = create(AttributeProtoSchema, { name });
+  const proto = create(readAttributeProto, { name });
   if (typeof value === "number") {
     proto.type = Kind.INT;
-    proto.i = BigInt(value);
+    proto.i = value;
   } else if (typeof value === "string") {
     proto.type = Kind.STRING;
     proto.s = new TextEncoder().encode(value);
@@ -52,8 +57,8 @@ function attribute(name: string, value: AttributeValue): AttributeProto {
     proto.f = value.float;
   } else if ("ref" in value) {
     proto.type = value.kind;
-    proto.refAttrName = value.ref;
-  } else if ("dataType" in value) {
+    proto.ref_attr_name = value.ref;
+  } else if ("data_type" in value) {
     proto.type = Kind.TENSOR;
     proto.t = value;
   } else if ("node" in value) {
@@ -61,7 +66,7 @@ function attribute(name: string, value: AttributeValue): AttributeProto {
     proto.g = value;
   } else {
     proto.type = Kind.INTS;
-    proto.ints = value.map(BigInt);
+    proto.ints = [...value];
   }
   return proto;
 }
@@ -75,8 +80,8 @@ export function op(
   name = "",
 ): NodeProto {
   const [domain, opType] = type.includes(":") ? type.split(":") : ["", type];
-  return create(NodeProtoSchema, {
-    opType: opType!,
+  return create(readNodeProto, {
+    op_type: opType!,
     domain: domain!,
     input,
     output,
@@ -91,30 +96,28 @@ export function op(
 export function value(
   name: string,
   dims: readonly (number | string)[],
-  elemType: ElementType = ElementType.FLOAT,
+  elem_type: ElementType = ElementType.FLOAT,
 ): ValueInfoProto {
-  const dim = dims.map((size) => ({
-    value:
-      typeof size === "string"
-        ? ({ case: "dimParam", value: size } as const)
-        : ({ case: "dimValue", value: BigInt(size) } as const),
-  }));
-  return create(ValueInfoProtoSchema, {
-    name,
-    type: {
-      value: { case: "tensorType", value: { elemType, shape: { dim } } },
-    },
-  });
+  const dim = dims.map((size) =>
+    create(
+      readTensorShapeProtoDimension,
+      typeof size === "string" ? { dim_param: size } : { dim_value: size },
+    ),
+  );
+  const shape = create(readTensorShapeProto, { dim });
+  const tensor_type = create(readTypeProtoTensor, { elem_type, shape });
+  const type = create(readTypeProto, { tensor_type });
+  return create(readValueInfoProto, { name, type });
 }
 
 /** A weight of ones with `raw_data`. */
 export function weight(name: string, dims: readonly number[]): TensorProto {
   const count = dims.reduce((a, b) => a * b, 1);
-  return create(TensorProtoSchema, {
+  return create(readTensorProto, {
     name,
-    dataType: ElementType.FLOAT,
-    dims: dims.map(BigInt),
-    rawData: new Uint8Array(new Float32Array(count).fill(1).buffer),
+    data_type: ElementType.FLOAT,
+    dims: [...dims],
+    raw_data: new Uint8Array(new Float32Array(count).fill(1).buffer),
   });
 }
 
@@ -124,11 +127,11 @@ export function integers(
   values: readonly number[],
   dims: readonly number[] = [values.length],
 ): TensorProto {
-  return create(TensorProtoSchema, {
+  return create(readTensorProto, {
     name,
-    dataType: ElementType.INT64,
-    dims: dims.map(BigInt),
-    int64Data: values.map(BigInt),
+    data_type: ElementType.INT64,
+    dims: [...dims],
+    int64_data: [...values],
   });
 }
 
@@ -148,13 +151,13 @@ export function external(
   dims: readonly number[],
   entries: Record<string, string>,
 ): TensorProto {
-  return create(TensorProtoSchema, {
+  return create(readTensorProto, {
     name,
-    dataType: ElementType.FLOAT,
-    dims: dims.map(BigInt),
-    dataLocation: TensorProto_DataLocation.EXTERNAL,
-    externalData: Object.entries(entries).map(([key, text]) =>
-      create(StringStringEntryProtoSchema, { key, value: text }),
+    data_type: ElementType.FLOAT,
+    dims: [...dims],
+    data_location: TensorProtoDataLocation.EXTERNAL,
+    external_data: Object.entries(entries).map(([key, text]) =>
+      create(readStringStringEntryProto, { key, value: text }),
     ),
   });
 }
@@ -166,7 +169,7 @@ export function graphOf(
   output: ValueInfoProto[],
   initializer: TensorProto[] = [],
 ): GraphProto {
-  return create(GraphProtoSchema, {
+  return create(readGraphProto, {
     name: "graph",
     node,
     input,
@@ -184,19 +187,19 @@ export function localFunction(
   node: NodeProto[],
   attributes: string[] = [],
 ): FunctionProto {
-  return create(FunctionProtoSchema, {
+  return create(readFunctionProto, {
     domain,
     name,
     input,
     output,
     node,
     attribute: attributes,
-    opsetImport: [opset("", 17), opset(domain, 1)],
+    opset_import: [opset("", 17), opset(domain, 1)],
   });
 }
 
 function opset(domain: string, version: number) {
-  return create(OperatorSetIdProtoSchema, { domain, version: BigInt(version) });
+  return create(readOperatorSetIdProto, { domain, version });
 }
 
 /** A model's file. */
@@ -207,15 +210,15 @@ export function modelBytes(
     functions?: FunctionProto[];
   } = {},
 ): Uint8Array<ArrayBuffer> {
-  const model: ModelProto = create(ModelProtoSchema, {
-    irVersion: 8n,
-    opsetImport: Object.entries(options.opsets ?? { "": 17 }).map(([d, v]) =>
+  const model: ModelProto = create(readModelProto, {
+    ir_version: 8,
+    opset_import: Object.entries(options.opsets ?? { "": 17 }).map(([d, v]) =>
       opset(d, v),
     ),
     functions: options.functions ?? [],
     graph,
   });
-  return toBinary(ModelProtoSchema, model) as Uint8Array<ArrayBuffer>;
+  return encode(writeModelProto, model);
 }
 
 /** A model, read. */

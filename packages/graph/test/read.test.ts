@@ -133,7 +133,7 @@ test("readOnnx() never reads a large weight", async () => {
   });
   const range = ranges.get("w")!;
   expect(range).toMatchObject({ location: "", length: 64 * 64 * 4 });
-  expect(model.graph!.initializer[0]!.rawData).toHaveLength(0);
+  expect(model.graph!.initializer[0]!.raw_data).toBeUndefined();
   const floats = new Float32Array(
     bytes.slice(range.offset, range.offset + range.length).buffer,
   );
@@ -146,7 +146,7 @@ test.each(["tiny-text-ts", "tiny-text-dynamo-f16"])(
     const { weights } = await loadGraph(bytesSource(fixtureBytes(name)));
     const files = new Map<string, number>();
     for (const { data, byteLength } of weights.values()) {
-      if ("dataType" in data) {
+      if ("data_type" in data) {
         expect(byteLength).toBeLessThanOrEqual(inlineLimit);
         expect(tensorBytes(data)).toHaveLength(byteLength);
       } else {
@@ -167,22 +167,22 @@ test.each(["tiny-text-ts", "tiny-text-dynamo-f16"])(
 describe("tensorValues() reads typed fields as raw data", () => {
   const { FLOAT, DOUBLE, INT64, INT32, BOOL, UINT8, INT8, FLOAT16, UINT64 } =
     ElementType;
-  const tensorOf = (dataType: ElementType, fields: Partial<TensorProto>) =>
-    Object.assign(integers("t", []), { dataType }, fields);
+  const tensorOf = (data_type: ElementType, fields: Partial<TensorProto>) =>
+    Object.assign(integers("t", []), { data_type }, fields);
   test.each([
-    [FLOAT, { floatData: [1.5, -2] }, [1.5, -2]],
-    [DOUBLE, { doubleData: [1e300, -2] }, [1e300, -2]],
-    [INT64, { int64Data: [1n, -(2n ** 40n)] }, [1, -(2 ** 40)]],
-    [INT32, { int32Data: [1, -7] }, [1, -7]],
-    [UINT64, { uint64Data: [5n] }, [5]],
-    [BOOL, { int32Data: [1, 0] }, [1, 0]],
-    [UINT8, { int32Data: [255] }, [255]],
-    [INT8, { int32Data: [-3] }, [-3]],
-    [FLOAT16, { int32Data: [0x3c00, 0xc000, 0x0001] }, [1, -2, 2 ** -24]],
-  ])("type %i", (dataType, fields, values) => {
-    const tensor = tensorOf(dataType, fields);
+    [FLOAT, { float_data: [1.5, -2] }, [1.5, -2]],
+    [DOUBLE, { double_data: [1e300, -2] }, [1e300, -2]],
+    [INT64, { int64_data: [1n, -(2n ** 40n)] }, [1, -(2 ** 40)]],
+    [INT32, { int32_data: [1, -7] }, [1, -7]],
+    [UINT64, { uint64_data: [5n] }, [5]],
+    [BOOL, { int32_data: [1, 0] }, [1, 0]],
+    [UINT8, { int32_data: [255] }, [255]],
+    [INT8, { int32_data: [-3] }, [-3]],
+    [FLOAT16, { int32_data: [0x3c00, 0xc000, 0x0001] }, [1, -2, 2 ** -24]],
+  ])("type %i", (data_type, fields, values) => {
+    const tensor = tensorOf(data_type, fields);
     expect(tensorValues(tensor)).toEqual(values);
-    const raw = tensorOf(dataType, { rawData: tensorBytes(tensor) });
+    const raw = tensorOf(data_type, { raw_data: tensorBytes(tensor) });
     expect(tensorValues(raw)).toEqual(values);
   });
 });

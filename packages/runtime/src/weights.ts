@@ -58,7 +58,7 @@ export class Weights {
           target.subarray(start, start + piece.byteLength * growth),
         );
     };
-    if ("dataType" in weight.data) {
+    if ("data_type" in weight.data) {
       put(tensorBytes(weight.data), 0);
       return;
     }

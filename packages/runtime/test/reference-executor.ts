@@ -2,14 +2,14 @@
 // acted-on unit hands a value on, a switch chooses between what was computed and what is given instead;
 // which one, a walk back from the output decides. It shares no code with segments, programs or schedules.
 
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Unet } from "@phaseskip/graph";
 import { ElementType } from "@phaseskip/graph";
 import type { NodeProto } from "../../graph/src/onnx/onnx_pb.js";
 import {
-  ModelProtoSchema,
-  NodeProtoSchema,
+  readModelProto,
+  writeModelProto,
 } from "../../graph/src/onnx/onnx_pb.js";
+import { decode, encode } from "../../graph/src/onnx/wire.js";
 import { op, value } from "../../graph/test/onnx-model.js";
 import type { Context, Plan, Rule } from "../src/plan/plan.js";
 import type { Device, DeviceTensor, Session } from "../src/session.js";
@@ -63,7 +63,7 @@ export class ReferenceExecutor {
     file: Uint8Array,
     external?: { readonly name: string; readonly bytes: Uint8Array },
   ): Promise<ReferenceExecutor> {
-    const model = fromBinary(ModelProtoSchema, file);
+    const model = decode(readModelProto, file);
     const graph = model.graph!;
     const acted = new Set(
       [...unet.units.units.keys()].filter((path) =>
@@ -95,7 +95,7 @@ export class ReferenceExecutor {
           ),
         ),
       );
-      return create(NodeProtoSchema, { ...proto, input });
+      return { ...proto, input };
     });
     const result = graph.output[0]!.name;
     const end = after(
@@ -138,7 +138,7 @@ export class ReferenceExecutor {
       return value(name, unet.shapes.get(base)!.dims);
     });
     const session = await device.createSession(
-      toBinary(ModelProtoSchema, model),
+      encode(writeModelProto, model),
       external,
     );
     return new ReferenceExecutor(

@@ -1,12 +1,11 @@
 // Reads an ONNX file without reading its weights: every large `raw_data` of an initializer is noted as
 // a byte range and passed over, so a model of many gigabytes costs the memory of its nodes.
 
-import { fromBinary } from "@bufbuild/protobuf";
-import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import type { ByteSource } from "../byte-source.js";
 import { PhaseskipError } from "../errors.js";
 import type { ModelProto, TensorProto } from "./onnx_pb.js";
-import { GraphProtoSchema, ModelProtoSchema, TensorProtoSchema } from "./onnx_pb.js";
+import { readGraphProto, readModelProto, readTensorProto } from "./onnx_pb.js";
+import { StrictReader, decode } from "./wire.js";
 
 /** Bytes of one weight: where in which file. */
 export interface WeightRange {
@@ -55,19 +54,10 @@ class FieldCursor {
   async next(): Promise<Field | undefined> {
     if (this.position >= this.end) return undefined;
     const at = this.position;
-    const reader = new BinaryReader(await this.#peek(headerBytes));
-    const [number, wireType] = reader.tag();
-    if (wireType === WireType.LengthDelimited) {
-      const length = reader.uint32();
-      const start = at + reader.pos;
-      this.position = start + length;
-      if (this.position > this.end) throw new Error(`field ${number} ends beyond the file`);
-      return { number, at, start, end: this.position, isMessage: true };
-    }
-    reader.skip(wireType);
-    this.position = at + reader.pos;
-    if (this.position > this.end) throw new Error(`field ${number} ends beyond the file`);
-    return { number, at, start: at, end: this.position, isMessage: false };
+    const header = new StrictReader(await this.#peek(headerBytes)).header();
+    this.position = at + header.end;
+    if (this.position > this.end) throw new Error(`field ${header.number} ends beyond the file`);
+    return { number: header.number, at, start: at + header.start, end: this.position };
   }
 
   async #peek(length: number): Promise<Uint8Array> {
@@ -88,7 +78,6 @@ interface Field {
   /** First byte of the payload. */
   readonly start: number;
   readonly end: number;
-  readonly isMessage: boolean;
 }
 
 /**
@@ -132,7 +121,7 @@ export async function readOnnx(source: ByteSource, name = "model.onnx"): Promise
   }
   if (!file.model.graph?.node.length) throw invalid("it holds no graph with nodes");
   // it stands behind the graph: a file that was cut between the two would else pass for whole
-  if (file.model.opsetImport.length === 0) throw invalid("it names no operator set");
+  if (file.model.opset_import.length === 0) throw invalid("it names no operator set");
   return file;
 }
 
@@ -146,7 +135,7 @@ async function readFields(source: ByteSource): Promise<OnnxFile> {
     if (field.number === modelGraph) graph = await readGraph(source, field, ranges);
     else rest.push(await source.read(field.at, field.end - field.at));
   }
-  const model = fromBinary(ModelProtoSchema, concat(rest));
+  const model = decode(readModelProto, concat(rest));
   if (graph) model.graph = graph;
   return { model, ranges };
 }
@@ -160,7 +149,7 @@ async function readGraph(source: ByteSource, message: Field, ranges: Map<string,
       initializers.push(await readInitializer(source, field, ranges));
     } else rest.push(await source.read(field.at, field.end - field.at));
   }
-  const graph = fromBinary(GraphProtoSchema, concat(rest));
+  const graph = decode(readGraphProto, concat(rest));
   graph.initializer = initializers;
   return graph;
 }
@@ -171,7 +160,7 @@ async function readInitializer(
   ranges: Map<string, WeightRange>,
 ): Promise<TensorProto> {
   if (message.end - message.start <= inlineLimit) {
-    return fromBinary(TensorProtoSchema, await source.read(message.start, message.end - message.start));
+    return decode(readTensorProto, await source.read(message.start, message.end - message.start));
   }
   const rest: Uint8Array[] = [];
   let range: WeightRange | undefined;
@@ -181,7 +170,7 @@ async function readInitializer(
       range = { location: "", offset: field.start, length: field.end - field.start };
     } else rest.push(await source.read(field.at, field.end - field.at));
   }
-  const tensor = fromBinary(TensorProtoSchema, concat(rest));
+  const tensor = decode(readTensorProto, concat(rest));
   if (range) ranges.set(tensor.name, range);
   return tensor;
 }

@@ -1,9 +1,9 @@
 // Values of small tensors as numbers, and numbers as tensors.
 
-import { create } from "@bufbuild/protobuf";
 import type { TensorProto } from "./onnx_pb.js";
-import { TensorProtoSchema } from "./onnx_pb.js";
+import { readTensorProto } from "./onnx_pb.js";
 import { ElementType, elementSize } from "./types.js";
+import { create } from "./wire.js";
 
 /** Number of elements of a shape; 1 for a scalar's `[]`. */
 export function elementCount(dims: readonly number[]): number {
@@ -20,24 +20,24 @@ export function tensorDims(tensor: TensorProto): number[] {
  * A view where the tensor has raw data.
  */
 export function tensorBytes(tensor: TensorProto): Uint8Array {
-  if (tensor.rawData.byteLength > 0) return tensor.rawData;
-  const type: ElementType = tensor.dataType;
+  if (tensor.raw_data?.length) return tensor.raw_data;
+  const type = tensor.data_type;
   const values: readonly (number | bigint)[] =
     type === ElementType.FLOAT
-      ? tensor.floatData
+      ? tensor.float_data
       : type === ElementType.DOUBLE
-        ? tensor.doubleData
+        ? tensor.double_data
         : type === ElementType.INT64
-          ? tensor.int64Data
+          ? tensor.int64_data
           : type === ElementType.UINT64 || type === ElementType.UINT32
-            ? tensor.uint64Data
-            : tensor.int32Data;
+            ? tensor.uint64_data
+            : tensor.int32_data;
   return encode(type, values);
 }
 
 /** The elements of a small tensor; integers of 64 bits are rounded to the nearest double. */
 export function tensorValues(tensor: TensorProto): number[] {
-  return decode(tensor.dataType, tensorBytes(tensor));
+  return decode(tensor.data_type, tensorBytes(tensor));
 }
 
 /**
@@ -49,13 +49,13 @@ export function valuesTensor(
   name: string,
   type: ElementType,
   dims: readonly number[],
-  values: readonly number[],
+  values: readonly (number | bigint)[],
 ): TensorProto {
-  return create(TensorProtoSchema, {
+  return create(readTensorProto, {
     name,
-    dataType: type,
-    dims: dims.map(BigInt),
-    rawData: encode(type, values),
+    data_type: type,
+    dims: [...dims],
+    raw_data: encode(type, values),
   });
 }
 

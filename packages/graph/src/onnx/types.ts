@@ -1,9 +1,9 @@
 // Element types of ONNX tensors: their numbers, names and sizes.
 
-import { TensorProto_DataType as T } from "./onnx_pb.js";
+import { TensorProtoDataType as T } from "./onnx_pb.js";
 
 /** ONNX's number of an element type (`TensorProto.DataType`). */
-export type ElementType = T;
+export type ElementType = number;
 
 /** ONNX's element types by name, such as `ElementType.FLOAT16`. */
 export const ElementType = T;
@@ -48,5 +48,6 @@ export function isFloat(type: ElementType): boolean {
 
 /** The type's name in messages, such as `float16`. */
 export function elementName(type: ElementType): string {
-  return (T[type] ?? `type ${type}`).toLowerCase();
+  const [name] = Object.entries(T).find(([, number]) => number === type) ?? [`type ${type}`];
+  return name.toLowerCase();
 }

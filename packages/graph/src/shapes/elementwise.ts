@@ -49,7 +49,7 @@ const where: ShapeRule = (_, inputs) => {
   const parts = [0, 1, 2].map((slot) => required(inputs, slot));
   const dims = broadcast(...parts.map((part) => part.dims));
   const type = parts[1]!.type;
-  return [{ type, dims, ...folded((c, a, b) => (c ? a : b)!, type, dims, parts) }];
+  return [{ type, dims, ...folded((c, a, b) => (c ? a : b), type, dims, parts) }];
 };
 
 /** `Clip` takes its bounds as attributes before operator set 11. */
@@ -67,7 +67,7 @@ const constantOfShape: ShapeRule = (node, inputs) => {
   const count = elementCount(shape);
   return [
     {
-      type: tensor?.dataType ?? ElementType.FLOAT,
+      type: tensor?.data_type ?? ElementType.FLOAT,
       dims: [...shape],
       ...(count <= dataLimit && { data: new Array<number>(count).fill(value) }),
     },
@@ -93,15 +93,15 @@ const { BOOL } = ElementType;
 
 /** Rules by operator. */
 export const elementwiseRules: Record<string, ShapeRule> = {
-  Add: elementwise((a, b) => a + b!),
-  Sub: elementwise((a, b) => a - b!),
-  Mul: elementwise((a, b) => a * b!),
+  Add: elementwise((a, b) => a + b),
+  Sub: elementwise((a, b) => a - b),
+  Mul: elementwise((a, b) => a * b),
   // integers are truncated towards zero by `rounded`
-  Div: elementwise((a, b) => a / b!),
-  Pow: elementwise((a, b) => a ** b!),
+  Div: elementwise((a, b) => a / b),
+  Pow: elementwise((a, b) => a ** b),
   Mod: (node, inputs, opset) =>
     elementwise(
-      intAttribute(node, "fmod", 0) ? (a, b) => a % b! : (a, b) => a - b! * Math.floor(a / b!),
+      intAttribute(node, "fmod", 0) ? (a, b) => a % b : (a, b) => a - b * Math.floor(a / b),
     )(node, inputs, opset),
   Max: elementwise((...values) => Math.max(...values)),
   Min: elementwise((...values) => Math.min(...values)),
@@ -109,10 +109,10 @@ export const elementwiseRules: Record<string, ShapeRule> = {
   Mean: elementwise(),
   PRelu: elementwise(),
   Equal: elementwise((a, b) => Number(a === b), BOOL),
-  Greater: elementwise((a, b) => Number(a > b!), BOOL),
-  GreaterOrEqual: elementwise((a, b) => Number(a >= b!), BOOL),
-  Less: elementwise((a, b) => Number(a < b!), BOOL),
-  LessOrEqual: elementwise((a, b) => Number(a <= b!), BOOL),
+  Greater: elementwise((a, b) => Number(a > b), BOOL),
+  GreaterOrEqual: elementwise((a, b) => Number(a >= b), BOOL),
+  Less: elementwise((a, b) => Number(a < b), BOOL),
+  LessOrEqual: elementwise((a, b) => Number(a <= b), BOOL),
   And: elementwise((a, b) => Number(a && b), BOOL),
   Or: elementwise((a, b) => Number(a || b), BOOL),
   Xor: elementwise((a, b) => Number(!a !== !b), BOOL),

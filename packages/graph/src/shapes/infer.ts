@@ -38,7 +38,7 @@ export function inferShapes(
   }
   for (const weight of graph.weights.values()) values.set(weight.name, weightInfo(weight));
   const opset = Number(
-    graph.model.opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx")?.version ?? 0,
+    graph.model.opset_import.find(({ domain }) => domain === "" || domain === "ai.onnx")?.version ?? 0,
   );
   for (const node of graph.nodes) {
     const made = nodeInfo(node, values, opset);
@@ -51,7 +51,7 @@ export function inferShapes(
 
 function weightInfo({ type, dims, data }: Weight): ValueInfo {
   // elements below a byte and strings are never part of a shape
-  const isSmall = "dataType" in data && elementCount(dims) <= dataLimit && (elementSize(type) ?? 0) >= 1;
+  const isSmall = "data_type" in data && elementCount(dims) <= dataLimit && (elementSize(type) ?? 0) >= 1;
   return { type, dims, ...(isSmall && { data: tensorValues(data) }) };
 }
 
@@ -109,18 +109,18 @@ function bodyInfo(
 ): ValueInfo[] {
   const values = new Map(outer);
   for (const tensor of body.initializer) {
-    values.set(tensor.name, { type: tensor.dataType, dims: tensorDims(tensor), data: tensorValues(tensor) });
+    values.set(tensor.name, { type: tensor.data_type, dims: tensorDims(tensor), data: tensorValues(tensor) });
   }
   for (const proto of body.node) {
-    if (proto.opType === "Constant" && proto.attribute[0]?.t) {
+    if (proto.op_type === "Constant" && proto.attribute[0]?.t) {
       const { t } = proto.attribute[0];
-      values.set(proto.output[0]!, { type: t.dataType, dims: tensorDims(t), data: tensorValues(t) });
+      values.set(proto.output[0]!, { type: t.data_type, dims: tensorDims(t), data: tensorValues(t) });
       continue;
     }
     const attributes = new Map(proto.attribute.map((attribute) => [attribute.name, attribute]));
     const node: GraphNode = {
       index: -1,
-      opType: proto.opType,
+      opType: proto.op_type,
       domain: proto.domain,
       inputs: proto.input,
       captured: [],
