@@ -1,8 +1,12 @@
 // A turn of the event loop: the only time at which a worker hears that a call was cancelled.
 
+/** Between two turns work goes on for at most this long, in ms, and the session run under way. */
+const longestTurn = 8;
+let turnStart = -Infinity;
+
 /** Resolves in a new macrotask, so that messages that wait are handled first. */
-export function macrotask(): Promise<void> {
-  return new Promise((resolve) => {
+export async function macrotask(): Promise<void> {
+  await new Promise<void>((resolve) => {
     if (typeof setImmediate === "function") {
       setImmediate(resolve);
       return;
@@ -14,4 +18,10 @@ export function macrotask(): Promise<void> {
     };
     port2.postMessage(null);
   });
+  turnStart = performance.now();
+}
+
+/** A macrotask if the last one is some time ago: for work in many small pieces. */
+export async function breathe(): Promise<void> {
+  if (performance.now() - turnStart >= longestTurn) await macrotask();
 }

@@ -9,7 +9,7 @@ import type {
   UnetSize,
 } from "@phaseskip/graph";
 import { ElementType, analyseUnet, partition } from "@phaseskip/graph";
-import { macrotask } from "../macrotask.js";
+import { breathe } from "../macrotask.js";
 import type { Context } from "../plan/plan.js";
 import type { ScheduledContext } from "../plan/schedule.js";
 import type { Device, DeviceTensor } from "../session.js";
@@ -136,7 +136,7 @@ export class UnetExecutor {
         i,
         { segment, feeds, fetches, frees },
       ] of program.runs.entries()) {
-        if (i > 0) await macrotask();
+        if (i > 0) await breathe();
         signal?.throwIfAborted();
         const given = feeds.map(
           ({ name, source }) => [name, look(source)] as const,
