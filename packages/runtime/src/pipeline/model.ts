@@ -19,6 +19,7 @@ import type { Device, DeviceTensor, Session } from "../session.js";
 import type { EncodedText, Tokenizer } from "../tokenizer.js";
 import { loadTokenizer } from "../tokenizer.js";
 import { UnetExecutor } from "../unet/executor.js";
+import { unetDigest } from "../unet-digest.js";
 import { Weights } from "../weights.js";
 
 /** A network that runs whole: a text encoder or a decoder. */
@@ -37,6 +38,7 @@ export class Model {
   readonly #textEncoder: WholeNetwork | undefined;
   readonly #tokenizer: Tokenizer | undefined;
   readonly #vae: WholeNetwork | undefined;
+  #digest: string | undefined;
 
   private constructor(parts: {
     folder: ModelFolder;
@@ -100,6 +102,12 @@ export class Model {
   async plan(name: string, signal?: AbortSignal): Promise<Plan> {
     if (name === "none") return emptyPlan;
     return parsePlan(await loadPlan(this.folder, name, signal));
+  }
+
+  /** What plans know the model by: `sha256:` and 64 digits; undefined where there is no SHA-256. */
+  async digest(signal?: AbortSignal): Promise<string | undefined> {
+    this.#digest ??= await unetDigest(this.folder, this.unetGraph, signal);
+    return this.#digest;
   }
 
   /**

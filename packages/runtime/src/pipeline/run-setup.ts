@@ -7,7 +7,12 @@ import type {
   Scheduler,
   SchedulerState,
 } from "@phaseskip/scheduler";
-import { createScheduler, generator } from "@phaseskip/scheduler";
+import {
+  createScheduler,
+  generator,
+  schedulerClassNames,
+  schedulerNames,
+} from "@phaseskip/scheduler";
 import { parsePlan } from "../plan/parse-plan.js";
 import type { Context, Plan } from "../plan/plan.js";
 import type { Schedule } from "../plan/schedule.js";
@@ -62,6 +67,7 @@ export async function prepareRun(
   const { plan } = request;
   const chosen =
     typeof plan === "string" ? await model.plan(plan, signal) : parsePlan(plan);
+  const warnings = await checkModel(model, chosen, signal);
   const scheduler = makeScheduler(model, request, chosen);
   const guidanceScale = index.hasTextEncoder
     ? (request.guidanceScale ?? index.guidanceScale ?? 7.5)
@@ -78,7 +84,6 @@ export async function prepareRun(
     guidanceScale === 1
       ? (["prompt"] as const)
       : (["prompt", "negativePrompt"] as const);
-  const warnings: string[] = [];
   const embeddings: Float32Array<ArrayBuffer>[] = [];
   if (index.hasTextEncoder) {
     for (const name of texts) {
@@ -175,15 +180,44 @@ function makeScheduler(
   plan: Plan,
 ): Scheduler {
   const { schedulerConfig } = index;
-  const name = request.scheduler ?? String(schedulerConfig["_class_name"]);
-  const own =
+  const own = String(schedulerConfig["_class_name"]);
+  if (request.scheduler === undefined && !schedulerClassNames.includes(own)) {
+    throw new PhaseskipError(
+      "model-unsupported",
+      `Cannot sample with the model's own scheduler, ${own}, as it is not known here: choose one of ${schedulerNames.join(", ")}`,
+    );
+  }
+  const timesteps =
     request.numInferenceSteps === undefined ? plan.steps?.timesteps : undefined;
   const numInferenceSteps =
     request.numInferenceSteps ?? plan.steps?.numInferenceSteps ?? 50;
   return createScheduler(
-    name,
+    request.scheduler ?? own,
     schedulerConfig,
-    own ? { timesteps: own } : { numInferenceSteps },
+    timesteps ? { timesteps } : { numInferenceSteps },
+  );
+}
+
+/**
+ * What to warn of, where it cannot be known whether a plan was made for the model.
+ * @throws {PhaseskipError} `plan-invalid` If it was made for another one
+ */
+async function checkModel(
+  model: Model,
+  { name = "", model: wanted }: Plan,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  if (!wanted) return [];
+  const found = await model.digest(signal);
+  if (found === wanted.unet) return [];
+  if (found === undefined) {
+    return [
+      "whether the plan was made for this model is not checked: SHA-256 needs a secure context",
+    ];
+  }
+  throw new PhaseskipError(
+    "plan-invalid",
+    `Cannot run the plan ${name} as it was made for another model, whose Unet is ${wanted.unet}: that of ${model.folder.location} is ${found}`,
   );
 }
 
