@@ -52,7 +52,7 @@ describe("UnetExecutor runs branches and local functions", () => {
     await mkdir(join(directory, "unet"));
     await writeFile(
       join(directory, "unet/model.onnx"),
-      handMadeUnet({ type: type as ElementType }),
+      handMadeUnet({ type: type }),
     );
     const folder = await openFolder(directory);
     const device = await openDevice("wasm", { threads: 1 });

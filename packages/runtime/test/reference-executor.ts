@@ -85,7 +85,7 @@ export class ReferenceExecutor {
       unet.graph.nodes.map((node) => [node.outputs[0], node]),
     );
     const nodes: NodeProto[] = graph.node.map((proto) => {
-      const node = writer.get(proto.output[0]!);
+      const node = writer.get(proto.output[0]);
       if (!node) return proto; // a constant
       const input = proto.input.map((name, slot) =>
         after(

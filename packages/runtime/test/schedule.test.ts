@@ -418,10 +418,10 @@ describe("schedulePlan() refuses", () => {
       guidanceScale: [1, 5],
     } as const;
     expect(() =>
-      schedule([], { extra: { valid } as Partial<Plan> }),
+      schedule([], { extra: { valid } }),
     ).not.toThrow();
     expect(() =>
-      schedule([], { guidanceScale: 5, extra: { valid } as Partial<Plan> }),
+      schedule([], { guidanceScale: 5, extra: { valid } }),
     ).not.toThrow();
   });
 });
