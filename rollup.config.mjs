@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import nodeResolve from "@rollup/plugin-node-resolve";
+import terser from "@rollup/plugin-terser";
 import esbuild from "rollup-plugin-esbuild";
 import { ortBeside } from "./scripts/ort-beside.mjs";
 
@@ -35,6 +36,7 @@ const prebuilt = (input, file) => ({
     ortBeside(),
     nodeResolve({ browser: true, exportConditions: ["@phaseskip/source"] }),
     esbuild({ target: "es2022", minify: true, legalComments: "none" }),
+    terser({ module: true, ecma: 2020, compress: { passes: 3 } }), // 3 kB of gzip less
   ],
   output: {
     file: `packages/phaseskip/dist/prebuilt/${file}`,
