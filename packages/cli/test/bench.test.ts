@@ -12,7 +12,7 @@ import { fixture, run } from "./run.js";
 
 describe.each(["tiny-text-ts", "tiny-text-dynamo-f16", "tiny-ddpm-ts"])(
   "raw sessions of %s",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   (name) => {
     test("wholeSession() and liveSession() compute what the executor computes", async () => {
       const model = await inspectModel(fixture(name));

@@ -41,7 +41,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-describe("phaseskip", { timeout: 60_000 }, () => {
+describe("phaseskip", { timeout: 120_000 }, () => {
   test("prints its version, that of its package", async () => {
     const text = await readFile(
       new URL("../package.json", import.meta.url),
