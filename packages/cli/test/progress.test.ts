@@ -9,6 +9,7 @@ const ERASE = "\r\x1b[2K";
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["performance"] });
   vi.stubEnv("TERM", "xterm-256color");
+  vi.stubEnv("CI", undefined); // there Node knows fewer colours
   vi.stubEnv("FORCE_COLOR", undefined);
   vi.stubEnv("NO_COLOR", undefined);
 });

@@ -88,6 +88,7 @@ describe("formatTable()", () => {
   });
   test("is bold only on a terminal that wants colour", () => {
     vi.stubEnv("TERM", "xterm-256color");
+    vi.stubEnv("CI", undefined); // there Node knows fewer colours
     vi.stubEnv("FORCE_COLOR", undefined);
     vi.stubEnv("NO_COLOR", undefined);
     const terminal = new RecordingStream(true);
