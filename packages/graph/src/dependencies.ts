@@ -5,7 +5,12 @@ import { valuesRead } from "./graph.js";
 import type { ValueInfo } from "./shapes/rule.js";
 
 /** What a value depends on, as bits. */
-export const Dependency = { nothing: 0, text: 1, timestep: 2, sample: 4 } as const;
+export const Dependency = {
+  nothing: 0,
+  text: 1,
+  timestep: 2,
+  sample: 4,
+} as const;
 
 /** Bits of `Dependency`, such as `Dependency.text | Dependency.timestep`. */
 export type DependencyBits = number;
@@ -44,7 +49,8 @@ export function findDependencies(
   for (const node of graph.nodes) {
     const folded = isKnown(node, shapes);
     let bits: DependencyBits = Dependency.nothing;
-    if (!folded) for (const value of valuesRead(node)) bits |= values.get(value) ?? 0;
+    if (!folded)
+      for (const value of valuesRead(node)) bits |= values.get(value) ?? 0;
     for (const output of node.outputs) if (output) values.set(output, bits);
     nodes.push(bits);
     isFolded.push(folded);
@@ -52,6 +58,11 @@ export function findDependencies(
   return { values, nodes, isFolded };
 }
 
-function isKnown(node: GraphNode, shapes: ReadonlyMap<string, ValueInfo>): boolean {
-  return node.outputs.every((output) => output === "" || shapes.get(output)?.data !== undefined);
+function isKnown(
+  node: GraphNode,
+  shapes: ReadonlyMap<string, ValueInfo>,
+): boolean {
+  return node.outputs.every(
+    (output) => output === "" || shapes.get(output)?.data !== undefined,
+  );
 }

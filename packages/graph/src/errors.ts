@@ -29,7 +29,11 @@ export class PhaseskipError extends Error {
    * @param message one sentence: what was attempted, what is wanted, what was found
    * @param options `cause`: the error underneath, if any
    */
-  constructor(code: PhaseskipErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: PhaseskipErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
     super(message, options);
     this.code = code;
   }

@@ -1,7 +1,12 @@
 // A Unet's ONNX graph, made plain: local functions inlined, constants and their aliases turned into
 // weights, nodes in an order in which they can run. What a value is made of is looked up here.
 
-import type { AttributeProto, ModelProto, NodeProto, TensorProto } from "./onnx/onnx_pb.js";
+import type {
+  AttributeProto,
+  ModelProto,
+  NodeProto,
+  TensorProto,
+} from "./onnx/onnx_pb.js";
 import type { WeightRange } from "./onnx/read.js";
 import type { ElementType } from "./onnx/types.js";
 
@@ -68,18 +73,29 @@ export function valuesRead(node: GraphNode): string[] {
 }
 
 /** An integer attribute, or `fallback` where the node has none. */
-export function intAttribute(node: GraphNode, name: string, fallback: number): number {
+export function intAttribute(
+  node: GraphNode,
+  name: string,
+  fallback: number,
+): number {
   const attribute = node.attributes.get(name);
   return attribute ? Number(attribute.i) : fallback;
 }
 
 /** A list-of-integers attribute, or undefined. */
-export function intsAttribute(node: GraphNode, name: string): number[] | undefined {
+export function intsAttribute(
+  node: GraphNode,
+  name: string,
+): number[] | undefined {
   return node.attributes.get(name)?.ints.map(Number);
 }
 
 /** A string attribute, or `fallback`. */
-export function stringAttribute(node: GraphNode, name: string, fallback: string): string {
+export function stringAttribute(
+  node: GraphNode,
+  name: string,
+  fallback: string,
+): string {
   const attribute = node.attributes.get(name);
   return attribute ? new TextDecoder().decode(attribute.s) : fallback;
 }

@@ -6,17 +6,48 @@ export { bytesSource, type ByteSource } from "./byte-source.js";
 export { loadGraph } from "./load-graph.js";
 export type { Graph, GraphNode, GraphValue, Weight } from "./graph.js";
 export type { WeightRange } from "./onnx/read.js";
-export { ElementType, elementName, elementSize, isFloat } from "./onnx/types.js";
+export {
+  ElementType,
+  elementName,
+  elementSize,
+  isFloat,
+} from "./onnx/types.js";
 export { elementCount, tensorBytes } from "./onnx/tensor.js";
-export { analyseUnet, fixedBatch, hasText, type Unet, type UnetSize } from "./unet.js";
+export {
+  analyseUnet,
+  fixedBatch,
+  hasText,
+  type Unet,
+  type UnetSize,
+} from "./unet.js";
 export type { ValueInfo } from "./shapes/rule.js";
-export { Dependency, type Dependencies, type DependencyBits } from "./dependencies.js";
+export {
+  Dependency,
+  type Dependencies,
+  type DependencyBits,
+} from "./dependencies.js";
 export { mainInput, type Unit, type Units } from "./units.js";
 export type { Skip } from "./skips.js";
 export { nodeMacs } from "./macs.js";
 
 // From signatures to segments
-export { liveGraph, portKey, type LiveGraph, type Port, type PortState } from "./live.js";
-export { partition, type Partition, type Segment, type SegmentInput } from "./partition.js";
-export { segmentModel, wholeModel, type SegmentModel, type WeightPlacement } from "./segment-model.js";
+export {
+  liveGraph,
+  portKey,
+  type LiveGraph,
+  type Port,
+  type PortState,
+} from "./live.js";
+export {
+  partition,
+  type Partition,
+  type Segment,
+  type SegmentInput,
+} from "./partition.js";
+export {
+  segmentModel,
+  wholeModel,
+  type SegmentModel,
+  type WeightPlacement,
+} from "./segment-model.js";
 export { widenHalf } from "./widen.js";

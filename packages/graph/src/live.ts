@@ -43,7 +43,11 @@ export function liveGraph(
   const isLive = new Array<boolean>(graph.nodes.length).fill(false);
   const ports = new Map<string, Port & { state: PortState }>();
   const front: GraphNode[] = [];
-  const reach = (value: string, reader: GraphNode | undefined, slot: number) => {
+  const reach = (
+    value: string,
+    reader: GraphNode | undefined,
+    slot: number,
+  ) => {
     const producer = graph.producers.get(value);
     if (producer && dependencies.isFolded[producer.index]) return;
     if ((dependencies.values.get(value) ?? 0) & Dependency.sample) {

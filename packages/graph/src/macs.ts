@@ -12,8 +12,12 @@ import type { ValueInfo } from "./shapes/rule.js";
  *
  * @param shapes the result of `inferShapes`
  */
-export function nodeMacs(node: GraphNode, shapes: ReadonlyMap<string, ValueInfo>): number {
-  const dims = (slot: number) => shapes.get(node.inputs[slot] ?? "")?.dims ?? [];
+export function nodeMacs(
+  node: GraphNode,
+  shapes: ReadonlyMap<string, ValueInfo>,
+): number {
+  const dims = (slot: number) =>
+    shapes.get(node.inputs[slot] ?? "")?.dims ?? [];
   const output = elementCount(shapes.get(node.outputs[0]!)?.dims ?? [0]);
   switch (node.opType) {
     case "Conv":
@@ -23,7 +27,9 @@ export function nodeMacs(node: GraphNode, shapes: ReadonlyMap<string, ValueInfo>
       return elementCount(dims(0)) * elementCount(dims(1).slice(1));
     case "MatMul":
     case "FusedMatMul":
-      return output * (dims(0).at(intAttribute(node, "transA", 0) ? -2 : -1) ?? 1);
+      return (
+        output * (dims(0).at(intAttribute(node, "transA", 0) ? -2 : -1) ?? 1)
+      );
     case "Gemm":
       return output * (dims(0)[intAttribute(node, "transA", 0) ? 0 : 1] ?? 1);
     case "Einsum": {
@@ -40,7 +46,9 @@ export function nodeMacs(node: GraphNode, shapes: ReadonlyMap<string, ValueInfo>
       const keys = isHeaded ? k[2]! : k[1]!;
       const queries = isHeaded ? q[2]! : q[1]!;
       const queryWidth = isHeaded ? q[3]! : q[2]! / heads;
-      const valueWidth = isHeaded ? v[3]! : v[2]! / intAttribute(node, "kv_num_heads", heads);
+      const valueWidth = isHeaded
+        ? v[3]!
+        : v[2]! / intAttribute(node, "kv_num_heads", heads);
       return q[0]! * heads * queries * keys * (queryWidth + valueWidth);
     }
     default:

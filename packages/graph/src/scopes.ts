@@ -12,8 +12,13 @@ const dynamoScopes = "pkg.torch.onnx.name_scopes";
  * list in the node's metadata.
  */
 export function nodeScopes(node: NodeProto): string[] {
-  const dynamo = node.metadata_props.find((entry) => entry.key === dynamoScopes);
-  if (dynamo) return pythonStrings(dynamo.value).slice(0, -1).filter((scope) => scope !== "");
+  const dynamo = node.metadata_props.find(
+    (entry) => entry.key === dynamoScopes,
+  );
+  if (dynamo)
+    return pythonStrings(dynamo.value)
+      .slice(0, -1)
+      .filter((scope) => scope !== "");
   const elements = node.name.split("/").slice(1, -1);
   return elements.map((_, i) => elements.slice(0, i + 1).join("."));
 }
@@ -26,7 +31,8 @@ function pythonStrings(list: string): string[] {
 }
 
 /** Module names that a diffusers Unet has at its top. */
-const landmarks = /(^|\.)(conv_in|down_blocks\.\d+|mid_block|up_blocks\.\d+|conv_out)$/;
+const landmarks =
+  /(^|\.)(conv_in|down_blocks\.\d+|mid_block|up_blocks\.\d+|conv_out)$/;
 
 /**
  * The prefix that a wrapper around the Unet puts before every module path, with its trailing dot; ""

@@ -33,7 +33,11 @@ export function findSkips(
     if (node.opType !== "Concat" || node.inputs.length !== 2) continue;
     if (!(dependencies.nodes[node.index]! & Dependency.sample)) continue;
     const dims = shapes.get(node.outputs[0]!)!.dims;
-    if (dims.length < 3 || positiveAxis(intAttribute(node, "axis", 0), dims.length) !== 1) continue;
+    if (
+      dims.length < 3 ||
+      positiveAxis(intAttribute(node, "axis", 0), dims.length) !== 1
+    )
+      continue;
     for (const slot of [1, 0]) {
       const value = node.inputs[slot]!;
       if (isMadeFrom(graph, node.inputs[1 - slot]!, value)) {

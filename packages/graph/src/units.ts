@@ -40,7 +40,11 @@ export interface Units {
    * @param reader the node that reads it; undefined for the graph's own outputs
    * @param slot which of the reader's inputs it is; -1 for a value that a body captures
    */
-  unitsBetween(value: string, reader: GraphNode | undefined, slot: number): readonly string[];
+  unitsBetween(
+    value: string,
+    reader: GraphNode | undefined,
+    slot: number,
+  ): readonly string[];
 }
 
 /**
@@ -66,7 +70,8 @@ export function findUnits(
       ? scopesFromShape(graph, shapes, dependencies, edges)
       : namedChains(graph, dependencies, prefix);
   const parents = new Map<string, string>();
-  for (const chain of chains) chain.forEach((path, i) => parents.set(path, chain[i - 1] ?? ""));
+  for (const chain of chains)
+    chain.forEach((path, i) => parents.set(path, chain[i - 1] ?? ""));
   const enclosing = (path: string): string[] => {
     const paths: string[] = [];
     for (let at = path; at !== ""; at = parents.get(at) ?? "") paths.push(at);
@@ -86,7 +91,9 @@ export function findUnits(
   const lookBetween: Units["unitsBetween"] = (value, reader, slot) => {
     const producer = graph.producers.get(value);
     const around = new Set(reader ? enclosing(unitOf[reader.index]!) : []);
-    const units = producer ? enclosing(unitOf[producer.index]!).filter((path) => !around.has(path)) : [];
+    const units = producer
+      ? enclosing(unitOf[producer.index]!).filter((path) => !around.has(path))
+      : [];
     const skip = reader && skips.get(edgeKey(reader.index, slot));
     return skip ? [...units, skip.path] : units;
   };
@@ -95,8 +102,13 @@ export function findUnits(
   function collectUnits(): Map<string, Unit> {
     const outputs = new Map<string, Set<string>>();
     const nodes = new Map<string, GraphNode[]>();
-    const note = (value: string, reader: GraphNode | undefined, slot: number) => {
-      const isSignal = (dependencies.values.get(value) ?? 0) & Dependency.sample;
+    const note = (
+      value: string,
+      reader: GraphNode | undefined,
+      slot: number,
+    ) => {
+      const isSignal =
+        (dependencies.values.get(value) ?? 0) & Dependency.sample;
       if (!isSignal || !isFloat(shapes.get(value)!.type)) return;
       for (const path of unitsBetween(value, reader, slot)) {
         outputs.set(path, (outputs.get(path) ?? new Set()).add(value));
@@ -123,7 +135,9 @@ export function findUnits(
         nodes: nodes.get(path)!,
       });
     };
-    const skipsByReader = new Map([...skips.values()].map((skip) => [skip.reader.index, skip]));
+    const skipsByReader = new Map(
+      [...skips.values()].map((skip) => [skip.reader.index, skip]),
+    );
     for (const node of graph.nodes) {
       // what depends on the text alone often stands before everything else
       if (!(dependencies.nodes[node.index]! & Dependency.sample)) continue;
@@ -131,7 +145,13 @@ export function findUnits(
       const skip = skipsByReader.get(node.index);
       if (skip) {
         const parent = skip.path.slice(0, -".skip".length);
-        units.set(skip.path, { path: skip.path, parent, outputs: [skip.value], nodes: [], skip });
+        units.set(skip.path, {
+          path: skip.path,
+          parent,
+          outputs: [skip.value],
+          nodes: [],
+          skip,
+        });
       }
     }
     return units;
@@ -142,15 +162,26 @@ export function findUnits(
  * Module paths by node index; a node that an optimizer left without a name belongs to what the nearest
  * named nodes before and after it have in common.
  */
-function namedChains(graph: Graph, dependencies: Dependencies, prefix: string): string[][] {
-  const isSignal = ({ index }: GraphNode) => dependencies.nodes[index]! & Dependency.sample;
-  const isLost = (node: GraphNode) => node.scopes.length === 0 && isSignal(node);
+function namedChains(
+  graph: Graph,
+  dependencies: Dependencies,
+  prefix: string,
+): string[][] {
+  const isSignal = ({ index }: GraphNode) =>
+    dependencies.nodes[index]! & Dependency.sample;
+  const isLost = (node: GraphNode) =>
+    node.scopes.length === 0 && isSignal(node);
   const chains = graph.nodes.map((node) =>
     node.scopes
-      .filter((scope) => scope.startsWith(prefix) && scope.length > prefix.length)
+      .filter(
+        (scope) => scope.startsWith(prefix) && scope.length > prefix.length,
+      )
       .map((scope) => scope.slice(prefix.length)),
   );
-  const nearest = (nodes: readonly GraphNode[], neighbours: (node: GraphNode) => readonly GraphNode[]) => {
+  const nearest = (
+    nodes: readonly GraphNode[],
+    neighbours: (node: GraphNode) => readonly GraphNode[],
+  ) => {
     const found: (readonly string[] | undefined)[] = [];
     for (const node of nodes) {
       if (!isLost(node)) continue;
@@ -169,13 +200,19 @@ function namedChains(graph: Graph, dependencies: Dependencies, prefix: string): 
     node.outputs.flatMap((value) => graph.consumers.get(value) ?? []),
   );
   for (const node of graph.nodes) {
-    if (isLost(node)) chains[node.index] = [...(shared(before[node.index], after[node.index]) ?? [])];
+    if (isLost(node))
+      chains[node.index] = [
+        ...(shared(before[node.index], after[node.index]) ?? []),
+      ];
   }
   return chains;
 }
 
 /** What two chains, outermost first, have in common; undefined is no chain at all. */
-function shared(a: readonly string[] | undefined, b: readonly string[] | undefined) {
+function shared(
+  a: readonly string[] | undefined,
+  b: readonly string[] | undefined,
+) {
   if (!a || !b) return a ?? b;
   const end = a.findIndex((path, i) => path !== b[i]);
   return end < 0 ? a : a.slice(0, end);
@@ -188,7 +225,9 @@ function edgeKey(node: number, slot: number): string {
 /** The deepest path that is in all chains; chains are innermost first. */
 function common(chains: readonly (readonly string[])[]): string {
   const [first = [], ...rest] = chains;
-  return first.find((path) => rest.every((chain) => chain.includes(path))) ?? "";
+  return (
+    first.find((path) => rest.every((chain) => chain.includes(path))) ?? ""
+  );
 }
 
 /**
@@ -205,10 +244,15 @@ function assignNodes(
   const outputs = new Set(graph.outputs.map((output) => output.name));
   for (const node of [...graph.nodes].reverse()) {
     if (dependencies.nodes[node.index]! & Dependency.sample) continue;
-    const readers = node.outputs.flatMap((output) => graph.consumers.get(output) ?? []);
-    if (node.outputs.some((output) => outputs.has(output))) unitOf[node.index] = "";
+    const readers = node.outputs.flatMap(
+      (output) => graph.consumers.get(output) ?? [],
+    );
+    if (node.outputs.some((output) => outputs.has(output)))
+      unitOf[node.index] = "";
     else if (readers.length > 0) {
-      unitOf[node.index] = common(readers.map((reader) => enclosing(unitOf[reader.index]!)));
+      unitOf[node.index] = common(
+        readers.map((reader) => enclosing(unitOf[reader.index]!)),
+      );
     }
   }
   return unitOf;
@@ -228,7 +272,9 @@ function nameSkips(
     const readers = edge.reader.outputs
       .flatMap((output) => graph.consumers.get(output) ?? [])
       .filter((reader) => !dependencies.isFolded[reader.index]);
-    const consumer = common(readers.map((reader) => enclosing(unitOf[reader.index]!)));
+    const consumer = common(
+      readers.map((reader) => enclosing(unitOf[reader.index]!)),
+    );
     const base = consumer || unitOf[edge.reader.index] || "unet";
     const count = names.get(base) ?? 0;
     names.set(base, count + 1);
@@ -256,8 +302,15 @@ export function mainInput(
     const next: GraphNode[] = [];
     for (const node of front) {
       for (const value of valuesRead(node)) {
-        if (!((dependencies.values.get(value) ?? 0) & Dependency.sample)) continue;
-        if (units.unitsBetween(value, node, node.inputs.indexOf(value)).at(-1)?.endsWith(".skip")) continue;
+        if (!((dependencies.values.get(value) ?? 0) & Dependency.sample))
+          continue;
+        if (
+          units
+            .unitsBetween(value, node, node.inputs.indexOf(value))
+            .at(-1)
+            ?.endsWith(".skip")
+        )
+          continue;
         const producer = graph.producers.get(value);
         if (!producer || !inside.has(producer.index)) return value;
         if (!seen.has(producer)) {

@@ -33,7 +33,11 @@ describe("loadGraph() refuses operator sets that are not known", () => {
   const far = { "": 17, "org.pytorch.aten": 1 };
 
   test("and says which one a node needs", async () => {
-    const graph = graphOf([op("org.pytorch.aten:ATen", ["x"], ["y"])], [x], [y]);
+    const graph = graphOf(
+      [op("org.pytorch.aten:ATen", ["x"], ["y"])],
+      [x],
+      [y],
+    );
     await expect(readModel(graph, { opsets: far })).rejects.toMatchObject({
       code: "model-unsupported",
       message: expect.stringMatching(

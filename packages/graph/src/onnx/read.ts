@@ -56,18 +56,36 @@ class FieldCursor {
     const at = this.position;
     const header = new StrictReader(await this.#peek(headerBytes)).header();
     this.position = at + header.end;
-    if (this.position > this.end) throw new Error(`field ${header.number} ends beyond the file`);
-    return { number: header.number, at, start: at + header.start, end: this.position };
+    if (this.position > this.end)
+      throw new Error(`field ${header.number} ends beyond the file`);
+    return {
+      number: header.number,
+      at,
+      start: at + header.start,
+      end: this.position,
+    };
   }
 
   async #peek(length: number): Promise<Uint8Array> {
     const end = Math.min(this.position + length, this.end);
-    if (this.position < this.#start || end > this.#start + this.#window.byteLength) {
-      const wanted = Math.min(Math.max(length, windowBytes), this.end - this.position);
-      this.#window = (await this.source.read(this.position, wanted)) as Uint8Array<ArrayBuffer>;
+    if (
+      this.position < this.#start ||
+      end > this.#start + this.#window.byteLength
+    ) {
+      const wanted = Math.min(
+        Math.max(length, windowBytes),
+        this.end - this.position,
+      );
+      this.#window = (await this.source.read(
+        this.position,
+        wanted,
+      )) as Uint8Array<ArrayBuffer>;
       this.#start = this.position;
     }
-    return this.#window.subarray(this.position - this.#start, end - this.#start);
+    return this.#window.subarray(
+      this.position - this.#start,
+      end - this.#start,
+    );
   }
 }
 
@@ -87,7 +105,10 @@ interface Field {
  * @param name what to call it in messages
  * @throws {PhaseskipError} `model-invalid` if the bytes are no ONNX model, or end too early
  */
-export async function readOnnx(source: ByteSource, name = "model.onnx"): Promise<OnnxFile> {
+export async function readOnnx(
+  source: ByteSource,
+  name = "model.onnx",
+): Promise<OnnxFile> {
   const invalid = (found: string, cause?: unknown) =>
     new PhaseskipError(
       "model-invalid",
@@ -97,7 +118,8 @@ export async function readOnnx(source: ByteSource, name = "model.onnx"): Promise
   if (source.size === 0) throw invalid("the file is empty");
   const head = await source.read(0, Math.min(source.size, 64));
   const text = String.fromCharCode(...head).trimStart();
-  if (text.startsWith("<")) throw invalid("it starts like a web page (HTML or XML)");
+  if (text.startsWith("<"))
+    throw invalid("it starts like a web page (HTML or XML)");
   if (text.startsWith("{")) throw invalid("it starts like JSON");
   if (text.startsWith("version https://git-lfs")) {
     throw invalid("it is a Git LFS pointer; fetch the file that it points to");
@@ -119,9 +141,11 @@ export async function readOnnx(source: ByteSource, name = "model.onnx"): Promise
     if (lost) throw lost.reason;
     throw invalid(`${(cause as Error).message} (${source.size} bytes)`, cause);
   }
-  if (!file.model.graph?.node.length) throw invalid("it holds no graph with nodes");
+  if (!file.model.graph?.node.length)
+    throw invalid("it holds no graph with nodes");
   // it stands behind the graph: a file that was cut between the two would else pass for whole
-  if (file.model.opset_import.length === 0) throw invalid("it names no operator set");
+  if (file.model.opset_import.length === 0)
+    throw invalid("it names no operator set");
   return file;
 }
 
@@ -131,8 +155,10 @@ async function readFields(source: ByteSource): Promise<OnnxFile> {
   let graph: ModelProto["graph"];
   const fields = new FieldCursor(source, 0, source.size);
   for (let field = await fields.next(); field; field = await fields.next()) {
-    if (field.number > largestModelField) throw new Error(`unknown field ${field.number}`);
-    if (field.number === modelGraph) graph = await readGraph(source, field, ranges);
+    if (field.number > largestModelField)
+      throw new Error(`unknown field ${field.number}`);
+    if (field.number === modelGraph)
+      graph = await readGraph(source, field, ranges);
     else rest.push(await source.read(field.at, field.end - field.at));
   }
   const model = decode(readModelProto, concat(rest));
@@ -140,7 +166,11 @@ async function readFields(source: ByteSource): Promise<OnnxFile> {
   return { model, ranges };
 }
 
-async function readGraph(source: ByteSource, message: Field, ranges: Map<string, WeightRange>) {
+async function readGraph(
+  source: ByteSource,
+  message: Field,
+  ranges: Map<string, WeightRange>,
+) {
   const rest: Uint8Array[] = [];
   const initializers: TensorProto[] = [];
   const fields = new FieldCursor(source, message.start, message.end);
@@ -160,14 +190,24 @@ async function readInitializer(
   ranges: Map<string, WeightRange>,
 ): Promise<TensorProto> {
   if (message.end - message.start <= inlineLimit) {
-    return decode(readTensorProto, await source.read(message.start, message.end - message.start));
+    return decode(
+      readTensorProto,
+      await source.read(message.start, message.end - message.start),
+    );
   }
   const rest: Uint8Array[] = [];
   let range: WeightRange | undefined;
   const fields = new FieldCursor(source, message.start, message.end);
   for (let field = await fields.next(); field; field = await fields.next()) {
-    if (field.number === tensorRawData && field.end - field.start > inlineLimit) {
-      range = { location: "", offset: field.start, length: field.end - field.start };
+    if (
+      field.number === tensorRawData &&
+      field.end - field.start > inlineLimit
+    ) {
+      range = {
+        location: "",
+        offset: field.start,
+        length: field.end - field.start,
+      };
     } else rest.push(await source.read(field.at, field.end - field.at));
   }
   const tensor = decode(readTensorProto, concat(rest));
@@ -176,7 +216,9 @@ async function readInitializer(
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  const bytes = new Uint8Array(
+    parts.reduce((sum, part) => sum + part.byteLength, 0),
+  );
   let offset = 0;
   for (const part of parts) {
     bytes.set(part, offset);

@@ -64,20 +64,31 @@ const int64Min = -(2n ** 63n);
 
 function toInt64(value: number | bigint): bigint {
   const integer = typeof value === "bigint" ? value : BigInt(Math.trunc(value));
-  return integer > int64Max ? int64Max : integer < int64Min ? int64Min : integer;
+  return integer > int64Max
+    ? int64Max
+    : integer < int64Min
+      ? int64Min
+      : integer;
 }
 
-function encode(type: ElementType, values: readonly (number | bigint)[]): Uint8Array {
+function encode(
+  type: ElementType,
+  values: readonly (number | bigint)[],
+): Uint8Array {
   const size = elementSize(type);
-  if (size === undefined || size < 1) throw new Error(`tensors of type ${type} are not supported`);
+  if (size === undefined || size < 1)
+    throw new Error(`tensors of type ${type} are not supported`);
   const bytes = new Uint8Array(values.length * size);
   const view = new DataView(bytes.buffer);
   values.forEach((value, i) => {
     const at = i * size;
     if (type === ElementType.FLOAT) view.setFloat32(at, Number(value), true);
-    else if (type === ElementType.DOUBLE) view.setFloat64(at, Number(value), true);
-    else if (type === ElementType.INT64) view.setBigInt64(at, toInt64(value), true);
-    else if (type === ElementType.UINT64) view.setBigUint64(at, BigInt(value), true);
+    else if (type === ElementType.DOUBLE)
+      view.setFloat64(at, Number(value), true);
+    else if (type === ElementType.INT64)
+      view.setBigInt64(at, toInt64(value), true);
+    else if (type === ElementType.UINT64)
+      view.setBigUint64(at, BigInt(value), true);
     else if (size === 4) view.setUint32(at, Number(value) >>> 0, true);
     // float16 in typed fields is its bit pattern, as ONNX stores it
     else if (size === 2) view.setUint16(at, Number(value) & 0xffff, true);
@@ -88,7 +99,8 @@ function encode(type: ElementType, values: readonly (number | bigint)[]): Uint8A
 
 function decode(type: ElementType, bytes: Uint8Array): number[] {
   const size = elementSize(type);
-  if (size === undefined || size < 1) throw new Error(`tensors of type ${type} are not supported`);
+  if (size === undefined || size < 1)
+    throw new Error(`tensors of type ${type} are not supported`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Array.from({ length: Math.floor(bytes.byteLength / size) }, (_, i) => {
     const at = i * size;

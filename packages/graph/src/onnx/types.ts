@@ -43,11 +43,18 @@ export function elementSize(type: ElementType): number | undefined {
 
 /** Whether values of this type carry a picture's signal: the types that actions apply to. */
 export function isFloat(type: ElementType): boolean {
-  return type === T.FLOAT || type === T.FLOAT16 || type === T.DOUBLE || type === T.BFLOAT16;
+  return (
+    type === T.FLOAT ||
+    type === T.FLOAT16 ||
+    type === T.DOUBLE ||
+    type === T.BFLOAT16
+  );
 }
 
 /** The type's name in messages, such as `float16`. */
 export function elementName(type: ElementType): string {
-  const [name] = Object.entries(T).find(([, number]) => number === type) ?? [`type ${type}`];
+  const [name] = Object.entries(T).find(([, number]) => number === type) ?? [
+    `type ${type}`,
+  ];
   return name.toLowerCase();
 }

@@ -25,14 +25,26 @@ function windowOf(node: GraphNode, kernel: readonly number[]): Window {
 }
 
 /** Sizes after a window has slid over `spatial`. */
-function slid(node: GraphNode, spatial: readonly number[], window: Window): number[] {
+function slid(
+  node: GraphNode,
+  spatial: readonly number[],
+  window: Window,
+): number[] {
   const automatic = stringAttribute(node, "auto_pad", "NOTSET");
   const round = intAttribute(node, "ceil_mode", 0) ? Math.ceil : Math.floor;
   return spatial.map((size, i) => {
     const step = window.steps[i]!;
     if (automatic.startsWith("SAME")) return Math.ceil(size / step);
-    const padding = automatic === "VALID" ? 0 : window.pads[i]! + window.pads[i + spatial.length]!;
-    return round((size + padding - window.spread[i]! * (window.kernel[i]! - 1) - 1) / step) + 1;
+    const padding =
+      automatic === "VALID"
+        ? 0
+        : window.pads[i]! + window.pads[i + spatial.length]!;
+    return (
+      round(
+        (size + padding - window.spread[i]! * (window.kernel[i]! - 1) - 1) /
+          step,
+      ) + 1
+    );
   });
 }
 
@@ -41,10 +53,18 @@ const conv: ShapeRule = (node, inputs) => {
   const weight = required(inputs, 1);
   const group = intAttribute(node, "group", 1);
   if (input.dims[1] !== weight.dims[1]! * group) {
-    throw new Error(`a convolution of ${weight.dims[1]! * group} channels cannot take [${input.dims}]`);
+    throw new Error(
+      `a convolution of ${weight.dims[1]! * group} channels cannot take [${input.dims}]`,
+    );
   }
-  const spatial = slid(node, input.dims.slice(2), windowOf(node, weight.dims.slice(2)));
-  return [{ type: input.type, dims: [input.dims[0]!, weight.dims[0]!, ...spatial] }];
+  const spatial = slid(
+    node,
+    input.dims.slice(2),
+    windowOf(node, weight.dims.slice(2)),
+  );
+  return [
+    { type: input.type, dims: [input.dims[0]!, weight.dims[0]!, ...spatial] },
+  ];
 };
 
 const convTranspose: ShapeRule = (node, inputs) => {
@@ -59,7 +79,13 @@ const convTranspose: ShapeRule = (node, inputs) => {
     spatial.map((size, i) => {
       if (isSame) return size * steps[i]!;
       const padding = pads[i]! + pads[i + spatial.length]!;
-      return steps[i]! * (size - 1) + extra[i]! + spread[i]! * (kernel[i]! - 1) + 1 - padding;
+      return (
+        steps[i]! * (size - 1) +
+        extra[i]! +
+        spread[i]! * (kernel[i]! - 1) +
+        1 -
+        padding
+      );
     });
   const channels = weight.dims[1]! * intAttribute(node, "group", 1);
   return [{ type: input.type, dims: [input.dims[0]!, channels, ...sizes] }];
@@ -71,7 +97,10 @@ const pool: ShapeRule = (node, inputs) => {
   if (!kernel) throw new Error("it has no kernel_shape");
   const spatial = slid(node, input.dims.slice(2), windowOf(node, kernel));
   const dims = [...input.dims.slice(0, 2), ...spatial];
-  return [{ type: input.type, dims }, { type: ElementType.INT64, dims }];
+  return [
+    { type: input.type, dims },
+    { type: ElementType.INT64, dims },
+  ];
 };
 
 const globalPool: ShapeRule = (_, inputs) => {
@@ -80,10 +109,14 @@ const globalPool: ShapeRule = (_, inputs) => {
 };
 
 /** The shape of a matrix product as NumPy's `matmul` has it. */
-export function matrixProduct(a: readonly number[], b: readonly number[]): number[] {
+export function matrixProduct(
+  a: readonly number[],
+  b: readonly number[],
+): number[] {
   const left = a.length === 1 ? [1, ...a] : a;
   const right = b.length === 1 ? [...b, 1] : b;
-  if (left.at(-1) !== right.at(-2)) throw new Error(`[${a}] and [${b}] cannot be multiplied`);
+  if (left.at(-1) !== right.at(-2))
+    throw new Error(`[${a}] and [${b}] cannot be multiplied`);
   const dims = broadcast(left.slice(0, -2), right.slice(0, -2));
   if (a.length > 1) dims.push(left.at(-2)!);
   if (b.length > 1) dims.push(right.at(-1)!);
@@ -94,9 +127,14 @@ const matMul: ShapeRule = (node, inputs) => {
   const a = required(inputs, 0);
   const b = required(inputs, 1);
   const turned = (dims: readonly number[], attribute: string) =>
-    intAttribute(node, attribute, 0) ? [...dims.slice(0, -2), dims.at(-1)!, dims.at(-2)!] : dims;
+    intAttribute(node, attribute, 0)
+      ? [...dims.slice(0, -2), dims.at(-1)!, dims.at(-2)!]
+      : dims;
   return [
-    { type: a.type, dims: matrixProduct(turned(a.dims, "transA"), turned(b.dims, "transB")) },
+    {
+      type: a.type,
+      dims: matrixProduct(turned(a.dims, "transA"), turned(b.dims, "transB")),
+    },
   ];
 };
 
@@ -109,11 +147,17 @@ const gemm: ShapeRule = (node, inputs) => {
 };
 
 /** The axes of each term and of the result of an `Einsum` equation without an ellipsis. */
-export function einsumTerms(node: GraphNode): { terms: string[]; result: string } {
+export function einsumTerms(node: GraphNode): {
+  terms: string[];
+  result: string;
+} {
   const equation = stringAttribute(node, "equation", "").replaceAll(" ", "");
-  if (equation.includes(".")) throw new Error(`the equation ${equation} has an ellipsis`);
+  if (equation.includes("."))
+    throw new Error(`the equation ${equation} has an ellipsis`);
   const [left = "", right] = equation.split("->");
-  const once = [...left].filter((c) => c !== "," && left.split(c).length === 2).sort();
+  const once = [...left]
+    .filter((c) => c !== "," && left.split(c).length === 2)
+    .sort();
   return { terms: left.split(","), result: right ?? once.join("") };
 }
 
@@ -121,9 +165,16 @@ const einsum: ShapeRule = (node, inputs) => {
   const { terms, result } = einsumTerms(node);
   const sizes = new Map<string, number>();
   terms.forEach((term, slot) => {
-    [...term].forEach((axis, i) => sizes.set(axis, required(inputs, slot).dims[i]!));
+    [...term].forEach((axis, i) =>
+      sizes.set(axis, required(inputs, slot).dims[i]!),
+    );
   });
-  return [{ type: required(inputs, 0).type, dims: [...result].map((axis) => sizes.get(axis)!) }];
+  return [
+    {
+      type: required(inputs, 0).type,
+      dims: [...result].map((axis) => sizes.get(axis)!),
+    },
+  ];
 };
 
 const layerNorm: ShapeRule = (node, inputs) => {
@@ -143,16 +194,31 @@ const batchNorm: ShapeRule = (_, inputs) => {
 
 const reduce: ShapeRule = (node, inputs) => {
   const { type, dims, data } = required(inputs, 0);
-  const given = intsAttribute(node, "axes") ?? (inputs[1] ? knownData(inputs, 1) : undefined);
+  const given =
+    intsAttribute(node, "axes") ??
+    (inputs[1] ? knownData(inputs, 1) : undefined);
   const keeps = intAttribute(node, "keepdims", 1) === 1;
-  if (!given?.length && intAttribute(node, "noop_with_empty_axes", 0)) return [{ type, dims }];
-  const axes = given?.length ? given.map((axis) => positiveAxis(axis, dims.length)) : dims.map((_, i) => i);
-  const result = dims.flatMap((dim, axis) => (!axes.includes(axis) ? [dim] : keeps ? [1] : []));
-  const whole = data && axes.length === dims.length ? reduceAll(node.opType, data) : undefined;
-  return [{ type, dims: result, ...(whole !== undefined && { data: [whole] }) }];
+  if (!given?.length && intAttribute(node, "noop_with_empty_axes", 0))
+    return [{ type, dims }];
+  const axes = given?.length
+    ? given.map((axis) => positiveAxis(axis, dims.length))
+    : dims.map((_, i) => i);
+  const result = dims.flatMap((dim, axis) =>
+    !axes.includes(axis) ? [dim] : keeps ? [1] : [],
+  );
+  const whole =
+    data && axes.length === dims.length
+      ? reduceAll(node.opType, data)
+      : undefined;
+  return [
+    { type, dims: result, ...(whole !== undefined && { data: [whole] }) },
+  ];
 };
 
-function reduceAll(operator: string, data: readonly number[]): number | undefined {
+function reduceAll(
+  operator: string,
+  data: readonly number[],
+): number | undefined {
   if (operator === "ReduceProd") return elementCount(data);
   if (operator === "ReduceSum") return data.reduce((a, b) => a + b, 0);
   if (operator === "ReduceMax") return Math.max(...data);
@@ -164,7 +230,12 @@ const argReduce: ShapeRule = (node, inputs) => {
   const { dims } = required(inputs, 0);
   const axis = positiveAxis(intAttribute(node, "axis", 0), dims.length);
   const keeps = intAttribute(node, "keepdims", 1) === 1;
-  return [{ type: ElementType.INT64, dims: dims.flatMap((d, i) => (i !== axis ? [d] : keeps ? [1] : [])) }];
+  return [
+    {
+      type: ElementType.INT64,
+      dims: dims.flatMap((d, i) => (i !== axis ? [d] : keeps ? [1] : [])),
+    },
+  ];
 };
 
 /** `Resize` of operator set 11 on, and of 10 and `Upsample`, whose scales are the second input. */
@@ -187,10 +258,16 @@ const resize: ShapeRule = (node, inputs, opset) => {
 const attention: ShapeRule = (node, inputs) => {
   const q = required(inputs, 0);
   const v = required(inputs, 2);
-  if (q.dims.length === 4) return [{ type: q.type, dims: [...q.dims.slice(0, 3), v.dims[3]!] }];
+  if (q.dims.length === 4)
+    return [{ type: q.type, dims: [...q.dims.slice(0, 3), v.dims[3]!] }];
   const heads = intAttribute(node, "q_num_heads", 1);
   const valueHeads = intAttribute(node, "kv_num_heads", 1);
-  return [{ type: q.type, dims: [q.dims[0]!, q.dims[1]!, (v.dims[2]! / valueHeads) * heads] }];
+  return [
+    {
+      type: q.type,
+      dims: [q.dims[0]!, q.dims[1]!, (v.dims[2]! / valueHeads) * heads],
+    },
+  ];
 };
 
 /** Rules by operator. */
@@ -215,8 +292,17 @@ export const computeRules: Record<string, ShapeRule> = {
   ArgMax: argReduce,
   ArgMin: argReduce,
   ...Object.fromEntries(
-    ["Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "LogSum", "LogSumExp", "SumSquare"].map(
-      (kind) => [`Reduce${kind}`, reduce],
-    ),
+    [
+      "Sum",
+      "Mean",
+      "Max",
+      "Min",
+      "Prod",
+      "L1",
+      "L2",
+      "LogSum",
+      "LogSumExp",
+      "SumSquare",
+    ].map((kind) => [`Reduce${kind}`, reduce]),
   ),
 };

@@ -4,7 +4,13 @@ import { intAttribute } from "../graph.js";
 import { elementCount, tensorValues } from "../onnx/tensor.js";
 import { ElementType, isFloat } from "../onnx/types.js";
 import type { ShapeRule, ValueInfo } from "./rule.js";
-import { broadcast, broadcastData, dataLimit, knownData, required } from "./rule.js";
+import {
+  broadcast,
+  broadcastData,
+  dataLimit,
+  knownData,
+  required,
+} from "./rule.js";
 
 type Fold = (...values: number[]) => number;
 
@@ -20,7 +26,9 @@ function elementwise(fold?: Fold, type?: ElementType): ShapeRule {
     const given = inputs.filter((input) => input !== undefined);
     const dims = broadcast(...given.map((input) => input.dims));
     const resultType = type ?? required(inputs, 0).type;
-    return [{ type: resultType, dims, ...folded(fold, resultType, dims, given) }];
+    return [
+      { type: resultType, dims, ...folded(fold, resultType, dims, given) },
+    ];
   };
 }
 
@@ -30,8 +38,15 @@ function folded(
   dims: readonly number[],
   inputs: readonly ValueInfo[],
 ): { data?: readonly number[] } {
-  if (!fold || elementCount(dims) > dataLimit || inputs.some((input) => !input.data)) return {};
-  const columns = inputs.map((input) => broadcastData(input.data!, input.dims, dims));
+  if (
+    !fold ||
+    elementCount(dims) > dataLimit ||
+    inputs.some((input) => !input.data)
+  )
+    return {};
+  const columns = inputs.map((input) =>
+    broadcastData(input.data!, input.dims, dims),
+  );
   const data = Array.from({ length: elementCount(dims) }, (_, i) =>
     rounded(type, fold(...columns.map((column) => column[i]!))),
   );
@@ -41,15 +56,21 @@ function folded(
 const cast: ShapeRule = (node, inputs) => {
   const input = required(inputs, 0);
   const type: ElementType =
-    node.opType === "CastLike" ? required(inputs, 1).type : intAttribute(node, "to", input.type);
-  return [{ type, dims: input.dims, ...folded((x) => x, type, input.dims, [input]) }];
+    node.opType === "CastLike"
+      ? required(inputs, 1).type
+      : intAttribute(node, "to", input.type);
+  return [
+    { type, dims: input.dims, ...folded((x) => x, type, input.dims, [input]) },
+  ];
 };
 
 const where: ShapeRule = (_, inputs) => {
   const parts = [0, 1, 2].map((slot) => required(inputs, slot));
   const dims = broadcast(...parts.map((part) => part.dims));
   const type = parts[1]!.type;
-  return [{ type, dims, ...folded((c, a, b) => (c ? a : b), type, dims, parts) }];
+  return [
+    { type, dims, ...folded((c, a, b) => (c ? a : b), type, dims, parts) },
+  ];
 };
 
 /** `Clip` takes its bounds as attributes before operator set 11. */
@@ -75,10 +96,14 @@ const constantOfShape: ShapeRule = (node, inputs) => {
 };
 
 const range: ShapeRule = (_, inputs) => {
-  const [start, limit, delta] = [0, 1, 2].map((slot) => knownData(inputs, slot)[0]!) as [number, number, number];
+  const [start, limit, delta] = [0, 1, 2].map(
+    (slot) => knownData(inputs, slot)[0]!,
+  ) as [number, number, number];
   const count = Math.max(0, Math.ceil((limit - start) / delta));
   const { type } = required(inputs, 0);
-  const data = Array.from({ length: count }, (__, i) => rounded(type, start + i * delta));
+  const data = Array.from({ length: count }, (__, i) =>
+    rounded(type, start + i * delta),
+  );
   return [{ type, dims: [count], ...(count <= dataLimit && { data }) }];
 };
 
@@ -101,7 +126,9 @@ export const elementwiseRules: Record<string, ShapeRule> = {
   Pow: elementwise((a, b) => a ** b),
   Mod: (node, inputs, opset) =>
     elementwise(
-      intAttribute(node, "fmod", 0) ? (a, b) => a % b : (a, b) => a - b * Math.floor(a / b),
+      intAttribute(node, "fmod", 0)
+        ? (a, b) => a % b
+        : (a, b) => a - b * Math.floor(a / b),
     )(node, inputs, opset),
   Max: elementwise((...values) => Math.max(...values)),
   Min: elementwise((...values) => Math.min(...values)),
@@ -136,11 +163,52 @@ export const elementwiseRules: Record<string, ShapeRule> = {
   Identity: identity,
   ...Object.fromEntries(
     [
-      ...["Sigmoid", "Tanh", "Erf", "Exp", "Log", "Sin", "Cos", "Tan", "Relu", "LeakyRelu", "Elu"],
-      ...["Selu", "Celu", "Gelu", "HardSigmoid", "HardSwish", "Swish", "Mish", "Softplus", "Softsign"],
-      ...["Round", "Softmax", "LogSoftmax", "ThresholdedRelu", "Trilu", "CumSum", "QuickGelu"],
-      ...["FastGelu", "BiasGelu", "LpNormalization", "LRN", "InstanceNormalization"],
-      ...["GroupNormalization", "RMSNormalization", "SimplifiedLayerNormalization", "GroupNorm"],
+      ...[
+        "Sigmoid",
+        "Tanh",
+        "Erf",
+        "Exp",
+        "Log",
+        "Sin",
+        "Cos",
+        "Tan",
+        "Relu",
+        "LeakyRelu",
+        "Elu",
+      ],
+      ...[
+        "Selu",
+        "Celu",
+        "Gelu",
+        "HardSigmoid",
+        "HardSwish",
+        "Swish",
+        "Mish",
+        "Softplus",
+        "Softsign",
+      ],
+      ...[
+        "Round",
+        "Softmax",
+        "LogSoftmax",
+        "ThresholdedRelu",
+        "Trilu",
+        "CumSum",
+        "QuickGelu",
+      ],
+      ...[
+        "FastGelu",
+        "BiasGelu",
+        "LpNormalization",
+        "LRN",
+        "InstanceNormalization",
+      ],
+      ...[
+        "GroupNormalization",
+        "RMSNormalization",
+        "SimplifiedLayerNormalization",
+        "GroupNorm",
+      ],
     ].map((operator) => [operator, same]),
   ),
 };

@@ -38,8 +38,12 @@ function picked(
 
 const shape: ShapeRule = (node, inputs) => {
   const { dims } = required(inputs, 0);
-  const bound = (axis: number) => Math.min(Math.max(axis < 0 ? axis + dims.length : axis, 0), dims.length);
-  const data = dims.slice(bound(intAttribute(node, "start", 0)), bound(intAttribute(node, "end", dims.length)));
+  const bound = (axis: number) =>
+    Math.min(Math.max(axis < 0 ? axis + dims.length : axis, 0), dims.length);
+  const data = dims.slice(
+    bound(intAttribute(node, "start", 0)),
+    bound(intAttribute(node, "end", dims.length)),
+  );
   return [{ type: INT64, dims: [data.length], data }];
 };
 
@@ -51,7 +55,9 @@ const reshape: ShapeRule = (node, inputs) => {
   const input = required(inputs, 0);
   const wanted = knownData(inputs, 1);
   const keepsZero = intAttribute(node, "allowzero", 0) === 1;
-  const dims = wanted.map((dim, axis) => (dim === 0 && !keepsZero ? input.dims[axis]! : dim));
+  const dims = wanted.map((dim, axis) =>
+    dim === 0 && !keepsZero ? input.dims[axis]! : dim,
+  );
   const open = dims.indexOf(-1);
   if (open >= 0) {
     dims[open] = 1;
@@ -64,33 +70,54 @@ const flatten: ShapeRule = (node, inputs) => {
   const input = required(inputs, 0);
   const axis = positiveAxis(intAttribute(node, "axis", 1), input.dims.length);
   return [
-    reshaped(input, [elementCount(input.dims.slice(0, axis)), elementCount(input.dims.slice(axis))]),
+    reshaped(input, [
+      elementCount(input.dims.slice(0, axis)),
+      elementCount(input.dims.slice(axis)),
+    ]),
   ];
 };
 
 const transpose: ShapeRule = (node, inputs) => {
   const input = required(inputs, 0);
-  const order = intsAttribute(node, "perm") ?? input.dims.map((_, axis) => input.dims.length - 1 - axis);
+  const order =
+    intsAttribute(node, "perm") ??
+    input.dims.map((_, axis) => input.dims.length - 1 - axis);
   const steps = strides(input.dims);
   return [
     picked(
       input,
       order.map((axis) => input.dims[axis]!),
-      (index) => order.reduce((at, axis, i) => at + steps[axis]! * index[i]!, 0),
+      (index) =>
+        order.reduce((at, axis, i) => at + steps[axis]! * index[i]!, 0),
     ),
   ];
 };
 
 /** Axes come as an attribute before operator set 13, as an input since. */
-function axesOf(node: Parameters<ShapeRule>[0], inputs: Parameters<ShapeRule>[1], slot: number) {
-  return intsAttribute(node, "axes") ?? (inputs[slot] ? knownData(inputs, slot) : undefined);
+function axesOf(
+  node: Parameters<ShapeRule>[0],
+  inputs: Parameters<ShapeRule>[1],
+  slot: number,
+) {
+  return (
+    intsAttribute(node, "axes") ??
+    (inputs[slot] ? knownData(inputs, slot) : undefined)
+  );
 }
 
 const squeeze: ShapeRule = (node, inputs) => {
   const input = required(inputs, 0);
-  const axes = axesOf(node, inputs, 1)?.map((axis) => positiveAxis(axis, input.dims.length));
-  const isDropped = (dim: number, axis: number) => (axes ? axes.includes(axis) : dim === 1);
-  return [reshaped(input, input.dims.filter((dim, axis) => !isDropped(dim, axis)))];
+  const axes = axesOf(node, inputs, 1)?.map((axis) =>
+    positiveAxis(axis, input.dims.length),
+  );
+  const isDropped = (dim: number, axis: number) =>
+    axes ? axes.includes(axis) : dim === 1;
+  return [
+    reshaped(
+      input,
+      input.dims.filter((dim, axis) => !isDropped(dim, axis)),
+    ),
+  ];
 };
 
 const unsqueeze: ShapeRule = (node, inputs) => {
@@ -100,7 +127,14 @@ const unsqueeze: ShapeRule = (node, inputs) => {
   const rank = input.dims.length + axes.length;
   const inserted = new Set(axes.map((axis) => positiveAxis(axis, rank)));
   const rest = [...input.dims];
-  return [reshaped(input, Array.from({ length: rank }, (_, axis) => (inserted.has(axis) ? 1 : rest.shift()!)))];
+  return [
+    reshaped(
+      input,
+      Array.from({ length: rank }, (_, axis) =>
+        inserted.has(axis) ? 1 : rest.shift()!,
+      ),
+    ),
+  ];
 };
 
 const concat: ShapeRule = (node, inputs) => {
@@ -112,11 +146,21 @@ const concat: ShapeRule = (node, inputs) => {
   );
   for (const part of parts) {
     if (part.dims.some((dim, i) => i !== axis && dim !== dims[i])) {
-      throw new Error(`[${first.dims}] and [${part.dims}] cannot be joined along axis ${axis}`);
+      throw new Error(
+        `[${first.dims}] and [${part.dims}] cannot be joined along axis ${axis}`,
+      );
     }
   }
-  const isKnown = parts.every((part) => part.data) && (first.dims.length === 1 || parts.length === 1);
-  return [{ type: first.type, dims, ...(isKnown && { data: parts.flatMap((part) => part.data!) }) }];
+  const isKnown =
+    parts.every((part) => part.data) &&
+    (first.dims.length === 1 || parts.length === 1);
+  return [
+    {
+      type: first.type,
+      dims,
+      ...(isKnown && { data: parts.flatMap((part) => part.data!) }),
+    },
+  ];
 };
 
 const split: ShapeRule = (node, inputs) => {
@@ -129,7 +173,9 @@ const split: ShapeRule = (node, inputs) => {
     intsAttribute(node, "split") ??
     (inputs[1]
       ? knownData(inputs, 1)
-      : Array.from({ length: count }, (_, i) => Math.min(even, whole - i * even)));
+      : Array.from({ length: count }, (_, i) =>
+          Math.min(even, whole - i * even),
+        ));
   let start = 0;
   return sizes.map((length) => {
     const from = start;
@@ -138,7 +184,11 @@ const split: ShapeRule = (node, inputs) => {
     return picked(
       input,
       input.dims.map((dim, i) => (i === axis ? length : dim)),
-      (index) => index.reduce((at, i, ax) => at + steps[ax]! * (ax === axis ? i + from : i), 0),
+      (index) =>
+        index.reduce(
+          (at, i, ax) => at + steps[ax]! * (ax === axis ? i + from : i),
+          0,
+        ),
     );
   });
 };
@@ -158,8 +208,10 @@ const slice: ShapeRule = (node, inputs) => {
     const step = steps[i]!;
     const clamp = (value: number, low: number, high: number) =>
       Math.min(Math.max(value < 0 ? value + dim : value, low), high);
-    const start = step > 0 ? clamp(starts[i]!, 0, dim) : clamp(starts[i]!, 0, dim - 1);
-    const end = step > 0 ? clamp(ends[i]!, 0, dim) : clamp(ends[i]!, -1, dim - 1);
+    const start =
+      step > 0 ? clamp(starts[i]!, 0, dim) : clamp(starts[i]!, 0, dim - 1);
+    const end =
+      step > 0 ? clamp(ends[i]!, 0, dim) : clamp(ends[i]!, -1, dim - 1);
     dims[axis] = Math.max(0, Math.ceil((end - start) / step));
     begin[axis] = start;
     stride[axis] = step;
@@ -167,7 +219,11 @@ const slice: ShapeRule = (node, inputs) => {
   const inputSteps = strides(input.dims);
   return [
     picked(input, dims, (index) =>
-      index.reduce((at, i, axis) => at + inputSteps[axis]! * (begin[axis]! + i * stride[axis]!), 0),
+      index.reduce(
+        (at, i, axis) =>
+          at + inputSteps[axis]! * (begin[axis]! + i * stride[axis]!),
+        0,
+      ),
     ),
   ];
 };
@@ -176,14 +232,19 @@ const gather: ShapeRule = (node, inputs) => {
   const input = required(inputs, 0);
   const index = required(inputs, 1);
   const axis = positiveAxis(intAttribute(node, "axis", 0), input.dims.length);
-  const dims = [...input.dims.slice(0, axis), ...index.dims, ...input.dims.slice(axis + 1)];
+  const dims = [
+    ...input.dims.slice(0, axis),
+    ...index.dims,
+    ...input.dims.slice(axis + 1),
+  ];
   if (!index.data) return [{ type: input.type, dims }];
   const steps = strides(input.dims);
   const indexSteps = strides(index.dims);
   return [
     picked(input, dims, (at) => {
       const inner = at.slice(axis, axis + index.dims.length);
-      const chosen = index.data![inner.reduce((sum, i, k) => sum + i * indexSteps[k]!, 0)]!;
+      const chosen =
+        index.data![inner.reduce((sum, i, k) => sum + i * indexSteps[k]!, 0)]!;
       const full = [
         ...at.slice(0, axis),
         chosen < 0 ? chosen + input.dims[axis]! : chosen,
@@ -199,7 +260,12 @@ const gatherND: ShapeRule = (node, inputs) => {
   const index = required(inputs, 1);
   const batch = intAttribute(node, "batch_dims", 0);
   const last = index.dims.at(-1)!;
-  return [{ type: input.type, dims: [...index.dims.slice(0, -1), ...input.dims.slice(batch + last)] }];
+  return [
+    {
+      type: input.type,
+      dims: [...index.dims.slice(0, -1), ...input.dims.slice(batch + last)],
+    },
+  ];
 };
 
 const gatherElements: ShapeRule = (_, inputs) => [
@@ -211,7 +277,11 @@ const expand: ShapeRule = (_, inputs) => {
   const dims = broadcast(input.dims, knownData(inputs, 1));
   const isKnown = input.data && elementCount(dims) <= dataLimit;
   return [
-    { type: input.type, dims, ...(isKnown && { data: broadcastData(input.data, input.dims, dims) }) },
+    {
+      type: input.type,
+      dims,
+      ...(isKnown && { data: broadcastData(input.data, input.dims, dims) }),
+    },
   ];
 };
 
@@ -223,7 +293,11 @@ const tile: ShapeRule = (_, inputs) => {
     picked(
       input,
       input.dims.map((dim, axis) => dim * repeats[axis]!),
-      (index) => index.reduce((at, i, axis) => at + (i % input.dims[axis]!) * steps[axis]!, 0),
+      (index) =>
+        index.reduce(
+          (at, i, axis) => at + (i % input.dims[axis]!) * steps[axis]!,
+          0,
+        ),
     ),
   ];
 };
@@ -232,7 +306,9 @@ const pad: ShapeRule = (node, inputs) => {
   const input = required(inputs, 0);
   const pads = intsAttribute(node, "pads") ?? knownData(inputs, 1);
   const rank = input.dims.length;
-  const axes = inputs[3] ? knownData(inputs, 3) : input.dims.map((_, axis) => axis);
+  const axes = inputs[3]
+    ? knownData(inputs, 3)
+    : input.dims.map((_, axis) => axis);
   const dims = [...input.dims];
   axes.forEach((axis, i) => {
     dims[positiveAxis(axis, rank)]! += pads[i]! + pads[i + axes.length]!;

@@ -26,7 +26,10 @@ export type ShapeRule = (
 export const dataLimit = 4096;
 
 /** The input at a slot. */
-export function required(inputs: readonly (ValueInfo | undefined)[], slot: number): ValueInfo {
+export function required(
+  inputs: readonly (ValueInfo | undefined)[],
+  slot: number,
+): ValueInfo {
   const input = inputs[slot];
   if (!input) throw new Error(`input ${slot} is missing`);
   return input;
@@ -39,16 +42,23 @@ export class UnknownShapeError extends Error {}
  * The elements of an input that a shape depends on.
  * @throws {UnknownShapeError} If they do not follow from shapes alone
  */
-export function knownData(inputs: readonly (ValueInfo | undefined)[], slot: number): readonly number[] {
+export function knownData(
+  inputs: readonly (ValueInfo | undefined)[],
+  slot: number,
+): readonly number[] {
   const { data } = required(inputs, slot);
-  if (!data) throw new UnknownShapeError(`the values of input ${slot} are not known before it runs`);
+  if (!data)
+    throw new UnknownShapeError(
+      `the values of input ${slot} are not known before it runs`,
+    );
   return data;
 }
 
 /** An axis counted from the end where it is negative. */
 export function positiveAxis(axis: number, rank: number): number {
   const positive = axis < 0 ? axis + rank : axis;
-  if (positive < 0 || positive > rank) throw new Error(`axis ${axis} of rank ${rank}`);
+  if (positive < 0 || positive > rank)
+    throw new Error(`axis ${axis} of rank ${rank}`);
   return positive;
 }
 
@@ -60,7 +70,10 @@ export function broadcast(...shapes: readonly (readonly number[])[]): number[] {
     for (const shape of shapes) {
       const dim = shape[axis - rank + shape.length] ?? 1;
       if (dim === 1) continue;
-      if (size !== 1 && size !== dim) throw new Error(`shapes ${shapes.map((s) => `[${s}]`).join(" and ")} do not broadcast`);
+      if (size !== 1 && size !== dim)
+        throw new Error(
+          `shapes ${shapes.map((s) => `[${s}]`).join(" and ")} do not broadcast`,
+        );
       size = dim;
     }
     return size;
@@ -85,9 +98,14 @@ export function broadcastData(
   to: readonly number[],
 ): number[] {
   const offset = to.length - from.length;
-  const steps = strides(from).map((step, axis) => (from[axis] === 1 ? 0 : step));
-  return indices(to).map((index) =>
-    data[steps.reduce((at, step, axis) => at + step * index[axis + offset]!, 0)]!,
+  const steps = strides(from).map((step, axis) =>
+    from[axis] === 1 ? 0 : step,
+  );
+  return indices(to).map(
+    (index) =>
+      data[
+        steps.reduce((at, step, axis) => at + step * index[axis + offset]!, 0)
+      ]!,
   );
 }
 
@@ -95,7 +113,9 @@ export function broadcastData(
 export function indices(dims: readonly number[]): number[][] {
   let tuples: number[][] = [[]];
   for (const dim of dims) {
-    tuples = tuples.flatMap((tuple) => Array.from({ length: dim }, (_, i) => [...tuple, i]));
+    tuples = tuples.flatMap((tuple) =>
+      Array.from({ length: dim }, (_, i) => [...tuple, i]),
+    );
   }
   return tuples;
 }
