@@ -18,7 +18,12 @@ import {
 } from "./model-inspection.js";
 import { planArgument } from "./plan-argument.js";
 import { planCosts } from "./plan-costs.js";
-import { drawStrip, planStrips, stripLegend } from "./plan-strip.js";
+import {
+  drawShares,
+  drawStrip,
+  planStrips,
+  stripLegend,
+} from "./plan-strip.js";
 import { formatTable } from "./table.js";
 import { unitKind } from "./unit-kind.js";
 
@@ -217,13 +222,15 @@ function describePlan(
   const drawn = (isSame ? [first!] : strips).flatMap((strip) => [
     "",
     isSame ? "cond and uncond" : strip.context,
-    drawStrip(strip, shares).trimEnd(),
+    drawStrip(strip).trimEnd(),
   ]);
   return [
     "",
     `${plan.name ?? "unnamed"}: ${scheduler.name}, ${costs.steps.length} steps, guidance ${guidanceScale}, timesteps ${scheduler.timesteps[0]} to ${scheduler.timesteps.at(-1)}`,
     `${formatCount(costs.total)} of ${formatCount(costs.full)} MACs: ${formatShare(1 - costs.total / costs.full)} saved`,
     ...drawn,
+    "",
+    drawShares(shares).trimEnd(),
     "",
     stripLegend,
     "",

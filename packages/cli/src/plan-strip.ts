@@ -90,34 +90,38 @@ export function planStrips(
 /**
  * Draws a strip.
  * @param strip what one context does
- * @param shares each step's cost as a share of the whole Unet's, in [0, 1]
  * @param width terminal columns; where steps do not fit, one column stands for several
  * @default width 80
  * @returns lines, each ended by a line break
  */
-export function drawStrip(
-  { rows }: Strip,
-  shares: readonly number[],
-  width = 80,
-): string {
-  const columns = columnsOf(shares.length, width - LABEL_WIDTH - 1);
-  const lines = collapse(rows).map(({ label, states }) => {
-    const marks = columns.map(([from, to]) => {
-      const [first, ...more] = new Set(states.slice(from, to));
-      return more.length > 0 ? SEVERAL : MARKS[first!];
-    });
-    return `${labelled(label)} ${marks.join("")}`;
+export function drawStrip({ rows }: Strip, width = 80): string {
+  return collapse(rows)
+    .map(({ label, states }) => {
+      const marks = columnsOf(states.length, width).map(([from, to]) => {
+        const [first, ...more] = new Set(states.slice(from, to));
+        return more.length > 0 ? SEVERAL : MARKS[first!];
+      });
+      return line(label, marks);
+    })
+    .join("");
+}
+
+/**
+ * Draws what steps cost, in line with a strip.
+ * @param shares each step's cost as a share of the whole Unet's, in [0, 1]
+ * @param width terminal columns
+ * @default width 80
+ * @returns a line, ended by a line break
+ */
+export function drawShares(shares: readonly number[], width = 80): string {
+  const levels = columnsOf(shares.length, width).map(([from, to]) => {
+    const sum = shares
+      .slice(from, to)
+      .reduce((total, share) => total + share, 0);
+    const level = Math.floor((sum / (to - from)) * LEVELS.length);
+    return LEVELS[Math.min(LEVELS.length - 1, level)]!;
   });
-  const levels = columns.map(([from, to]) => {
-    const mean =
-      shares.slice(from, to).reduce((sum, share) => sum + share, 0) /
-      (to - from);
-    return LEVELS[
-      Math.min(LEVELS.length - 1, Math.floor(mean * LEVELS.length))
-    ];
-  });
-  lines.push(`${labelled("MACs of the whole Unet's")} ${levels.join("")}`);
-  return lines.map((line) => `${line.trimEnd()}\n`).join("");
+  return line("MACs of the whole Unet's", levels);
 }
 
 /** Neighbours of one parent and one strip share a line. */
@@ -145,14 +149,15 @@ function collapse(
 }
 
 /** Ranges of steps, `[from, to)`, one for each column. */
-function columnsOf(steps: number, room: number): [number, number][] {
-  const size = Math.ceil(steps / room);
+function columnsOf(steps: number, width: number): [number, number][] {
+  const size = Math.ceil(steps / (width - LABEL_WIDTH - 1));
   return Array.from({ length: Math.ceil(steps / size) }, (_, i) => [
     i * size,
     Math.min(steps, (i + 1) * size),
   ]);
 }
 
-function labelled(label: string): string {
-  return truncate(label, LABEL_WIDTH).padEnd(LABEL_WIDTH);
+function line(label: string, marks: readonly string[]): string {
+  const name = truncate(label, LABEL_WIDTH).padEnd(LABEL_WIDTH);
+  return `${`${name} ${marks.join("")}`.trimEnd()}\n`;
 }

@@ -5,7 +5,7 @@ import stringWidth from "string-width";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openPipeline } from "../src/index.js";
 import type { UnitSummary } from "../src/inspect.js";
-import { drawStrip, type UnitState } from "../src/plan-strip.js";
+import { drawShares, drawStrip, type UnitState } from "../src/plan-strip.js";
 import { unitKind } from "../src/unit-kind.js";
 import { fixture, run } from "./run.js";
 
@@ -170,13 +170,18 @@ test("drawStrip() fits any number of steps, and marks columns of several states"
     i < 501 ? "run" : "reuse",
   );
   const rows = [{ unit: "up_blocks.1", states }];
-  const [line, macs] = drawStrip(
-    { context: "cond", rows },
-    states.map(() => 0.5),
-  ).split("\n");
-  expect(stringWidth(line!)).toBeLessThanOrEqual(80);
+  const line = drawStrip({ context: "cond", rows }).trimEnd();
+  expect(stringWidth(line)).toBeLessThanOrEqual(80);
   expect(line).toMatch(/^up_blocks\.1 +█+▒░+$/);
-  expect(macs).toMatch(/ ▅+$/);
+  expect(drawShares(states.map(() => 0.5))).toMatch(/ ▅+\n$/);
+});
+
+test("drawStrip() gives units of one kind and one strip one line", () => {
+  const states: UnitState[] = ["run", "zero", "idle", "run"];
+  const rows = ["up_blocks.0.resnets.0.skip", "up_blocks.0.resnets.1.skip"].map(
+    (unit) => ({ unit, states }),
+  );
+  expect(drawStrip({ context: "cond", rows })).toMatch(/^2 × skip +█0 █\n$/);
 });
 
 test.each([
