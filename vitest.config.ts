@@ -38,6 +38,9 @@ const readDist: Plugin = {
       : undefined,
 };
 
+/** Times are no test's business: only what hangs runs into this, in ms, also on a busy machine. */
+const patience = 300_000;
+
 const node: TestProjectInlineConfiguration = {
   plugins: [readDist],
   ssr: {
@@ -49,6 +52,8 @@ const node: TestProjectInlineConfiguration = {
     name: "node",
     include: ["packages/*/test/**/*.test.ts", "scripts/**/*.test.mjs"],
     exclude: browserOnly,
+    testTimeout: patience,
+    hookTimeout: patience,
     // worker threads inherit these, and so start from source too
     execArgv: built
       ? []
@@ -81,6 +86,8 @@ const browser = (
     include: [include],
     provide: { isolated: headers === isolation },
     fileParallelism: false,
+    testTimeout: patience,
+    hookTimeout: patience,
     browser: {
       enabled: true,
       headless: true,
