@@ -15,6 +15,7 @@ import { readOnnx } from "./onnx/read.js";
 import { valuesTensor } from "./onnx/tensor.js";
 import { ElementType } from "./onnx/types.js";
 import { nodeScopes } from "./scopes.js";
+import { sliceSequences } from "./split-sequences.js";
 import { toWeight } from "./to-weight.js";
 
 /** Operator sets of ONNX itself that the shape rules and the runtime know, both ends inclusive. */
@@ -98,7 +99,7 @@ function plainGraph(file: OnnxFile, name: string): Graph {
   const aliases = new Map<string, string>();
   const resolve = (value: string): string => aliases.get(value) ?? value;
   const nodes: GraphNode[] = [];
-  const protos = inlineFunctions(file.model);
+  const protos = sliceSequences(inlineFunctions(file.model), proto.initializer);
   // bodies name these themselves, and outputs keep their name
   const named = new Set([
     ...protos.flatMap(capturedBy),
