@@ -31,7 +31,8 @@ export function sliceSequences(
   }
   const integers = (name: string | undefined): number[] | undefined => {
     const tensor = constants.get(name ?? "");
-    if (!tensor || elementCount(tensor.dims) > 256) return undefined;
+    if (!tensor || elementCount(tensor.dims.map(Number)) > 256)
+      return undefined;
     const values = tensorValues(tensor);
     return values.length > 0 ? values : undefined;
   };
