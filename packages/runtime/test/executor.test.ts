@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { ElementType, wholeModel } from "@phaseskip/graph";
+import { ElementType, liveGraph, wholeModel } from "@phaseskip/graph";
 import { openFolder } from "../src/model-folder.js";
 import { Model } from "../src/pipeline/model.js";
 import { parseRequest } from "../src/pipeline/request.js";
@@ -175,6 +175,31 @@ describe("UnetExecutor under a plan that does nothing", () => {
     await fresh.close();
   });
 });
+
+test.each([
+  "tiny-sd-ts",
+  "tiny-sd-dynamo",
+  "tiny-text-ts-static",
+  "tiny-ddpm-dynamo-static",
+])(
+  "every segment of %s makes a session where every module is cut off",
+  async (name) => {
+    const { device: counted, alive } = countingDevice(device);
+    const { unet, executor, close } = await openUnet(name, counted);
+    const modules = [...unet.units.units.keys()].filter((path) =>
+      /\.skip$|(resnets|attentions|samplers)\.\d+$|attn\d$|ff$/.test(path),
+    );
+    const signatures = [
+      liveGraph(unet, new Set(), () => "fresh"),
+      ...modules.map((path) => liveGraph(unet, new Set([path]), () => "cache")),
+    ];
+    await executor.prepare(unet, signatures);
+    expect(alive.sessions).toBe(executor.segments.length);
+    expect(alive.sessions).toBeGreaterThan(20);
+    await close();
+    expect(alive).toMatchObject({ sessions: 0, tensors: 0 });
+  },
+);
 
 const all = ["early", "late"];
 const reuse = (units: string[], refresh: unknown, phases = all) =>

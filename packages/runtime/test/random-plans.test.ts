@@ -114,8 +114,8 @@ beforeAll(async () => {
 
 describe("UnetExecutor under random plans equals one session of the whole graph with switches in it", () => {
   test.each([
-    ["tiny-text-ts", undefined, 14],
-    ["tiny-text-dynamo", "model.onnx.data", 8],
+    ["tiny-text-ts", undefined, 10],
+    ["tiny-text-dynamo", "model.onnx.data", 6],
   ])("%s", async (name, external, numRuns) => {
     const open = await openUnet(name, device);
     const file = fixtureFile(name, "unet/model.onnx");

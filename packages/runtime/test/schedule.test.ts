@@ -417,9 +417,7 @@ describe("schedulePlan() refuses", () => {
       numInferenceSteps: [10, 10],
       guidanceScale: [1, 5],
     } as const;
-    expect(() =>
-      schedule([], { extra: { valid } }),
-    ).not.toThrow();
+    expect(() => schedule([], { extra: { valid } })).not.toThrow();
     expect(() =>
       schedule([], { guidanceScale: 5, extra: { valid } }),
     ).not.toThrow();
@@ -454,5 +452,16 @@ describe("schedulePlan() warns of rules without effect", () => {
       "rules[0] (reuse mid_block) applies at no step of this run",
     ]);
     expect(schedule([reuse(mid, { every: 2 })]).warnings).toEqual([]);
+  });
+
+  test("of guidance too", () => {
+    const guidance = [
+      { phases: ["late"], scale: 2 },
+      { phases: ["late"], action: "off" as const },
+    ];
+    const warnings = (guidanceScale: number) =>
+      schedule([], { guidanceScale, extra: { guidance } }).warnings;
+    expect(warnings(3)).toEqual(["guidance[0] applies at no step of this run"]);
+    expect(warnings(1)).toHaveLength(2);
   });
 });

@@ -3,7 +3,8 @@
 import type { LiveGraph, Port, PortState, Unet } from "@phaseskip/graph";
 import { PhaseskipError, liveGraph, portKey } from "@phaseskip/graph";
 import { checkConditions, checkSteps, matchUnits } from "./check-plan.js";
-import type { Context, Phase, Refresh } from "./plan.js";
+import { isInPhase } from "./in-phase.js";
+import type { Context, Refresh } from "./plan.js";
 import type { ScheduleRequest } from "./schedule-request.js";
 
 /** What one context does at one step. */
@@ -92,6 +93,7 @@ class Simulation {
     uncond: new Map<string, number>(),
   };
   readonly #reached = new Set<number>();
+  readonly #reachedGuidance = new Set<number>();
 
   constructor(
     unet: Unet,
@@ -121,12 +123,19 @@ class Simulation {
   }
 
   finish(steps: readonly DraftStep[]): Schedule {
-    const warnings = this.#request.plan.rules.flatMap((rule, i) =>
-      this.#reached.has(i)
-        ? []
-        : [
-            `rules[${i}] (${rule.action} ${rule.units.join(", ")}) applies at no step of this run`,
-          ],
+    const { rules, guidance = [] } = this.#request.plan;
+    const unreached = [
+      ...rules.flatMap(({ action, units }, i) =>
+        this.#reached.has(i)
+          ? []
+          : [`rules[${i}] (${action} ${units.join(", ")})`],
+      ),
+      ...guidance.flatMap((_, i) =>
+        this.#reachedGuidance.has(i) ? [] : [`guidance[${i}]`],
+      ),
+    ];
+    const warnings = unreached.map(
+      (rule) => `${rule} applies at no step of this run`,
     );
     // whether a later step reads what a step computes shows only from the end
     const wanted = { cond: new Set<string>(), uncond: new Set<string>() };
@@ -257,15 +266,16 @@ class Simulation {
   }
 
   #guidanceAt(timestep: number): number | undefined {
-    const rule = this.#request.plan.guidance?.findLast(({ phases }) =>
+    const { plan, guidanceScale } = this.#request;
+    const { guidance = [] } = plan;
+    const index = guidance.findLastIndex(({ phases }) =>
       this.#isIn(phases, timestep),
     );
-    if (!rule) return this.#request.guidanceScale;
-    return "scale" in rule
-      ? rule.scale === 1
-        ? undefined
-        : rule.scale
-      : undefined;
+    const rule = guidance[index];
+    if (!rule) return guidanceScale;
+    this.#reachedGuidance.add(index);
+    if ("action" in rule || rule.scale === 1) return undefined;
+    return rule.scale;
   }
 
   #isIn(names: readonly string[] | undefined, timestep: number): boolean {
@@ -277,16 +287,4 @@ class Simulation {
         isInPhase(phase, timestep, numTrainTimesteps),
     );
   }
-}
-
-/** Whether a timestep lies in a phase; one that reaches up to the training timesteps has no upper end. */
-function isInPhase(
-  phase: Phase,
-  timestep: number,
-  numTrainTimesteps: number,
-): boolean {
-  return (
-    timestep >= phase.to &&
-    (timestep < phase.from || phase.from >= numTrainTimesteps)
-  );
 }
