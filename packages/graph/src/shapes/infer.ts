@@ -8,12 +8,14 @@ import { elementSize } from "../onnx/types.js";
 import { computeRules } from "./compute.js";
 import { elementwiseRules } from "./elementwise.js";
 import { layoutRules } from "./layout.js";
+import { pickRules } from "./pick.js";
 import type { ShapeRule, ValueInfo } from "./rule.js";
 import { UnknownShapeError, dataLimit } from "./rule.js";
 
 const rules: Readonly<Record<string, ShapeRule>> = {
   ...elementwiseRules,
   ...layoutRules,
+  ...pickRules,
   ...computeRules,
 };
 

@@ -1,6 +1,7 @@
 // What a shape rule is, and the broadcasting that most of them share.
 
 import type { GraphNode } from "../graph.js";
+import { intsAttribute } from "../graph.js";
 import type { ElementType } from "../onnx/types.js";
 
 /** What is known of a value before anything runs. */
@@ -118,4 +119,16 @@ export function indices(dims: readonly number[]): number[][] {
     );
   }
   return tuples;
+}
+
+/** Axes come as an attribute before operator set 13, as an input since. */
+export function axesOf(
+  node: Parameters<ShapeRule>[0],
+  inputs: Parameters<ShapeRule>[1],
+  slot: number,
+) {
+  return (
+    intsAttribute(node, "axes") ??
+    (inputs[slot] ? knownData(inputs, slot) : undefined)
+  );
 }
