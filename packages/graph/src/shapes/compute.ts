@@ -109,7 +109,7 @@ const globalPool: ShapeRule = (_, inputs) => {
 };
 
 /** The shape of a matrix product as NumPy's `matmul` has it. */
-export function matrixProduct(
+function matrixProduct(
   a: readonly number[],
   b: readonly number[],
 ): number[] {
