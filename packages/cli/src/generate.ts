@@ -1,6 +1,5 @@
 // `phaseskip generate`: from a prompt to a PNG, with the whole model or under a plan, or both side by side.
 
-import { mean, ssim, type Picture } from "@phaseskip/metrics";
 import type {
   Generated,
   GenerateOptions,
@@ -8,15 +7,18 @@ import type {
   SchedulerName,
 } from "@phaseskip/runtime";
 import { writeJson, writeNotes, type CommandIo } from "./command-io.js";
-import { formatCount, formatShare, formatTime } from "./format-count.js";
+import {
+  describeDrawn,
+  summarizeDrawn,
+  type Drawn,
+  type DrawnFiles,
+} from "./drawn.js";
 import { openPipeline } from "./node-pipeline.js";
 import { readNpy, writeNpy, type NpyArray } from "./npy.js";
-import { grid, intoRows } from "./picture-grid.js";
 import { planArgument } from "./plan-argument.js";
 import { writePng } from "./png.js";
 import { progress, type Progress } from "./progress.js";
-import { formatTable } from "./table.js";
-import { unetMilliseconds } from "./unet-time.js";
+import { pictureScale, sheet } from "./sheet.js";
 
 /** The options of `generate`, read. */
 export interface GenerateArguments {
@@ -36,16 +38,8 @@ export interface GenerateArguments {
   readonly json?: true;
 }
 
-interface Drawn {
-  readonly generated: Generated;
-  /** The whole model's, if it was asked for. */
-  readonly full: Generated | undefined;
-}
-
-/** Pictures in a row of the sheet at most. */
-const COLUMNS = 8;
-/** A smaller picture is written with its pixels repeated until it is as high as this. */
-const LEAST_HEIGHT = 256;
+/** Steps before a comparison. */
+const WARM_UP_STEPS = 2;
 
 /** Runs `phaseskip generate MODEL`. */
 export async function generate(
@@ -87,8 +81,8 @@ export async function generate(
   if (noise) checkNoise(noise, drawn.generated, options.initNoise!);
   const files = await writeFiles(drawn, options);
   writeNotes(io, [...pipeline.warnings, ...drawn.generated.report.warnings]);
-  if (options.json) writeJson(io, summary(model, options, drawn, files));
-  else io.stdout.write(describe(drawn, files, io));
+  if (options.json) writeJson(io, summarizeDrawn(model, options, drawn, files));
+  else io.stdout.write(describeDrawn(drawn, files, io));
 }
 
 function countOf(
@@ -123,7 +117,7 @@ async function requestOf(
   };
 }
 
-/** The plan's run comes first: what a first run costs once more never counts for the plan. */
+/** A worker's first steps are slow; with both runs to be timed, they come before either. */
 async function draw(
   pipeline: Pipeline,
   request: GenerateOptions,
@@ -145,6 +139,11 @@ async function draw(
         ),
     });
   if (!isCompared) return { generated: await run("drawing"), full: undefined };
+  const first = pipeline.denoise({ ...request, ...(signal && { signal }) });
+  for await (const { stepIndex } of first) {
+    shown.show("warming up", stepIndex + 1, WARM_UP_STEPS);
+    if (stepIndex + 1 >= WARM_UP_STEPS) break;
+  }
   const generated = await run("drawing, plan");
   const { numInferenceSteps } = generated.report;
   return {
@@ -164,16 +163,10 @@ function checkNoise(
   );
 }
 
-interface Files {
-  readonly picture: string | undefined;
-  readonly sample: string | undefined;
-  readonly scale: number;
-}
-
 async function writeFiles(
   { generated, full }: Drawn,
   options: GenerateArguments,
-): Promise<Files> {
+): Promise<DrawnFiles> {
   const { saveSample } = options;
   const out =
     options.out ?? (saveSample === undefined ? "phaseskip.png" : undefined);
@@ -184,130 +177,4 @@ async function writeFiles(
   if (out !== undefined)
     await writePng(out, sheet(images, full?.images, scale), { scale });
   return { picture: out, sample: saveSample, scale };
-}
-
-/**
- * How often a picture's pixels are repeated in both directions, so that it is at least 256 pixels high.
- * @returns an integer of at least 1
- */
-export function pictureScale({ height }: Picture): number {
-  return Math.ceil(LEAST_HEIGHT / Math.min(height, LEAST_HEIGHT));
-}
-
-/**
- * Pictures on one sheet, up to eight in a row; with two lists, each row of the first stands above that of the second.
- * @param scale what the sheet is going to be enlarged by; the gaps are narrower for it
- */
-export function sheet(
-  images: readonly Picture[],
-  full: readonly Picture[] | undefined,
-  scale: number,
-): Picture {
-  const gap = scale > 2 ? 1 : 4;
-  if (!full)
-    return grid(
-      intoRows(images, images.length > COLUMNS ? COLUMNS : undefined),
-      { gap },
-    );
-  const columns = Math.min(COLUMNS, images.length);
-  const below = intoRows(images, columns);
-  return grid(
-    intoRows(full, columns).flatMap((row, i) => [row, below[i]!]),
-    { gap },
-  );
-}
-
-function similarities({ generated, full }: Drawn): number[] | undefined {
-  return full?.images.map((image, i) => ssim(image, generated.images[i]!));
-}
-
-function summary(
-  model: string,
-  options: GenerateArguments,
-  drawn: Drawn,
-  files: Files,
-): object {
-  const { generated, full } = drawn;
-  const { images, sampleShape, report } = generated;
-  const similarity = similarities(drawn);
-  return {
-    model,
-    ...(options.prompt !== undefined && { prompt: options.prompt }),
-    seeds: images.map((_, i) => options.seed + i),
-    width: images[0]!.width,
-    height: images[0]!.height,
-    sampleShape,
-    files: {
-      ...(files.picture !== undefined && {
-        picture: files.picture,
-        scale: files.scale,
-      }),
-      ...(files.sample !== undefined && { sample: files.sample }),
-    },
-    report,
-    ...(full && {
-      full: full.report,
-      ssim: similarity,
-      meanSsim: mean(similarity!),
-    }),
-  };
-}
-
-function describe(drawn: Drawn, files: Files, { stdout }: CommandIo): string {
-  const { generated, full } = drawn;
-  const { report, images } = generated;
-  const { scheduler, numInferenceSteps, guidanceScale, seed, device, threads } =
-    report;
-  const seeds =
-    images.length === 1
-      ? `seed ${seed}`
-      : `seeds ${seed} to ${seed + images.length - 1}`;
-  const lines = [
-    `${scheduler}, ${numInferenceSteps} steps, guidance ${guidanceScale}, ${seeds}; ${device}, ${threads} ${threads === 1 ? "thread" : "threads"}`,
-  ];
-  if (full) {
-    const similarity = mean(similarities(drawn)!).toFixed(3);
-    const row = (name: string, { report: of }: Generated, likeness: string) => [
-      name,
-      formatTime(unetMilliseconds(of)),
-      formatCount(of.macs),
-      likeness,
-    ];
-    const time = 1 - unetMilliseconds(report) / unetMilliseconds(full.report);
-    const columns = [
-      { title: "" },
-      ...["time", "MACs", "SSIM"].map((title) => ({
-        title,
-        align: "right" as const,
-      })),
-    ];
-    const rows = [
-      row("full", full, ""),
-      row(report.plan, generated, similarity),
-    ];
-    const footer = [
-      ["saved", formatShare(time), formatShare(report.macsSaved), ""],
-    ];
-    lines.push(
-      "",
-      formatTable(columns, rows, { footer, stream: stdout }).trimEnd(),
-      "",
-    );
-  } else {
-    const saved =
-      report.plan === "none"
-        ? ""
-        : `, ${formatShare(report.macsSaved)} saved by ${report.plan}`;
-    lines.push(
-      `${formatTime(unetMilliseconds(report))} in the Unet, ${formatCount(report.macs)} MACs${saved}`,
-    );
-  }
-  const { width, height } = images[0]!;
-  const pixels = `${width} × ${height} pixels${files.scale > 1 ? `, each shown as ${files.scale} × ${files.scale}` : ""}`;
-  const above = full ? "; full above skipped" : "";
-  if (files.picture !== undefined)
-    lines.push(`${files.picture}: ${pixels}${above}`);
-  if (files.sample !== undefined)
-    lines.push(`${files.sample}: [${generated.sampleShape.join(", ")}]`);
-  return `${lines.join("\n")}\n`;
 }

@@ -75,7 +75,7 @@ export async function inspect(
 }
 
 /** Every unit that a plan can act on, in the graph's order. */
-export function summarizeUnits(unet: Unet): UnitSummary[] {
+function summarizeUnits(unet: Unet): UnitSummary[] {
   const { graph, shapes, units } = unet;
   return [...units.units.values()].map((unit) => {
     const { path, parent, outputs, skip } = unit;

@@ -245,7 +245,7 @@ describe("phaseskip", { timeout: 120_000 }, () => {
     const { exitCode, stdout, stderr } = await run(argv());
     const lines = stderr
       .split("\n")
-      .filter((line) => !/^(drawing|loading): /.test(line));
+      .filter((line) => !/^(drawing|loading|warming up)\b/.test(line));
     expect(lines).toEqual([expect.stringMatching(/^phaseskip: /), ""]);
     expect(lines[0]).toMatch(wanted);
     expect(stdout).toBe("");
