@@ -9,7 +9,7 @@ export type { WorkerLike } from "./web-endpoint.js";
 
 /** The page's end. */
 export function workerEndpoint(worker: WorkerLike): Endpoint {
-  return nodeEndpoint(worker as Worker);
+  return nodeEndpoint(worker);
 }
 
 /**
