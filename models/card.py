@@ -18,7 +18,7 @@ def _percent(share: float) -> str:
 
 
 def _training(training: dict) -> list[str]:
-    start = " (after a start from weights that had seen about 250,000 of a simpler kind)" if training["warm_start"] else ""
+    start = "weights that had seen about 250,000 simpler pictures" if training["warm_start"] else "random weights"
     return [
         "## Training",
         "",
@@ -27,7 +27,7 @@ def _training(training: dict) -> list[str]:
         "| data | pictures drawn by `scenes_data`, each one once, with exact captions; no outside pictures |",
         "| licence | MIT, for weights and data alike |",
         f"| pictures seen | {training['pictures_seen']:,} |",
-        f"| start | {'warm' + start if training['warm_start'] else 'random weights'} |",
+        f"| start | {start} |",
         f"| steps | {training['steps']:,} |",
         f"| hours | {training['hours']:.2f} |",
         f"| hardware | {training['hardware']} |",

@@ -14,6 +14,13 @@ export const version = "0.1.0";
 
 /**
  * Runs the command and writes what it has to say.
+ *
+ * @example
+ * ```ts
+ * import { runCommand } from "@phaseskip/cli";
+ *
+ * process.exitCode = await runCommand(["inspect", "models/scenes"]);
+ * ```
  * @param argv the arguments behind the command's name, such as `["generate", "models/scenes"]`
  * @param io where results and messages go, and what cancels the command
  * @default io the process's own streams

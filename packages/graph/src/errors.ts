@@ -20,6 +20,7 @@ export type PhaseskipErrorCode =
  * `RangeError` instead, and a cancelled call rejects with its signal's reason.
  */
 export class PhaseskipError extends Error {
+  /** Always this, also across a worker's boundary. */
   override readonly name = "PhaseskipError";
   /** What failed. */
   readonly code: PhaseskipErrorCode;

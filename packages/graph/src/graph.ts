@@ -34,9 +34,11 @@ export interface GraphNode {
 
 /** A constant of the graph: its data are in the parsed file or in a byte range of a file. */
 export interface Weight {
+  /** Its name in the file. */
   readonly name: string;
   /** The type it has in the file. */
   readonly type: ElementType;
+  /** Sizes of its axes, outermost first; `[]` for a scalar. */
   readonly dims: readonly number[];
   /** Bytes of its data in the file. */
   readonly byteLength: number;
@@ -46,7 +48,9 @@ export interface Weight {
 
 /** An input or output of the graph. */
 export interface GraphValue {
+  /** Its name in the file. */
   readonly name: string;
+  /** The type of its elements. */
   readonly type: ElementType;
   /** Its dimensions as declared: a number, or the name of a free one; undefined where unranked. */
   readonly dims: readonly (number | string)[] | undefined;
@@ -58,8 +62,11 @@ export interface Graph {
   readonly model: ModelProto;
   /** In an order in which they can run. */
   readonly nodes: readonly GraphNode[];
+  /** Initializers by name. */
   readonly weights: ReadonlyMap<string, Weight>;
+  /** What a run feeds: initializers are not among them. */
   readonly inputs: readonly GraphValue[];
+  /** What a run gives. */
   readonly outputs: readonly GraphValue[];
   /** Which node makes a value. */
   readonly producers: ReadonlyMap<string, GraphNode>;

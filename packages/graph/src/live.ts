@@ -11,6 +11,7 @@ export type PortState = "fresh" | "cache" | "zero";
 export interface Port {
   /** The unit's path. */
   readonly unit: string;
+  /** The value's name in the graph. */
   readonly value: string;
 }
 

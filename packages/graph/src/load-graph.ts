@@ -32,6 +32,14 @@ const knownDomains = new Set([
 /**
  * Reads a Unet's graph; weights stay where they are and are known by their place.
  *
+ * @example
+ * ```ts
+ * import { readFile } from "node:fs/promises";
+ * import { analyseUnet, bytesSource, loadGraph } from "@phaseskip/graph";
+ *
+ * const graph = await loadGraph(bytesSource(await readFile("models/scenes/unet/model.onnx")));
+ * const unet = analyseUnet(graph, { batch: 1, height: 32, width: 32 });
+ * ```
  * @param source the `model.onnx`
  * @param name what to call it in messages
  * @throws {PhaseskipError} `model-invalid` if it is no whole ONNX model or names weights outside its

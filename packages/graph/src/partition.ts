@@ -25,6 +25,7 @@ export interface Segment {
   readonly kind: "text" | "timestep" | "step";
   /** In running order. */
   readonly nodes: readonly GraphNode[];
+  /** Values that it reads and does not make, and where they come from. */
   readonly inputs: readonly SegmentInput[];
   /** Values read that follow from shapes alone; constants, or fed where they change with the size. */
   readonly folded: readonly string[];
@@ -36,6 +37,7 @@ export interface Segment {
 
 /** A Unet cut into segments, in an order in which they can run. */
 export interface Partition {
+  /** In an order in which they can run. */
   readonly segments: readonly Segment[];
 }
 

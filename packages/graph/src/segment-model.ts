@@ -28,6 +28,7 @@ import { widenHalf } from "./widen.js";
 
 /** Where one weight lies in a segment's external file. */
 export interface WeightPlacement {
+  /** The weight in the model's own files. */
   readonly weight: Weight;
   /** First byte in the external file. */
   readonly offset: number;

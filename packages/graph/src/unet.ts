@@ -11,10 +11,13 @@ import { findUnits } from "./units.js";
 
 /** A Unet at one input size. */
 export interface Unet {
+  /** The graph as it was read. */
   readonly graph: Graph;
   /** Type, dimensions and, where they follow from shapes, elements of every value at this size. */
   readonly shapes: ReadonlyMap<string, ValueInfo>;
+  /** What each value depends on: nothing, text, timestep, `sample`. */
   readonly dependencies: Dependencies;
+  /** Its units and skips. */
   readonly units: Units;
   /** Whether a value's known elements change with the input size. */
   isSizeDependent(value: string): boolean;

@@ -35,6 +35,15 @@ export interface LowPassSsimOptions {
  * Structural similarity of two pictures: Gaussian window (sigma 1.5 pixels; 7 pixels wide, 11
  * when the shorter side has at least 128), K1 0.01, K2 0.03, the mean over the valid area and
  * over red, green and blue. Symmetric; exactly 1 for equal pictures.
+ *
+ * @example
+ * ```ts
+ * import { ssim, type Picture } from "@phaseskip/metrics";
+ *
+ * const data = new Uint8ClampedArray(32 * 32 * 4); // black
+ * const picture: Picture = { data, width: 32, height: 32 };
+ * ssim(picture, picture); // 1
+ * ```
  * @returns a value in `[-1, 1]`
  * @throws {TypeError} If a picture's data or the mask does not have the size that it should.
  * @throws {RangeError} If the sizes differ, the shorter side is below 7 pixels, a weight is

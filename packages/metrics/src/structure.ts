@@ -18,7 +18,7 @@ const C1 = (0.01 * 255) ** 2;
 const C2 = (0.03 * 255) ** 2;
 
 /** Standard deviation of the sliding window, in pixels. */
-export const WINDOW_SIGMA = 1.5;
+const WINDOW_SIGMA = 1.5;
 
 /** The two factors of SSIM at each position where the window lies inside the planes. */
 export interface Structure {

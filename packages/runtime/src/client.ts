@@ -39,7 +39,9 @@ export interface CallOptions {
 
 /** What `generate` returns. */
 export interface Generated {
+  /** One for each seed, in their order. */
   readonly images: readonly Picture[];
+  /** What ran, and what the plan saved. */
   readonly report: Report;
   /** The final samples, before a VAE: `[image, channel, height, width]`, row-major. */
   readonly sample: Float32Array<ArrayBuffer>;

@@ -5,12 +5,7 @@ import { folderUrl, type ModelFolder } from "./folder.js";
 import { openHttpFolder } from "./http-folder.js";
 import type { HttpStoreOptions } from "./http-store.js";
 
-export type {
-  FileOptions,
-  FolderProgress,
-  ModelFile,
-  ModelFolder,
-} from "./folder.js";
+export type { ModelFile, ModelFolder } from "./folder.js";
 
 /** How a model folder is opened. */
 export interface OpenFolderOptions extends HttpStoreOptions {

@@ -5,7 +5,7 @@ import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelFolder } from "./folder.js";
 
 /** The pipeline classes of diffusers that are known here. */
-export const PIPELINE_CLASSES = [
+const PIPELINE_CLASSES = [
   "DDPMPipeline",
   "DDIMPipeline",
   "StableDiffusionPipeline",

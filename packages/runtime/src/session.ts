@@ -26,7 +26,9 @@ export interface DeviceOptions {
 
 /** A tensor on a device, owned by whoever asked for it. */
 export interface DeviceTensor {
+  /** The type of its elements on the device. */
   readonly type: ElementType;
+  /** Sizes of its axes, outermost first; `[]` for a scalar. */
   readonly dims: readonly number[];
   /** Frees its memory; using it afterwards is an error. */
   dispose(): void;
@@ -37,6 +39,7 @@ export type TensorData = Float32Array | readonly number[];
 
 /** An ONNX model ready to run. */
 export interface Session {
+  /** The model's inputs, in its own order. */
   readonly inputNames: readonly string[];
   /**
    * Runs the model.
@@ -55,12 +58,15 @@ export interface Session {
 
 /** The external file of a model: its name inside the model, and its bytes. */
 export interface ExternalFile {
+  /** The location that the model's weights name. */
   readonly name: string;
+  /** The file's contents. */
   readonly bytes: Uint8Array;
 }
 
 /** A place where sessions run. */
 export interface Device {
+  /** Where sessions run. */
   readonly kind: DeviceKind;
   /** Whether it computes in float16; where not, models are widened to float32. */
   readonly hasHalf: boolean;

@@ -4,7 +4,9 @@ import type { Endpoint } from "comlink";
 
 /** A worker of this platform, as an app makes it. */
 export interface WorkerLike {
+  /** Sends a message; what is in `transfer` moves with it. */
   postMessage(message: unknown, transfer?: readonly unknown[]): void;
+  /** Ends the worker at once. */
   terminate(): unknown;
 }
 

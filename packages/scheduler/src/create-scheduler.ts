@@ -46,7 +46,9 @@ export const schedulerClassNames: readonly string[] = Object.freeze(
  *
  * @example
  * ```ts
- * const config = parseSchedulerConfig(text);
+ * import { createScheduler, parseSchedulerConfig } from "@phaseskip/scheduler";
+ *
+ * const config = parseSchedulerConfig('{ "beta_schedule": "scaled_linear" }');
  * const scheduler = createScheduler("dpmpp-2m", config, { numInferenceSteps: 20 });
  * ```
  * @param name a short name, or the name of a diffusers class such as `config._class_name`

@@ -40,6 +40,8 @@ export interface NoiseGenerator {
  *
  * @example
  * ```ts
+ * import { generator } from "@phaseskip/scheduler";
+ *
  * const noise = generator(7).randn(3 * 32 * 32); // [channel, height, width]
  * ```
  * @param seed any safe integer

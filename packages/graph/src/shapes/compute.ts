@@ -109,10 +109,7 @@ const globalPool: ShapeRule = (_, inputs) => {
 };
 
 /** The shape of a matrix product as NumPy's `matmul` has it. */
-function matrixProduct(
-  a: readonly number[],
-  b: readonly number[],
-): number[] {
+function matrixProduct(a: readonly number[], b: readonly number[]): number[] {
   const left = a.length === 1 ? [1, ...a] : a;
   const right = b.length === 1 ? [...b, 1] : b;
   if (left.at(-1) !== right.at(-2))

@@ -6,6 +6,7 @@ import type { ElementType } from "../onnx/types.js";
 
 /** What is known of a value before anything runs. */
 export interface ValueInfo {
+  /** The type of its elements. */
   readonly type: ElementType;
   /** Sizes of its axes, outermost first; `[]` for a scalar. */
   readonly dims: readonly number[];

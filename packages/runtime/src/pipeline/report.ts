@@ -8,6 +8,7 @@ import type { DeviceKind } from "../session.js";
 
 /** What one context did at one step. */
 export interface ContextReport {
+  /** The stream through the Unet. */
   readonly context: Context;
   /** Which of the run's distinct sets of actions was in force. */
   readonly signature: number;
@@ -25,26 +26,35 @@ export interface ContextReport {
 
 /** What happened at one step. */
 export interface StepReport {
+  /** Counts the run's timesteps, from 0, the noisiest. */
   readonly stepIndex: number;
   /** What the Unet was handed. */
   readonly timestep: number;
   /** Guidance weight; 1 where guidance was off. */
   readonly guidanceScale: number;
+  /** One for each context that ran. */
   readonly contexts: readonly ContextReport[];
 }
 
 /** What a run did. */
 export interface Report {
+  /** The plan's name; `"none"` without one. */
   readonly plan: string;
+  /** The sampler's short name. */
   readonly scheduler: string;
+  /** Steps of the schedule. */
   readonly numInferenceSteps: number;
+  /** Guidance weight that was asked for; 1 is off. */
   readonly guidanceScale: number;
+  /** The first image's seed; those after it count up. */
   readonly seed: number;
+  /** Where the Unet ran. */
   readonly device: DeviceKind;
   /** WASM threads; 0 on WebGPU. */
   readonly threads: number;
   /** Sessions that the Unet was cut into. */
   readonly segments: number;
+  /** Step by step, in running order. */
   readonly steps: readonly StepReport[];
   /** Multiply-accumulates of the Unet in the whole run. */
   readonly macs: number;

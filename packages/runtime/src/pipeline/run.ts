@@ -11,9 +11,11 @@ import { prepareRun } from "./run-setup.js";
 
 /** A step that is done. */
 export interface RunStep {
+  /** Counts the run's timesteps, from 0, the noisiest. */
   readonly stepIndex: number;
   /** Steps of the run. */
   readonly stepCount: number;
+  /** What ran at this step. */
   readonly report: StepReport;
   /** What the clean pictures look like so far, at the steps that were asked for. */
   readonly preview?: readonly Picture[];

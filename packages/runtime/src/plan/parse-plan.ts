@@ -25,6 +25,17 @@ import { parseRefresh } from "./parse-refresh.js";
 /**
  * Checks the form of a plan.
  *
+ * @example
+ * ```ts
+ * import { parsePlan } from "phaseskip/plans";
+ *
+ * const plan = parsePlan({
+ *   format: "phaseskip-plan",
+ *   version: 1,
+ *   phases: [{ name: "denoising", from: 600, to: 0 }],
+ *   rules: [{ units: ["up_blocks.1"], phases: ["denoising"], action: "reuse", refresh: { every: 3 } }],
+ * });
+ * ```
  * @param value what `JSON.parse` gave
  * @throws {PhaseskipError} `plan-invalid` that names the rule and field, what it must be, and what it is
  */

@@ -3,6 +3,7 @@
 
 /** A time during sampling: the timesteps t with `to <= t < from`. */
 export interface Phase {
+  /** What rules call it. */
   readonly name: string;
   /** Upper end, exclusive; the number of training timesteps means no upper end. */
   readonly from: number;
@@ -67,12 +68,19 @@ export interface PlanConditions {
 
 /** A plan. */
 export interface Plan {
+  /** Tells a plan from other JSON. */
   readonly format: "phaseskip-plan";
+  /** The format's version. */
   readonly version: 1;
+  /** What reports call it. */
   readonly name?: string;
+  /** A sentence for people. */
   readonly description?: string;
+  /** Intervals of timesteps that rules and guidance refer to; they may overlap. */
   readonly phases: readonly Phase[];
+  /** What happens to which units when; the last that matches wins. */
   readonly rules: readonly Rule[];
+  /** Where guidance differs from what the caller asks for; the last that matches wins. */
   readonly guidance?: readonly GuidanceRule[];
   /** Defaults that the caller overrides. */
   readonly steps?: {
@@ -81,6 +89,7 @@ export interface Plan {
   };
   /** The model that the plan was made for. */
   readonly model?: { readonly unet: string };
+  /** Runs that the plan was made for; any other is an error. */
   readonly valid?: PlanConditions;
   /** How the plan was measured; not read here. */
   readonly calibration?: unknown;

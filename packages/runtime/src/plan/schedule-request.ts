@@ -4,9 +4,11 @@ import type { Plan } from "./plan.js";
 
 /** What a plan is scheduled on. */
 export interface ScheduleRequest {
+  /** A plan whose form is checked. */
   readonly plan: Plan;
   /** What the Unet is handed at each step. */
   readonly timesteps: readonly number[];
+  /** Timesteps of the training; a phase from there on has no upper end. */
   readonly numTrainTimesteps: number;
   /** Guidance weight; 1 is off. */
   readonly guidanceScale: number;

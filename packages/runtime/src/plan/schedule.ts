@@ -9,6 +9,7 @@ import type { ScheduleRequest } from "./schedule-request.js";
 
 /** What one context does at one step. */
 export interface ScheduledContext {
+  /** The stream through the Unet. */
   readonly context: Context;
   /** Index into `Schedule.signatures`. */
   readonly signature: number;
@@ -26,10 +27,13 @@ export interface ScheduledContext {
 
 /** What happens at one step. */
 export interface ScheduledStep {
+  /** Counts the run's timesteps, from 0, the noisiest. */
   readonly stepIndex: number;
+  /** What the Unet is handed. */
   readonly timestep: number;
   /** Guidance weight at this step; undefined where `cond` runs alone. */
   readonly guidanceScale: number | undefined;
+  /** In the order in which they run. */
   readonly contexts: readonly ScheduledContext[];
 }
 
@@ -37,6 +41,7 @@ export interface ScheduledStep {
 export interface Schedule {
   /** The distinct live graphs of the run. */
   readonly signatures: readonly LiveGraph[];
+  /** Step by step, in running order. */
   readonly steps: readonly ScheduledStep[];
   /** What is odd about the plan on this run, though not wrong. */
   readonly warnings: readonly string[];

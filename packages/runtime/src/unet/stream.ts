@@ -5,6 +5,7 @@ import type { SharedTensor } from "./shared-tensor.js";
 
 /** One stream through the Unet during one run: what it computed once, and what its plan keeps. */
 export class UnetStream {
+  /** The stream through the Unet. */
   readonly context: Context;
   /** Outputs of the text segments. */
   readonly text = new Map<string, SharedTensor>();
