@@ -94,10 +94,10 @@ def _distances(distances: dict, features: dict) -> list[str]:
     ]
     for row in distances["rows"]:
         lines.append(
-            f"| {row['sampler']} | {row['steps']} | {row['frechet']:.2f} | {row['kernel']:.4f} | {_percent(row['clipped'])} |"
+            f"| {row['sampler']} | {row['steps']} | {row['frechet']:.2f} | {row['kernel']:.3f} | {_percent(row['clipped'])} |"
         )
     floor = distances["floor"]
-    return [*lines, f"| floor | | {floor['frechet']:.2f} | {floor['kernel']:.4f} | |", ""]
+    return [*lines, f"| floor | | {floor['frechet']:.2f} | {floor['kernel']:.3f} | |", ""]
 
 
 def card(evaluation: Path, judge: Path, features: Path) -> str:
