@@ -29,7 +29,7 @@ export async function openDiskFolder(
   );
   const stats = await stat(root).catch((cause: NodeJS.ErrnoException) => {
     const reason = ABSENT.has(cause.code ?? "")
-      ? "it does not exist"
+      ? "it does not exist; give the path or the URL of a folder that holds a model_index.json"
       : cause.message;
     throw new PhaseskipError(
       "fetch-failed",

@@ -85,7 +85,7 @@ describe("a folder on disk", () => {
     const missing = join(root, "no such");
     await expect(openFolder(missing)).rejects.toMatchObject({
       code: "fetch-failed",
-      message: `Cannot open the model folder ${missing} as it does not exist`,
+      message: `Cannot open the model folder ${missing} as it does not exist; give the path or the URL of a folder that holds a model_index.json`,
     });
     await expect(openFolder(join(root, "model_index.json"))).rejects.toThrow(
       "as it is a file",
