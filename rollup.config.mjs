@@ -1,5 +1,5 @@
 // Each package: one ES module in dist for each source file, dependencies left as imports.
-// And, for apps without a bundler, packages/phaseskip/dist/prebuilt (DESIGN: the prebuilt form).
+// And, for apps without a bundler, packages/phaseskip/dist/prebuilt.
 import { existsSync, readdirSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import nodeResolve from "@rollup/plugin-node-resolve";
