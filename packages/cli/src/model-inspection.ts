@@ -18,6 +18,7 @@ import {
   loadPlan,
   loadTokenizer,
   openFolder,
+  sampleSize,
   schedulePlan,
   type ModelFolder,
   type ModelIndex,
@@ -129,23 +130,6 @@ export async function planRun(
     scheduler: scheduler.name,
   });
   return { plan, scheduler, schedule };
-}
-
-/** Height and width of the sample: what the graph is fixed to, else what the configuration says. */
-function sampleSize(
-  folder: ModelFolder,
-  { unetConfig }: ModelIndex,
-  graph: Graph,
-): readonly [number, number] {
-  const dims = graph.inputs.find(({ name }) => name === "sample")?.dims;
-  const [height, width] = [dims?.[2], dims?.[3]];
-  if (typeof height === "number" && typeof width === "number")
-    return [height, width];
-  if (unetConfig.sampleSize) return unetConfig.sampleSize;
-  throw new PhaseskipError(
-    "model-invalid",
-    `Cannot choose a size for the model at ${folder.location} as its unet/config.json has no sample_size`,
-  );
 }
 
 /** Tokens of every prompt, which are padded to one length; undefined without a tokenizer. */

@@ -23,6 +23,7 @@ export type {
   ScheduledStep,
 } from "./plan/schedule.js";
 export type { ScheduleRequest } from "./plan/schedule-request.js";
+export { sampleSize } from "./pipeline/sample-size.js";
 export { countCosts } from "./pipeline/report.js";
 export type { Costs } from "./pipeline/report.js";
 

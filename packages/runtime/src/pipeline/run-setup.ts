@@ -19,6 +19,7 @@ import type { Schedule } from "../plan/schedule.js";
 import { schedulePlan } from "../plan/schedule.js";
 import type { UnetStream } from "../unet/stream.js";
 import type { Model } from "./model.js";
+import { sampleSize } from "./sample-size.js";
 import type { Costs } from "./report.js";
 import { countCosts } from "./report.js";
 import type { Request } from "./request.js";
@@ -76,7 +77,7 @@ export async function prepareRun(
   const shape = [
     count,
     index.unetConfig.inChannels,
-    ...sampleSize(model),
+    ...sampleSize(model.folder, index, model.unetGraph),
   ] as const;
   const batch = fixedBatch(model.unetGraph) ?? count;
 
@@ -145,17 +146,34 @@ async function beginChunks(
         const embedding = embeddings[c];
         chunk.streams[context] = await unet.begin(
           context,
-          embedding && repeated(embedding, batch),
+          embedding && batched([embedding], batch),
         );
       }
     }
     return chunks;
   } catch (error) {
-    for (const { streams } of chunks) {
-      for (const stream of Object.values(streams)) stream.dispose();
-    }
+    disposeChunks(chunks);
     throw error;
   }
+}
+
+/** Frees what the streams of a run's chunks hold. */
+export function disposeChunks(chunks: readonly Chunk[]): void {
+  for (const { streams } of chunks) {
+    for (const stream of Object.values(streams)) stream.dispose();
+  }
+}
+
+/** Arrays of one image each as one batch; what is missing to its size repeats the last. */
+export function batched(
+  arrays: readonly Float32Array[],
+  batch: number,
+): Float32Array<ArrayBuffer> {
+  const length = arrays[0]!.length;
+  const all = new Float32Array(length * batch);
+  for (let i = 0; i < batch; i++)
+    all.set(arrays[Math.min(i, arrays.length - 1)]!, i * length);
+  return all;
 }
 
 function checkPrompt(
@@ -221,23 +239,6 @@ async function checkModel(
   );
 }
 
-/** Height and width of the sample: what the graph is fixed to, else what the configuration says. */
-function sampleSize({
-  unetGraph,
-  index,
-  folder,
-}: Model): readonly [number, number] {
-  const dims = unetGraph.inputs.find(({ name }) => name === "sample")?.dims;
-  const [height, width] = [dims?.[2], dims?.[3]];
-  if (typeof height === "number" && typeof width === "number")
-    return [height, width];
-  if (index.unetConfig.sampleSize) return index.unetConfig.sampleSize;
-  throw new PhaseskipError(
-    "model-invalid",
-    `Cannot choose a size for the model at ${folder.location} as its unet/config.json has no sample_size`,
-  );
-}
-
 function startImages(
   { seed, initNoise }: Request,
   scheduler: Scheduler,
@@ -264,15 +265,6 @@ function startImages(
       noise,
     };
   });
-}
-
-function repeated(
-  array: Float32Array<ArrayBuffer>,
-  times: number,
-): Float32Array<ArrayBuffer> {
-  const all = new Float32Array(array.length * times);
-  for (let i = 0; i < times; i++) all.set(array, i * array.length);
-  return all;
 }
 
 function textWarnings(

@@ -7,7 +7,7 @@ import { samplePicture } from "./picture.js";
 import type { ContextReport, Report, StepReport } from "./report.js";
 import type { Request } from "./request.js";
 import type { RunSetup } from "./run-setup.js";
-import { prepareRun } from "./run-setup.js";
+import { batched, disposeChunks, prepareRun } from "./run-setup.js";
 
 /** A step that is done. */
 export interface RunStep {
@@ -104,9 +104,7 @@ export async function* runPipeline(
     };
     return { images, report, sample, sampleShape: shape };
   } finally {
-    for (const { streams } of chunks) {
-      for (const stream of Object.values(streams)) stream.dispose();
-    }
+    disposeChunks(chunks);
     model.unet.endRun();
   }
 }
@@ -180,15 +178,6 @@ function contextReport(
     macs,
     milliseconds,
   };
-}
-
-/** Arrays of one image each as one batch; what is missing to its size repeats the last. */
-function batched(arrays: readonly Float32Array[], batch: number): Float32Array {
-  const length = arrays[0]!.length;
-  const all = new Float32Array(length * batch);
-  for (let i = 0; i < batch; i++)
-    all.set(arrays[Math.min(i, arrays.length - 1)]!, i * length);
-  return all;
 }
 
 /** `uncond + s·(cond − uncond)`. */

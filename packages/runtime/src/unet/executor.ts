@@ -90,14 +90,7 @@ export class UnetExecutor {
       );
     }
     try {
-      for (const segment of this.#partition.segments) {
-        if (segment.kind !== "text") continue;
-        const feeds = segment.inputs.map(
-          ({ name, value }) => [name, stream.text.get(value)!.tensor] as const,
-        );
-        const outputs = await this.#run(segment, feeds, segment.outputs);
-        for (const [name, tensor] of outputs) stream.text.set(name, tensor);
-      }
+      await this.#runOnce("text", stream.text);
       return stream;
     } catch (error) {
       stream.dispose();
@@ -226,20 +219,23 @@ export class UnetExecutor {
     this.endRun();
     const { outputs } = this.#timestep;
     outputs.set("timestep", this.#timestepInput(timestep));
-    for (const segment of this.#partition.segments) {
-      if (segment.kind !== "timestep") continue;
-      const feeds = segment.inputs.map(
-        ({ name, value }) => [name, outputs.get(value)!.tensor] as const,
-      );
-      for (const [name, tensor] of await this.#run(
-        segment,
-        feeds,
-        segment.outputs,
-      )) {
-        outputs.set(name, tensor);
-      }
-    }
+    await this.#runOnce("timestep", outputs);
     this.#timestep.value = timestep;
+  }
+
+  /** Runs all segments of a kind that is no step's; `values` holds what they read, and gets what they make. */
+  async #runOnce(
+    kind: "text" | "timestep",
+    values: Map<string, SharedTensor>,
+  ): Promise<void> {
+    for (const segment of this.#partition.segments) {
+      if (segment.kind !== kind) continue;
+      const feeds = segment.inputs.map(
+        ({ name, value }) => [name, values.get(value)!.tensor] as const,
+      );
+      const outputs = await this.#run(segment, feeds, segment.outputs);
+      for (const [name, tensor] of outputs) values.set(name, tensor);
+    }
   }
 
   async #run(
