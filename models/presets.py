@@ -24,6 +24,10 @@ class Preset:
     prediction_type: str = "v_prediction"
     #: Weight of a timestep is min(SNR, this) over the SNR (Hang et al. 2023, arXiv 2303.09556); None: plain.
     min_snr: float | None = 5.0
+    #: With velocity prediction the SNR in that weight counts as at least this. Plain min-SNR leaves almost
+    #: nothing of the noisiest steps, where it is decided what stands where: small pictures then learn
+    #: places, colours and numbers last.
+    snr_floor: float = 0.7
     batch: int = 64
     learning_rate: float = 1e-3
     warmup_steps: int = 200

@@ -155,7 +155,9 @@ class Run:
         if self.preset.min_snr is None:
             return errors
         snr = (alpha / (1 - alpha)).flatten()
-        return errors * snr.clamp(max=self.preset.min_snr) / (snr + 1 if velocity else snr)
+        if velocity:
+            return errors * snr.clamp(self.preset.snr_floor, self.preset.min_snr) / (snr + 1)
+        return errors * snr.clamp(max=self.preset.min_snr) / snr
 
     def swap_average(self) -> None:
         """Exchanges the networks' weights with their averages; called twice it changes nothing."""
