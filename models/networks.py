@@ -51,11 +51,14 @@ def warm_start(folder: Path, unet: nn.Module, text: nn.Module | None, vocabulary
     """Loads the weights in ``folder`` (``unet.safetensors``, ``text_encoder.safetensors``, ``vocab.json``).
 
     The embeddings of words that both vocabularies hold move to their new numbers; the rest keep their
-    random start.
+    random start. A model without text takes from one with text what has the same name and shape.
     """
-    unet.load_state_dict(load_file(folder / "unet.safetensors"))
+    start = load_file(folder / "unet.safetensors")
     if text is None:
+        own = unet.state_dict()
+        unet.load_state_dict(own | {key: value for key, value in start.items() if _fits(own.get(key), value)})
         return
+    unet.load_state_dict(start)
     weights = load_file(folder / "text_encoder.safetensors")
     known: dict[str, int] = json.loads((folder / "vocab.json").read_text())
     state = text.state_dict()
@@ -73,6 +76,10 @@ def warm_start(folder: Path, unet: nn.Module, text: nn.Module | None, vocabulary
     missing = set(state) - set(weights) - {k for k in state if k.endswith("position_ids")}
     if missing:
         raise ValueError(f"Cannot warm-start the text encoder as {folder} lacks {sorted(missing)}")
+
+
+def _fits(own: torch.Tensor | None, other: torch.Tensor) -> bool:
+    return own is not None and own.shape == other.shape
 
 
 def scheduler_config(preset: Preset) -> dict[str, object]:

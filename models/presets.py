@@ -60,7 +60,7 @@ PRESETS: dict[str, Preset] = {
             "scenes-ddpm",
             "scenes",
             32,
-            (48, 96, 96, 96),
+            (32, 64, 128, 128),  # as `scenes`, whose convolutions are a warm start
             ("DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D"),
             attention_head_dim=32,
             text=None,

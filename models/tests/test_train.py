@@ -128,6 +128,28 @@ def test_warm_start_moves_learned_words_to_their_new_numbers(tmp_path, tiny_pres
         assert torch.equal(a, b)
 
 
+def test_warm_start_gives_a_model_without_text_what_fits(tmp_path, tiny_presets):
+    old, _ = build_networks(tiny_presets["scenes"], VOCABULARY)
+    save_file(old.state_dict(), tmp_path / "unet.safetensors")
+    new, _ = build_networks(tiny_presets["scenes-ddpm"], {})
+    attention = new.state_dict()["mid_block.attentions.0.to_q.weight"].clone()
+    warm_start(tmp_path, new, None, {})
+    assert torch.equal(new.conv_in.weight, old.conv_in.weight)
+    assert torch.equal(new.down_blocks[2].resnets[0].conv1.weight, old.down_blocks[2].resnets[0].conv1.weight)
+    assert torch.equal(new.state_dict()["mid_block.attentions.0.to_q.weight"], attention)
+
+
+def test_noisy_timesteps_weigh_at_least_the_floor(tmp_path, tiny_presets):
+    run = training.Run(tiny_presets["scenes"], training.Settings(out=str(tmp_path), steps=1))
+    images, tokens = run.batches.get(0)
+    timesteps = torch.tensor([990, 990])
+    arguments = (images[:2], tokens[:2], torch.zeros_like(images[:2]), timesteps)
+    with_floor = run._errors(*arguments)
+    run.preset = replace(run.preset, snr_floor=0.0)
+    snr = run.alphas_cumprod[990] / (1 - run.alphas_cumprod[990])
+    assert torch.allclose(run._errors(*arguments) * tiny_presets["scenes"].snr_floor / snr, with_floor, rtol=1e-4)
+
+
 def test_batches_are_a_function_of_seed_and_number():
     preset = replace(PRESETS["scenes"], batch=8)
     images, tokens = Batches(preset, 1, 8).get(3)
