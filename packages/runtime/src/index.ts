@@ -18,13 +18,21 @@ export type { SchedulerName } from "@phaseskip/scheduler";
 // Plans
 export type {
   Action,
+  AdaptiveAction,
+  BypassAction,
   Context,
+  ExtrapolateAction,
   GuidanceRule,
+  MeanAction,
   Phase,
   Plan,
   PlanConditions,
   Refresh,
+  ReuseAction,
   Rule,
+  RunAction,
+  ScaleAction,
+  ZeroAction,
 } from "./plan/plan.js";
 
 // Errors

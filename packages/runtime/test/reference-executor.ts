@@ -262,6 +262,7 @@ export class ReferenceExecutor {
     const rule = this.#ruleAt(unit, step, context);
     if (!rule || rule.action === "run") return "computed";
     if (rule.action === "zero") return "zero";
+    if (rule.action !== "reuse") throw new Error(`no ${rule.action} here`);
     const { refresh } = rule;
     const isNew =
       step === 0 || this.#ruleAt(unit, step - 1, context) !== rule || !kept;

@@ -9,10 +9,8 @@ import {
   onlyFields,
   optional,
   text,
-  type Json,
 } from "./json-fields.js";
 import type {
-  Action,
   Context,
   GuidanceRule,
   Phase,
@@ -20,6 +18,7 @@ import type {
   PlanConditions,
   Rule,
 } from "./plan.js";
+import { parseAction } from "./parse-action.js";
 import { parseRefresh } from "./parse-refresh.js";
 
 /**
@@ -101,6 +100,7 @@ function parsePhase(value: unknown, i: number): Phase {
   return { name: text(phase["name"], `${at}.name`), from, to };
 }
 
+/** What a rule may say beside its action's own fields. */
 const ruleFields = ["units", "phases", "contexts", "action"];
 
 function parseRule(
@@ -122,37 +122,8 @@ function parseRule(
     ...optional("contexts", rule["contexts"], (given) =>
       contexts(given, `${at}.contexts`),
     ),
-    ...parseAction(rule, at),
+    ...parseAction(rule, at, ruleFields),
   };
-}
-
-function parseAction(rule: Json, at: string): Action {
-  const { action } = rule;
-  switch (action) {
-    case "run":
-    case "zero":
-      onlyFields(rule, at, ruleFields);
-      return { action };
-    case "reuse":
-      onlyFields(rule, at, [...ruleFields, "refresh", "value"]);
-      if (rule["value"] !== undefined && rule["value"] !== "output") {
-        throw invalid(
-          `${at}.value`,
-          'must be "output" in this version',
-          rule["value"],
-        );
-      }
-      return {
-        action,
-        refresh: parseRefresh(rule["refresh"], `${at}.refresh`),
-      };
-    default:
-      throw invalid(
-        `${at}.action`,
-        'must be "run", "reuse" or "zero" in this version',
-        action,
-      );
-  }
 }
 
 function parseGuidance(
@@ -168,11 +139,16 @@ function parseGuidance(
     onlyFields(rule, at, ["phases", "scale"]);
     return { ...phases, scale: number(rule["scale"], `${at}.scale`) };
   }
+  if (rule["action"] === "delta") {
+    onlyFields(rule, at, ["phases", "action", "refresh"]);
+    const refresh = parseRefresh(rule["refresh"], `${at}.refresh`);
+    return { ...phases, action: "delta", refresh };
+  }
   onlyFields(rule, at, ["phases", "action"]);
   if (rule["action"] !== "off") {
     throw invalid(
       at,
-      'must have "action": "off" or a "scale" in this version',
+      'must have "action": "off", "action": "delta" with a refresh, or a "scale"',
       value,
     );
   }

@@ -28,12 +28,88 @@ export type Refresh =
 
 /** What happens to a unit. */
 export type Action =
-  /** Computed as always; overrides an earlier rule. */
-  | { readonly action: "run" }
-  /** A cached output instead of a computed one. */
-  | { readonly action: "reuse"; readonly refresh: Refresh }
-  /** Zeros in place of the output. */
-  | { readonly action: "zero" };
+  | RunAction
+  | ReuseAction
+  | ZeroAction
+  | BypassAction
+  | MeanAction
+  | ScaleAction
+  | ExtrapolateAction
+  | AdaptiveAction;
+
+/** Computed as always; overrides an earlier rule. */
+export interface RunAction {
+  readonly action: "run";
+}
+
+/** A cached value instead of a computed one. */
+export interface ReuseAction {
+  readonly action: "reuse";
+  /** When the value is computed anew. */
+  readonly refresh: Refresh;
+  /**
+   * What is kept: the unit's output; its residual, what it adds to its main input, which is then added to
+   * the main input of the step at hand; or the mean of both contexts' outputs, once both have one (T-GATE).
+   * @default "output"
+   */
+  readonly value?: "output" | "residual" | "mean";
+}
+
+/** Zeros instead of a computed value. */
+export interface ZeroAction {
+  readonly action: "zero";
+  /** What is zeroed: the unit's output, or its residual, which leaves the unit's shortcut alone. @default "output" */
+  readonly value?: "output" | "residual";
+}
+
+/** The unit's main input in place of each of its outputs; their shapes must agree. */
+export interface BypassAction {
+  readonly action: "bypass";
+}
+
+/** In place of each output, its mean per channel over calibration runs, at the nearest timestep measured. */
+export interface MeanAction {
+  readonly action: "mean";
+}
+
+/** The computed value, or a part of it, times a factor. */
+export interface ScaleAction {
+  readonly action: "scale";
+  /** What the value is multiplied by. */
+  readonly factor: number;
+  /** Which channels, as fractions of their number: from, inclusive, to, exclusive, rounded down. @default all of them */
+  readonly channels?: readonly [number, number];
+  /**
+   * Only frequencies in the box `[-lowPass, lowPass)` of both axes of the picture's discrete Fourier
+   * transform, in bins around zero frequency; an integer of at least 1 (FreeU's threshold). @default all of them
+   */
+  readonly lowPass?: number;
+}
+
+/** In place of the output, a polynomial in the timestep through its last computed values. */
+export interface ExtrapolateAction {
+  readonly action: "extrapolate";
+  /** Its degree, an integer in [0, 4]; lower while fewer than `order + 1` values have been computed. */
+  readonly order: number;
+  /** When the value is computed anew. */
+  readonly refresh: Refresh;
+}
+
+/** The cached value, as long as another unit's output has changed little since it was computed. */
+export interface AdaptiveAction {
+  readonly action: "adaptive";
+  /** The path of the unit whose output is watched at every step; no pattern, and no unit that depends on the adaptive one. */
+  readonly probe: string;
+  /**
+   * The value is computed once the changes of the probe from step to step, each the mean absolute
+   * difference over the mean absolute value before, add up to this since it was computed last.
+   */
+  readonly threshold: number;
+  /** Steps in a row that reuse at most. @default no limit */
+  readonly maxConsecutive?: number;
+  /** Steps at the start of the run that compute in any case. @default 0 */
+  readonly warmup?: number;
+}
 
 /** What happens to the units that match, in the phases named. */
 export type Rule = Action & {
@@ -52,6 +128,11 @@ export type GuidanceRule = {
 } & (
   | /** `cond` alone runs, and its output is taken. */ {
       readonly action: "off";
+    }
+  | /** `cond` alone runs; `uncond − cond` is kept from the last step that ran both. */ {
+      readonly action: "delta";
+      /** When both run. */
+      readonly refresh: Refresh;
     }
   | /** Another weight than the call's. */ { readonly scale: number }
 );

@@ -222,7 +222,13 @@ class Simulation {
     if (!rule) return "fresh";
     this.#reached.add(index);
     if (rule.action === "run") return "fresh";
-    if (rule.action === "zero") return "zero";
+    const isOutput = !("value" in rule) || rule.value === "output";
+    if (rule.action === "zero" && isOutput) return "zero";
+    if (rule.action !== "reuse" || !isOutput)
+      throw new PhaseskipError(
+        "plan-invalid",
+        `Cannot run the plan as rules[${index}] asks for what is not there yet: ${rule.action}`,
+      );
     const last = this.#computed[context].get(portKey(port));
     const isFirst = this.#before[context].get(port.unit) !== index;
     if (this.#isDue(rule.refresh, last, stepIndex, timestep, isFirst))
@@ -279,6 +285,11 @@ class Simulation {
     const rule = guidance[index];
     if (!rule) return guidanceScale;
     this.#reachedGuidance.add(index);
+    if ("action" in rule && rule.action === "delta")
+      throw new PhaseskipError(
+        "plan-invalid",
+        `Cannot run the plan as guidance[${index}] asks for what is not there yet: delta`,
+      );
     if ("action" in rule || rule.scale === 1) return undefined;
     return rule.scale;
   }
