@@ -152,8 +152,6 @@ async function open(
   );
   const output = unet.graph.outputs[0]!.name;
   const info = (value: string) => unet.shapes.get(value)!;
-  const typeOf = (type: ElementType) =>
-    type === ElementType.FLOAT16 && !device.hasHalf ? ElementType.FLOAT : type;
   const fed = inputs.filter(({ value }) =>
     ["sample", "timestep", "encoder_hidden_states"].includes(value),
   );
@@ -162,14 +160,14 @@ async function open(
     if (fed.some((input) => input.name === name)) continue;
     const { type, dims } = info(value);
     held[name] = device.tensor(
-      typeOf(type),
+      type,
       dims,
       new Float32Array(elementCount(dims)).fill(0.1),
     );
   }
   for (const value of model.fed) {
     const { type, dims, data } = info(value);
-    held[value] = device.tensor(typeOf(type), dims, data!);
+    held[value] = device.tensor(type, dims, data!);
   }
   return {
     async run({ sample, timestep, text }) {
@@ -178,12 +176,11 @@ async function open(
         const { type, dims } = info(value);
         const steps = new Array<number>(elementCount(dims)).fill(timestep);
         const isFloat =
-          typeOf(type) !== ElementType.INT64 &&
-          typeOf(type) !== ElementType.INT32;
+          type !== ElementType.INT64 && type !== ElementType.INT32;
         const data =
           value === "sample" ? sample : value === "timestep" ? steps : text!;
         feeds[name] = device.tensor(
-          typeOf(type),
+          type,
           dims,
           isFloat ? Float32Array.from(data) : steps,
         );

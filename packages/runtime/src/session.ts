@@ -74,7 +74,7 @@ export interface Device {
   readonly threads: number;
   /** Makes a session; `bytes` are free again when it resolves. */
   createSession(bytes: Uint8Array, external?: ExternalFile): Promise<Session>;
-  /** Makes a tensor. Floats of type float16 are rounded to it. */
+  /** Makes a tensor. Floats of type float16 are rounded to it, or stay float32 where the device lacks it. */
   tensor(
     type: ElementType,
     dims: readonly number[],
@@ -142,7 +142,7 @@ export async function openDevice(
     hasHalf,
     threads,
     tensor: (type, dims, data) =>
-      new OrtTensor(makeTensor(ort, type, dims, data)),
+      new OrtTensor(makeTensor(ort, deviceType(type, hasHalf), dims, data)),
     read: async (tensor) => readFloats(tensor as OrtTensor),
     async createSession(bytes, external) {
       const sessionOptions: Ort.InferenceSession.SessionOptions = {
@@ -211,6 +211,11 @@ async function hasShaderHalf(): Promise<boolean> {
     );
   }
   return adapter.features.has("shader-f16");
+}
+
+/** Models are widened to float32 where there is no float16, and so is what they are fed. */
+function deviceType(type: ElementType, hasHalf: boolean): ElementType {
+  return type === ElementType.FLOAT16 && !hasHalf ? ElementType.FLOAT : type;
 }
 
 function makeTensor(

@@ -260,9 +260,7 @@ export class UnetExecutor {
 
   #input(name: string, data: Float32Array): SharedTensor {
     const { type, dims } = this.#unet.shapes.get(name)!;
-    return new SharedTensor(
-      this.#device.tensor(this.#deviceType(type), dims, data),
-    );
+    return new SharedTensor(this.#device.tensor(type, dims, data));
   }
 
   /** A fractional timestep is truncated where the Unet takes whole ones. */
@@ -272,11 +270,7 @@ export class UnetExecutor {
     const value = isFloat ? timestep : Math.trunc(timestep);
     const data = new Array<number>(dims[0] ?? 1).fill(value);
     return new SharedTensor(
-      this.#device.tensor(
-        this.#deviceType(type),
-        dims,
-        isFloat ? Float32Array.from(data) : data,
-      ),
+      this.#device.tensor(type, dims, isFloat ? Float32Array.from(data) : data),
     );
   }
 
@@ -284,7 +278,7 @@ export class UnetExecutor {
     const known = this.#constants.get(value);
     if (known) return known;
     const { type, dims, data } = this.#unet.shapes.get(value)!;
-    const tensor = this.#device.tensor(this.#deviceType(type), dims, data!);
+    const tensor = this.#device.tensor(type, dims, data!);
     this.#constants.set(value, tensor);
     return tensor;
   }
@@ -302,17 +296,7 @@ export class UnetExecutor {
   #makeZeros(value: string): DeviceTensor {
     const { type, dims } = this.#unet.shapes.get(value)!;
     const count = dims.reduce((product, dim) => product * dim, 1);
-    return this.#device.tensor(
-      this.#deviceType(type),
-      dims,
-      new Float32Array(count),
-    );
-  }
-
-  #deviceType(type: ElementType): ElementType {
-    return type === ElementType.FLOAT16 && !this.#device.hasHalf
-      ? ElementType.FLOAT
-      : type;
+    return this.#device.tensor(type, dims, new Float32Array(count));
   }
 
   #dropConstants(): void {
