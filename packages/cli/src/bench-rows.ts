@@ -65,10 +65,11 @@ export async function benchRows(
       row("every unit apart", 1.1, await cut(units, "units apart")),
     ];
     const planRows: PlanRow[] = [];
-    for (const { plan, schedule } of runs) {
+    for (const run of runs) {
+      const { plan, schedule } = run;
       const name = plan.name ?? "unnamed";
       const times = await measurement.plan(schedule, report(name));
-      const costs = planCosts(model.unet, schedule, model.guidanceScale);
+      const costs = planCosts(run);
       planRows.push(planRow(name, times, 1 - costs.total / costs.full));
     }
     return { threads: measurement.device.threads, rows, plans: planRows };

@@ -8,13 +8,13 @@ import {
   type Unet,
   type Unit,
 } from "@phaseskip/graph";
+import type { PlannedRun } from "@phaseskip/runtime/internals";
 import { writeJson, writeNotes, type CommandIo } from "./command-io.js";
 import { formatCount, formatShare } from "./format-count.js";
 import {
   inspectModel,
   planRun,
   type ModelInspection,
-  type PlannedRun,
 } from "./model-inspection.js";
 import { planArgument } from "./plan-argument.js";
 import { planCosts } from "./plan-costs.js";
@@ -63,7 +63,7 @@ export async function inspect(
       plan === undefined
         ? undefined
         : await planRun(model, await planArgument(plan), io.signal);
-    writeNotes(io, run?.schedule.warnings ?? []);
+    writeNotes(io, run?.warnings ?? []);
     if (json) writeJson(io, summary(location, model, units, run));
     else {
       io.stdout.write(describeUnits(model, units, depth, io));
@@ -72,6 +72,11 @@ export async function inspect(
   } finally {
     await model.folder.close();
   }
+}
+
+/** What one call of the Unet is fed. */
+function sampleShape({ shape, batch }: ModelInspection): readonly number[] {
+  return [batch, ...shape.slice(1)];
 }
 
 /** Every unit that a plan can act on, in the graph's order. */
@@ -121,11 +126,11 @@ function summary(
   units: readonly UnitSummary[],
   run: PlannedRun | undefined,
 ): object {
-  const { index, sampleShape, unet, guidanceScale } = model;
+  const { index, unet } = model;
   return {
     model: location,
     pipeline: index.pipelineClass,
-    sampleShape,
+    sampleShape: sampleShape(model),
     ...totals(model),
     units: units.filter(({ kind }) => kind !== "skip"),
     skips: units.filter(({ kind }) => kind === "skip"),
@@ -133,11 +138,11 @@ function summary(
       plan: {
         name: run.plan.name ?? "unnamed",
         scheduler: run.scheduler.name,
-        guidanceScale,
+        guidanceScale: run.guidanceScale,
         timesteps: run.scheduler.timesteps,
-        macs: planCosts(unet, run.schedule, guidanceScale),
+        macs: planCosts(run),
         contexts: planStrips(unet, run.schedule),
-        warnings: run.schedule.warnings,
+        warnings: run.warnings,
       },
     }),
   };
@@ -149,7 +154,7 @@ function describeUnits(
   depth: number,
   { stdout }: CommandIo,
 ): string {
-  const { index, sampleShape } = model;
+  const { index } = model;
   const { macs, parameters } = totals(model);
   const modules = units.filter(({ kind }) => kind !== "skip");
   const skips = units.filter(({ kind }) => kind === "skip");
@@ -174,7 +179,7 @@ function describeUnits(
     { title: "parameters", ...right },
   ];
   const total = [formatCount(macs), formatCount(parameters)];
-  const footer = [["whole Unet", "", sampleShape.join("×"), ...total]];
+  const footer = [["whole Unet", "", sampleShape(model).join("×"), ...total]];
   const skipRows = skips.map((skip) => [
     skip.path,
     skip.from ?? "",
@@ -208,12 +213,9 @@ function shapeOf({ outputs }: UnitSummary): string {
   return outputs.length > 1 ? `${shape}, ${outputs.length - 1} more` : shape;
 }
 
-function describePlan(
-  { unet, guidanceScale }: ModelInspection,
-  run: PlannedRun,
-): string {
-  const { plan, scheduler, schedule } = run;
-  const costs = planCosts(unet, schedule, guidanceScale);
+function describePlan({ unet }: ModelInspection, run: PlannedRun): string {
+  const { plan, scheduler, schedule, guidanceScale } = run;
+  const costs = planCosts(run);
   const strips = planStrips(unet, schedule);
   const fullStep = costs.full / costs.steps.length;
   const shares = costs.steps.map((macs) => macs / fullStep);

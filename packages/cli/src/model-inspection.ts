@@ -2,50 +2,30 @@
 
 import {
   analyseUnet,
-  fixedBatch,
-  hasText,
   loadGraph,
   PhaseskipError,
   type Graph,
-  type Unet,
-  type UnetSize,
 } from "@phaseskip/graph";
-import type { Plan } from "@phaseskip/runtime";
-import { parsePlan } from "@phaseskip/runtime/plans";
+import type { GenerateOptions } from "@phaseskip/runtime";
 import {
-  emptyPlan,
   loadModelIndex,
-  loadPlan,
   loadTokenizer,
   openFolder,
-  sampleSize,
-  schedulePlan,
+  parseRequest,
+  planRun as planRequest,
+  sizeRun,
+  unetDigest,
   type ModelFolder,
   type ModelIndex,
-  type Schedule,
+  type PlannableModel,
+  type PlannedRun,
+  type RunSize,
 } from "@phaseskip/runtime/internals";
-import { createScheduler, type Scheduler } from "@phaseskip/scheduler";
 
-/** What is known of a model without running it. */
-export interface ModelInspection {
-  readonly folder: ModelFolder;
-  readonly index: ModelIndex;
+/** What is known of a model without running it. Its sizes are those of a call that draws one picture. */
+export interface ModelInspection extends PlannableModel, RunSize {
+  /** The Unet's graph. */
   readonly graph: Graph;
-  /** The Unet for one sample a call, or as many as its export is fixed to. */
-  readonly unet: Unet;
-  /** The sizes at which it was looked at. */
-  readonly size: UnetSize;
-  /** What it is fed, `[batch, channel, height, width]`. */
-  readonly sampleShape: readonly [number, number, number, number];
-  /** Guidance weight of a run by default; 1 without a text. */
-  readonly guidanceScale: number;
-}
-
-/** A plan on a model, at the model's own settings. */
-export interface PlannedRun {
-  readonly plan: Plan;
-  readonly scheduler: Scheduler;
-  readonly schedule: Schedule;
 }
 
 /**
@@ -72,27 +52,19 @@ export async function inspectModel(
       );
     }
     const graph = await loadGraph(file, "unet/model.onnx");
-    const { unetConfig } = index;
-    const [height, width] = sampleSize(folder, index, graph);
-    const batch = fixedBatch(graph) ?? 1;
-    const textWidth = unetConfig.crossAttentionDim;
-    const tokens = hasText(graph)
-      ? await textLength(folder, index, signal)
-      : undefined;
-    const size: UnetSize = {
-      batch,
-      channels: unetConfig.inChannels,
-      height,
-      width,
-      ...(tokens !== undefined && { tokens }),
-      ...(textWidth !== undefined && { textWidth }),
+    const model: PlannableModel = {
+      folder,
+      index,
+      unetGraph: graph,
+      textTokens: await textLength(folder, index, signal),
+      analyse: (size) => analyseUnet(graph, size),
+      digest: (stop) => unetDigest(folder, graph, stop),
     };
-    const unet = analyseUnet(graph, size);
-    const sampleShape = [batch, unetConfig.inChannels, height, width] as const;
-    const guidanceScale = index.hasTextEncoder
-      ? (index.guidanceScale ?? 7.5)
-      : 1;
-    return { folder, index, graph, unet, size, sampleShape, guidanceScale };
+    return {
+      ...model,
+      ...sizeRun(model, parseRequest({})),
+      graph,
+    };
   } catch (error) {
     await folder.close();
     throw error;
@@ -100,36 +72,19 @@ export async function inspectModel(
 }
 
 /**
- * Works out what a plan does on a model, with the scheduler, the steps and the guidance of a run that sets none.
- * @param given a name that the model ships, `none`, or a plan
- * @throws {PhaseskipError} `plan-invalid` If it is no plan, or none for this model.
+ * Works out what a run does on a model.
+ * @param given a plan, the name of one that the model ships, or `none`
+ * @param options what else is asked for. @default what a call that sets nothing does
+ * @throws {PhaseskipError} whatever a run with this plan would throw before its first step
  */
-export async function planRun(
-  { folder, index, unet, guidanceScale }: ModelInspection,
-  given: string | Plan,
+export function planRun(
+  model: ModelInspection,
+  given: NonNullable<GenerateOptions["plan"]>,
   signal?: AbortSignal,
+  options: GenerateOptions = {},
 ): Promise<PlannedRun> {
-  const plan =
-    typeof given !== "string"
-      ? given
-      : given === "none"
-        ? emptyPlan
-        : { name: given, ...parsePlan(await loadPlan(folder, given, signal)) };
-  const { schedulerConfig } = index;
-  const { timesteps, numInferenceSteps = 50 } = plan.steps ?? {};
-  const scheduler = createScheduler(
-    String(schedulerConfig["_class_name"]),
-    schedulerConfig,
-    timesteps ? { timesteps } : { numInferenceSteps },
-  );
-  const schedule = schedulePlan(unet, {
-    plan,
-    timesteps: scheduler.timesteps,
-    numTrainTimesteps: scheduler.numTrainTimesteps,
-    guidanceScale,
-    scheduler: scheduler.name,
-  });
-  return { plan, scheduler, schedule };
+  const request = parseRequest({ ...options, plan: given });
+  return planRequest(model, request, signal);
 }
 
 /** Tokens of every prompt, which are padded to one length; undefined without a tokenizer. */
@@ -139,6 +94,5 @@ async function textLength(
   signal?: AbortSignal,
 ): Promise<number | undefined> {
   if (!hasTextEncoder) return undefined;
-  return (await loadTokenizer(folder, "tokenizer", signal)).encode("").ids
-    .length;
+  return (await loadTokenizer(folder, "tokenizer", signal)).modelMaxLength;
 }

@@ -23,9 +23,15 @@ export type {
   ScheduledStep,
 } from "./plan/schedule.js";
 export type { ScheduleRequest } from "./plan/schedule-request.js";
-export { sampleSize } from "./pipeline/sample-size.js";
-export { countCosts } from "./pipeline/report.js";
-export type { Costs } from "./pipeline/report.js";
+export { planRun, sizeRun } from "./pipeline/plan-run.js";
+export type {
+  PlannableModel,
+  PlannedRun,
+  RunSize,
+} from "./pipeline/plan-run.js";
+export { parseRequest } from "./pipeline/request.js";
+export { RunCosts } from "./pipeline/costs.js";
+export { unetDigest } from "./unet-digest.js";
 
 // Devices and runs
 export { openDevice } from "./session.js";

@@ -1,6 +1,6 @@
 // A model on a device: its parts, loaded and ready to run.
 
-import type { Graph } from "@phaseskip/graph";
+import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
 import {
   ElementType,
   PhaseskipError,
@@ -11,16 +11,13 @@ import {
 import type { ModelFolder } from "../folder.js";
 import type { ModelIndex } from "../model-index.js";
 import { loadModelIndex } from "../model-index.js";
-import { loadPlan } from "../model-plans.js";
-import { parsePlan } from "../plan/parse-plan.js";
-import type { Plan } from "../plan/plan.js";
-import { emptyPlan } from "../plan/plan.js";
 import type { Device, DeviceTensor, Session } from "../session.js";
 import type { EncodedText, Tokenizer } from "../tokenizer.js";
 import { loadTokenizer } from "../tokenizer.js";
 import { UnetExecutor } from "../unet/executor.js";
 import { unetDigest } from "../unet-digest.js";
 import { Weights } from "../weights.js";
+import type { PlannableModel } from "./plan-run.js";
 
 /** A network that runs whole: a text encoder or a decoder. */
 interface WholeNetwork {
@@ -29,7 +26,7 @@ interface WholeNetwork {
 }
 
 /** A model folder on a device. */
-export class Model {
+export class Model implements PlannableModel {
   readonly folder: ModelFolder;
   readonly device: Device;
   readonly index: ModelIndex;
@@ -98,10 +95,14 @@ export class Model {
     });
   }
 
-  /** A plan that the model ships, or `"none"`. */
-  async plan(name: string, signal?: AbortSignal): Promise<Plan> {
-    if (name === "none") return emptyPlan;
-    return parsePlan(await loadPlan(this.folder, name, signal));
+  /** Tokens of every text, which are padded to one length; undefined without a tokenizer. */
+  get textTokens(): number | undefined {
+    return this.#tokenizer?.modelMaxLength;
+  }
+
+  /** The Unet at a size; looked at once for each size. */
+  analyse(size: UnetSize): Unet {
+    return this.unet.unet(size);
   }
 
   /** What plans know the model by: `sha256:` and 64 digits; undefined where there is no SHA-256. */

@@ -1,9 +1,6 @@
 // What a run did and what it cost.
 
-import type { Unet } from "@phaseskip/graph";
-import { Dependency, nodeMacs } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
-import type { Schedule } from "../plan/schedule.js";
 import type { DeviceKind } from "../session.js";
 
 /** What one context did at one step. */
@@ -60,52 +57,12 @@ export interface Report {
   readonly macs: number;
   /** What the whole Unet would have cost at every step, in both contexts where guidance is on. */
   readonly fullMacs: number;
+  /** The same with the exact savings: what depends on the text or on the timestep alone is computed once. */
+  readonly exactMacs: number;
   /** `1 − macs / fullMacs`. */
   readonly macsSaved: number;
   /** From the call to the last image, in ms. */
   readonly milliseconds: number;
   /** What the caller should know, in sentences: unknown words, cut prompts, rules without effect. */
   readonly warnings: readonly string[];
-}
-
-/** Multiply-accumulates of a schedule's parts. */
-export interface Costs {
-  /** One call of the whole Unet. */
-  readonly whole: number;
-  /** What depends on the text alone: once per context. */
-  readonly text: number;
-  /** What depends on the timestep alone: once per distinct timestep. */
-  readonly timestep: number;
-  /** By signature: what runs in one step and context. */
-  readonly signatures: readonly number[];
-}
-
-/** Counts what a schedule costs. */
-export function countCosts(
-  unet: Unet,
-  { signatures }: Pick<Schedule, "signatures">,
-): Costs {
-  const { graph, shapes, dependencies } = unet;
-  const costs = {
-    whole: 0,
-    text: 0,
-    timestep: 0,
-    signatures: signatures.map(() => 0),
-  };
-  for (const node of graph.nodes) {
-    if (dependencies.isFolded[node.index]) continue;
-    const macs = nodeMacs(node, shapes);
-    if (macs === 0) continue;
-    const bits = dependencies.nodes[node.index]!;
-    costs.whole += macs;
-    const isUsed = signatures.some(({ isLive }) => isLive[node.index]);
-    if (bits === Dependency.text) costs.text += isUsed ? macs : 0;
-    else if (bits === Dependency.timestep) costs.timestep += isUsed ? macs : 0;
-    else {
-      signatures.forEach(({ isLive }, i) => {
-        if (isLive[node.index]) costs.signatures[i]! += macs;
-      });
-    }
-  }
-  return costs;
 }

@@ -1,27 +1,16 @@
 // From a request to everything that a run needs before its first step.
 
-import type { Unet } from "@phaseskip/graph";
-import { PhaseskipError, fixedBatch } from "@phaseskip/graph";
 import type {
   NoiseGenerator,
   Scheduler,
   SchedulerState,
 } from "@phaseskip/scheduler";
-import {
-  createScheduler,
-  generator,
-  schedulerClassNames,
-  schedulerNames,
-} from "@phaseskip/scheduler";
-import { parsePlan } from "../plan/parse-plan.js";
-import type { Context, Plan } from "../plan/plan.js";
-import type { Schedule } from "../plan/schedule.js";
-import { schedulePlan } from "../plan/schedule.js";
+import { generator } from "@phaseskip/scheduler";
+import type { Context } from "../plan/plan.js";
 import type { UnetStream } from "../unet/stream.js";
 import type { Model } from "./model.js";
-import { sampleSize } from "./sample-size.js";
-import type { Costs } from "./report.js";
-import { countCosts } from "./report.js";
+import type { PlannedRun } from "./plan-run.js";
+import { planRun } from "./plan-run.js";
 import type { Request } from "./request.js";
 
 /** One image on its way. */
@@ -39,18 +28,8 @@ export interface Chunk {
 }
 
 /** A run that is ready. */
-export interface RunSetup {
-  readonly plan: Plan;
-  readonly scheduler: Scheduler;
-  readonly schedule: Schedule;
-  readonly costs: Costs;
+export interface RunSetup extends PlannedRun {
   readonly chunks: readonly Chunk[];
-  /** Samples of one Unet call, padding included. */
-  readonly batch: number;
-  readonly guidanceScale: number;
-  /** `[image, channel, height, width]`. */
-  readonly shape: readonly [number, number, number, number];
-  readonly warnings: readonly string[];
 }
 
 /**
@@ -63,70 +42,28 @@ export async function prepareRun(
   request: Request,
   signal?: AbortSignal,
 ): Promise<RunSetup> {
-  const { index } = model;
   checkPrompt(model, request);
-  const { plan } = request;
-  const chosen =
-    typeof plan === "string" ? await model.plan(plan, signal) : parsePlan(plan);
-  const warnings = await checkModel(model, chosen, signal);
-  const scheduler = makeScheduler(model, request, chosen);
-  const guidanceScale = index.hasTextEncoder
-    ? (request.guidanceScale ?? index.guidanceScale ?? 7.5)
-    : 1;
-  const count = request.numImagesPerPrompt;
-  const shape = [
-    count,
-    index.unetConfig.inChannels,
-    ...sampleSize(model.folder, index, model.unetGraph),
-  ] as const;
-  const batch = fixedBatch(model.unetGraph) ?? count;
-
+  const run = await planRun(model, request, signal);
+  const { scheduler, schedule, unet, batch, shape } = run;
   const texts =
-    guidanceScale === 1
+    run.guidanceScale === 1
       ? (["prompt"] as const)
       : (["prompt", "negativePrompt"] as const);
+  const warnings = [...run.warnings];
   const embeddings: Float32Array<ArrayBuffer>[] = [];
-  if (index.hasTextEncoder) {
+  if (model.index.hasTextEncoder) {
     for (const name of texts) {
       const { embedding, encoded } = await model.embed(request[name] ?? "");
       embeddings.push(embedding);
       warnings.push(...textWarnings(name, encoded));
     }
   }
-  const width = index.unetConfig.crossAttentionDim;
-  const tokens =
-    width && embeddings[0] ? embeddings[0].length / width : undefined;
-  const unet: Unet = model.unet.unet({
-    batch,
-    channels: shape[1],
-    height: shape[2],
-    width: shape[3],
-    ...(tokens && width && { tokens, textWidth: width }),
-  });
-  const schedule = schedulePlan(unet, {
-    plan: chosen,
-    timesteps: scheduler.timesteps,
-    numTrainTimesteps: scheduler.numTrainTimesteps,
-    guidanceScale,
-    scheduler: scheduler.name,
-  });
   await model.unet.prepare(unet, schedule.signatures, signal);
   const images = startImages(request, scheduler, shape);
   const isGuided = schedule.steps.some((step) => step.contexts.length > 1);
   const contexts: readonly Context[] = isGuided ? ["cond", "uncond"] : ["cond"];
   const chunks = await beginChunks(model, images, batch, contexts, embeddings);
-  const costs = countCosts(unet, schedule);
-  return {
-    plan: chosen,
-    scheduler,
-    schedule,
-    costs,
-    chunks,
-    batch,
-    guidanceScale,
-    shape,
-    warnings,
-  };
+  return { ...run, chunks, warnings };
 }
 
 /** Begins the streams of all chunks; those that were begun are freed where one fails. */
@@ -190,53 +127,6 @@ function checkPrompt(
       "Cannot generate an image from a prompt as this model is unconditional; leave the prompt out",
     );
   }
-}
-
-function makeScheduler(
-  { index }: Model,
-  request: Request,
-  plan: Plan,
-): Scheduler {
-  const { schedulerConfig } = index;
-  const own = String(schedulerConfig["_class_name"]);
-  if (request.scheduler === undefined && !schedulerClassNames.includes(own)) {
-    throw new PhaseskipError(
-      "model-unsupported",
-      `Cannot sample with the model's own scheduler, ${own}, as it is not known here: choose one of ${schedulerNames.join(", ")}`,
-    );
-  }
-  const timesteps =
-    request.numInferenceSteps === undefined ? plan.steps?.timesteps : undefined;
-  const numInferenceSteps =
-    request.numInferenceSteps ?? plan.steps?.numInferenceSteps ?? 50;
-  return createScheduler(
-    request.scheduler ?? own,
-    schedulerConfig,
-    timesteps ? { timesteps } : { numInferenceSteps },
-  );
-}
-
-/**
- * What to warn of, where it cannot be known whether a plan was made for the model.
- * @throws {PhaseskipError} `plan-invalid` If it was made for another one
- */
-async function checkModel(
-  model: Model,
-  { name = "", model: wanted }: Plan,
-  signal?: AbortSignal,
-): Promise<string[]> {
-  if (!wanted) return [];
-  const found = await model.digest(signal);
-  if (found === wanted.unet) return [];
-  if (found === undefined) {
-    return [
-      "whether the plan was made for this model is not checked: SHA-256 needs a secure context",
-    ];
-  }
-  throw new PhaseskipError(
-    "plan-invalid",
-    `Cannot run the plan ${name} as it was made for another model, whose Unet is ${wanted.unet}: that of ${model.folder.location} is ${found}`,
-  );
 }
 
 function startImages(

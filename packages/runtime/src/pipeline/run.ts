@@ -4,6 +4,7 @@ import type { ScheduledContext, ScheduledStep } from "../plan/schedule.js";
 import type { Model } from "./model.js";
 import type { Picture } from "./picture.js";
 import { samplePicture } from "./picture.js";
+import { RunCosts } from "./costs.js";
 import type { ContextReport, Report, StepReport } from "./report.js";
 import type { Request } from "./request.js";
 import type { RunSetup } from "./run-setup.js";
@@ -44,18 +45,13 @@ export async function* runPipeline(
 ): AsyncGenerator<RunStep, RunResult> {
   const start = performance.now();
   const setup = await prepareRun(model, request, signal);
-  const { scheduler, schedule, chunks, costs, shape } = setup;
+  const { scheduler, schedule, chunks, shape } = setup;
+  const costs = new RunCosts(setup);
   const reports: StepReport[] = [];
   const [, , height, width] = shape;
   try {
     for (const step of schedule.steps) {
-      const report = await runStep(
-        model,
-        setup,
-        step,
-        reports.length === 0,
-        signal,
-      );
+      const report = await runStep(model, setup, step, costs, signal);
       reports.push(report);
       const { stepIndex } = step;
       const stepCount = schedule.steps.length;
@@ -77,15 +73,9 @@ export async function* runPipeline(
     const images = await pictures(model, samples, height, width);
     const sample = new Float32Array(samples.length * samples[0]!.length);
     samples.forEach((one, i) => sample.set(one, i * one.length));
-    const macs = reports.reduce(
-      (sum, { contexts }) => sum + contexts.reduce((s, c) => s + c.macs, 0),
-      0,
-    );
-    const calls =
-      schedule.steps.length *
-      (setup.guidanceScale === 1 ? 1 : 2) *
-      chunks.length;
-    const fullMacs = calls * costs.whole;
+    const contexts = setup.guidanceScale === 1 ? 1 : 2;
+    const { macs } = costs;
+    const fullMacs = costs.full(contexts);
     const report: Report = {
       plan: setup.plan.name ?? "unnamed",
       scheduler: scheduler.name,
@@ -98,9 +88,10 @@ export async function* runPipeline(
       steps: reports,
       macs,
       fullMacs,
+      exactMacs: costs.exact(contexts),
       macsSaved: 1 - macs / fullMacs,
       milliseconds: performance.now() - start,
-      warnings: [...setup.warnings, ...schedule.warnings],
+      warnings: setup.warnings,
     };
     return { images, report, sample, sampleShape: shape };
   } finally {
@@ -113,10 +104,10 @@ async function runStep(
   model: Model,
   setup: RunSetup,
   step: ScheduledStep,
-  isFirst: boolean,
+  costs: RunCosts,
   signal?: AbortSignal,
 ): Promise<StepReport> {
-  const { scheduler, costs, chunks, batch } = setup;
+  const { scheduler, chunks, batch } = setup;
   const { stepIndex, timestep } = step;
   const spent = step.contexts.map(() => 0);
   for (const { images, streams } of chunks) {
@@ -147,14 +138,10 @@ async function runStep(
       Object.assign(image, { sample: prevSample, predOriginalSample, state });
     });
   }
-  const isNewTimestep = scheduler.timesteps[stepIndex - 1] !== timestep;
-  const contexts = step.contexts.map((scheduled, i): ContextReport => {
-    const once =
-      (isFirst ? costs.text : 0) +
-      (i === 0 && isNewTimestep ? costs.timestep : 0);
-    const macs = costs.signatures[scheduled.signature]! * chunks.length + once;
-    return contextReport(scheduled, macs, spent[i]!);
-  });
+  const macs = costs.step(step);
+  const contexts = step.contexts.map((scheduled, i) =>
+    contextReport(scheduled, macs[i]!, spent[i]!),
+  );
   return {
     stepIndex,
     timestep,

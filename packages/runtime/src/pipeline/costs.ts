@@ -1,0 +1,112 @@
+// What a run costs in multiply-accumulates: one count for a plan's description and for a run's report.
+
+import type { Unet } from "@phaseskip/graph";
+import { Dependency, nodeMacs } from "@phaseskip/graph";
+import type { Context } from "../plan/plan.js";
+import type { Schedule, ScheduledStep } from "../plan/schedule.js";
+import type { PlannedRun } from "./plan-run.js";
+
+/** Multiply-accumulates of a Unet's parts under a run's signatures; each is of one call. */
+export interface PartCosts {
+  /** The whole Unet. */
+  readonly whole: number;
+  /** What depends on the text alone, of the whole Unet and of what some step needs: once per prompt and context. */
+  readonly text: { readonly whole: number; readonly used: number };
+  /** What depends on the timestep alone, likewise: once for each timestep that differs from the one before. */
+  readonly timestep: { readonly whole: number; readonly used: number };
+  /** By signature: what runs in one step and context. */
+  readonly signatures: readonly number[];
+}
+
+/** Counts what the parts of a schedule cost. */
+function partCosts(
+  { graph, shapes, dependencies }: Unet,
+  { signatures }: Pick<Schedule, "signatures">,
+): PartCosts {
+  const costs = {
+    whole: 0,
+    text: { whole: 0, used: 0 },
+    timestep: { whole: 0, used: 0 },
+    signatures: signatures.map(() => 0),
+  };
+  for (const node of graph.nodes) {
+    if (dependencies.isFolded[node.index]) continue;
+    const macs = nodeMacs(node, shapes);
+    if (macs === 0) continue;
+    costs.whole += macs;
+    const bits = dependencies.nodes[node.index];
+    if (bits === Dependency.text || bits === Dependency.timestep) {
+      const once = bits === Dependency.text ? costs.text : costs.timestep;
+      once.whole += macs;
+      if (signatures.some(({ isLive }) => isLive[node.index]))
+        once.used += macs;
+    } else {
+      signatures.forEach(({ isLive }, i) => {
+        if (isLive[node.index]) costs.signatures[i]! += macs;
+      });
+    }
+  }
+  return costs;
+}
+
+/** Adds up a run's steps in the order in which they run. */
+export class RunCosts {
+  readonly parts: PartCosts;
+  readonly #chunkCount: number;
+  readonly #begun = new Set<Context>();
+  #timestep: number | undefined;
+  #macs = 0;
+  #steps = 0;
+  #timesteps = 0;
+
+  /** @param run the Unet, its schedule, and the number of Unet calls for each context of a step */
+  constructor(run: Pick<PlannedRun, "unet" | "schedule" | "chunkCount">) {
+    this.parts = partCosts(run.unet, run.schedule);
+    this.#chunkCount = run.chunkCount;
+  }
+
+  /**
+   * Multiply-accumulates of a step, by context in their order. What is computed once is counted where it is first
+   * needed: the text's part at its context's first step, the timestep's part in the step's first context.
+   */
+  step({ timestep, contexts }: ScheduledStep): number[] {
+    const { text, timestep: embedded, signatures } = this.parts;
+    const isNew = this.#timestep !== timestep;
+    this.#timestep = timestep;
+    this.#steps++;
+    if (isNew) this.#timesteps++;
+    return contexts.map(({ context, signature }, i) => {
+      let perChunk = signatures[signature]!;
+      if (!this.#begun.has(context)) perChunk += text.used;
+      this.#begun.add(context);
+      const once = i === 0 && isNew ? embedded.used : 0;
+      const macs = perChunk * this.#chunkCount + once;
+      this.#macs += macs;
+      return macs;
+    });
+  }
+
+  /** All steps so far. */
+  get macs(): number {
+    return this.#macs;
+  }
+
+  /**
+   * The whole Unet at each of these steps, every call in full.
+   * @param contexts 2 where guidance is on, else 1
+   */
+  full(contexts: number): number {
+    return this.#steps * contexts * this.#chunkCount * this.parts.whole;
+  }
+
+  /** The same with what depends on the text or the timestep alone computed once: the exact savings. */
+  exact(contexts: number): number {
+    const { text, timestep } = this.parts;
+    const calls = this.#steps * contexts * this.#chunkCount;
+    return (
+      this.full(contexts) -
+      text.whole * (calls - contexts * this.#chunkCount) -
+      timestep.whole * (calls - this.#timesteps)
+    );
+  }
+}

@@ -1,0 +1,189 @@
+// From a request to what will run at every step, without a device: what a run does first, and all that a
+// description needs.
+
+import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
+import { PhaseskipError, fixedBatch } from "@phaseskip/graph";
+import type { Scheduler } from "@phaseskip/scheduler";
+import {
+  createScheduler,
+  schedulerClassNames,
+  schedulerNames,
+} from "@phaseskip/scheduler";
+import type { ModelFolder } from "../folder.js";
+import type { ModelIndex } from "../model-index.js";
+import { loadPlan } from "../model-plans.js";
+import { parsePlan } from "../plan/parse-plan.js";
+import type { Plan } from "../plan/plan.js";
+import { emptyPlan } from "../plan/plan.js";
+import type { Schedule } from "../plan/schedule.js";
+import { schedulePlan } from "../plan/schedule.js";
+import type { Request } from "./request.js";
+import { sampleSize } from "./sample-size.js";
+
+/** What planning needs to know of a model. */
+export interface PlannableModel {
+  readonly folder: ModelFolder;
+  readonly index: ModelIndex;
+  readonly unetGraph: Graph;
+  /** Tokens of every text, which are padded to one length; undefined without a tokenizer. */
+  readonly textTokens: number | undefined;
+  /** The Unet at a size. */
+  analyse(size: UnetSize): Unet;
+  /** What plans know the model by; undefined where there is no SHA-256. */
+  digest(signal?: AbortSignal): Promise<string | undefined>;
+}
+
+/** The part of a request that decides what runs. */
+export type PlanRequest = Pick<
+  Request,
+  | "plan"
+  | "scheduler"
+  | "numInferenceSteps"
+  | "guidanceScale"
+  | "numImagesPerPrompt"
+>;
+
+/** At which sizes a run calls the Unet, and with which guidance. */
+export interface RunSize {
+  readonly unet: Unet;
+  /** The sizes at which the Unet was looked at. */
+  readonly size: UnetSize;
+  /** Samples of one Unet call, padding included. */
+  readonly batch: number;
+  /** Unet calls for each context of a step. */
+  readonly chunkCount: number;
+  /** Guidance weight of the run; 1 is off. */
+  readonly guidanceScale: number;
+  /** `[image, channel, height, width]`. */
+  readonly shape: readonly [number, number, number, number];
+}
+
+/** A run before its first step. */
+export interface PlannedRun extends RunSize {
+  readonly plan: Plan;
+  readonly scheduler: Scheduler;
+  readonly schedule: Schedule;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Sizes a request on a model.
+ * @throws {RangeError} If the model does not take what is asked for
+ */
+export function sizeRun(
+  model: PlannableModel,
+  request: Pick<PlanRequest, "guidanceScale" | "numImagesPerPrompt">,
+): RunSize {
+  const { index, unetGraph, textTokens } = model;
+  const guidanceScale = index.hasTextEncoder
+    ? (request.guidanceScale ?? index.guidanceScale ?? 7.5)
+    : 1;
+  const count = request.numImagesPerPrompt;
+  const [height, width] = sampleSize(model.folder, index, unetGraph);
+  const { inChannels: channels, crossAttentionDim } = index.unetConfig;
+  const batch = fixedBatch(unetGraph) ?? count;
+  const size: UnetSize = {
+    batch,
+    channels,
+    height,
+    width,
+    ...(textTokens !== undefined && { tokens: textTokens }),
+    ...(crossAttentionDim !== undefined && { textWidth: crossAttentionDim }),
+  };
+  return {
+    unet: model.analyse(size),
+    size,
+    batch,
+    chunkCount: Math.ceil(count / batch),
+    guidanceScale,
+    shape: [count, channels, height, width],
+  };
+}
+
+/**
+ * Lays a request out on a model.
+ * @throws {RangeError} If the model does not take what is asked for
+ * @throws {PhaseskipError} `plan-invalid` If the plan cannot run here; `model-unsupported` for an unknown scheduler
+ */
+export async function planRun(
+  model: PlannableModel,
+  request: PlanRequest,
+  signal?: AbortSignal,
+): Promise<PlannedRun> {
+  const plan = await readPlan(model, request.plan, signal);
+  const warnings = await checkModel(model, plan, signal);
+  const scheduler = makeScheduler(model, request, plan);
+  const sized = sizeRun(model, request);
+  const schedule = schedulePlan(sized.unet, {
+    plan,
+    timesteps: scheduler.timesteps,
+    numTrainTimesteps: scheduler.numTrainTimesteps,
+    guidanceScale: sized.guidanceScale,
+    scheduler: scheduler.name,
+  });
+  return {
+    ...sized,
+    plan,
+    scheduler,
+    schedule,
+    warnings: [...warnings, ...schedule.warnings],
+  };
+}
+
+/** A plan that the model ships, under its file's name if it has none; or the plan given, its form checked. */
+async function readPlan(
+  { folder }: PlannableModel,
+  given: string | Plan,
+  signal?: AbortSignal,
+): Promise<Plan> {
+  if (typeof given !== "string") return parsePlan(given);
+  if (given === "none") return emptyPlan;
+  return { name: given, ...parsePlan(await loadPlan(folder, given, signal)) };
+}
+
+function makeScheduler(
+  { index }: PlannableModel,
+  request: PlanRequest,
+  plan: Plan,
+): Scheduler {
+  const { schedulerConfig } = index;
+  const own = String(schedulerConfig["_class_name"]);
+  if (request.scheduler === undefined && !schedulerClassNames.includes(own)) {
+    throw new PhaseskipError(
+      "model-unsupported",
+      `Cannot sample with the model's own scheduler, ${own}, as it is not known here: choose one of ${schedulerNames.join(", ")}`,
+    );
+  }
+  const timesteps =
+    request.numInferenceSteps === undefined ? plan.steps?.timesteps : undefined;
+  const numInferenceSteps =
+    request.numInferenceSteps ?? plan.steps?.numInferenceSteps ?? 50;
+  return createScheduler(
+    request.scheduler ?? own,
+    schedulerConfig,
+    timesteps ? { timesteps } : { numInferenceSteps },
+  );
+}
+
+/**
+ * What to warn of, where it cannot be known whether a plan was made for the model.
+ * @throws {PhaseskipError} `plan-invalid` If it was made for another one
+ */
+async function checkModel(
+  model: PlannableModel,
+  { name = "", model: wanted }: Plan,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  if (!wanted) return [];
+  const found = await model.digest(signal);
+  if (found === wanted.unet) return [];
+  if (found === undefined) {
+    return [
+      "whether the plan was made for this model is not checked: SHA-256 needs a secure context",
+    ];
+  }
+  throw new PhaseskipError(
+    "plan-invalid",
+    `Cannot run the plan ${name} as it was made for another model, whose Unet is ${wanted.unet}: that of ${model.folder.location} is ${found}`,
+  );
+}
