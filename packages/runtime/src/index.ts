@@ -1,11 +1,6 @@
 // Pipelines
-export { loadPipeline } from "./client.js";
-export type {
-  CallOptions,
-  Generated,
-  LoadOptions,
-  Pipeline,
-} from "./client.js";
+export { loadPipeline, type LoadOptions } from "./load-pipeline.js";
+export type { CallOptions, Generated, Pipeline } from "./pipeline.js";
 export type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
 export type { RunStep } from "./pipeline/run.js";
 export type { Picture } from "./pipeline/picture.js";

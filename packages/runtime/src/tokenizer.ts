@@ -1,6 +1,5 @@
 // From a prompt to token ids, as transformers gives them with padding="max_length" and truncation=True.
 
-import { Tokenizer as TokenizersTokenizer } from "@huggingface/tokenizers";
 import { PhaseskipError } from "@phaseskip/graph";
 import { clipTokenizerJson } from "./clip-tokenizer.js";
 import { readText, type ModelFolder } from "./folder.js";
@@ -59,7 +58,7 @@ export async function loadTokenizer(
     optionalJson(`${dir.replace("tokenizer", "text_encoder")}/config.json`),
   );
   try {
-    return createTokenizer(
+    return await createTokenizer(
       json ?? (await readClipFiles(folder, dir, config, signal)),
       config,
       limits,
@@ -130,17 +129,19 @@ async function limitsOf(
   };
 }
 
-function createTokenizer(
+async function createTokenizer(
   json: TokenizerJson,
   config: TokenizerConfig,
   { maxLength: modelMaxLength, vocabSize }: Limits,
-): Tokenizer {
+): Promise<Tokenizer> {
+  // a file of its own in an app, for models that read a text
+  const library = await import("@huggingface/tokenizers");
   const isWordLevel = json.model.type === "WordLevel";
   const unkToken =
     (json.model["unk_token"] as string | null | undefined) ??
     contentOf(config.unk_token);
   const adapted = adaptTokenizerJson(json);
-  const tokenizer = new TokenizersTokenizer(adapted, {
+  const tokenizer = new library.Tokenizer(adapted, {
     unk_token: unkToken,
     eos_token: contentOf(config.eos_token),
   });
