@@ -1,0 +1,210 @@
+// What a sweep measures, and how its results are written: `cells.jsonl`, one cell a line.
+//
+//   cell      (unit, window, action, refresh): one thing done to one part of the Unet, for some steps
+//   effect    what it changes, for one pair of a prompt and a seed
+//
+// Effects and MACs only, no times: the same sweep gives the same bytes however it is divided.
+
+import type { Refresh, Rule } from "@phaseskip/runtime";
+import type { Window } from "./windows.js";
+
+/**
+ * Families of actions, which are never mixed in one ranking: what remains of the Unet if the part were taken out;
+ * what happens if it falls silent; what happens if its value grows stale.
+ */
+export type ActionFamily = "removal" | "lesion" | "reuse";
+
+/**
+ * What is done to a unit; each is one action of the plan language.
+ *
+ * | name           | family  | plan                                     |
+ * | -------------- | ------- | ---------------------------------------- |
+ * | `zeroResidual` | removal | `zero` with `"value": "residual"`         |
+ * | `zero`         | lesion; removal for skips | `zero`                 |
+ * | `bypass`       | lesion  | `bypass`                                 |
+ * | `mean`         | lesion; removal for skips | `mean`                 |
+ * | `reuse`        | reuse   | `reuse` with `"refresh": { "every": n }` |
+ */
+export type CellAction = "zeroResidual" | "zero" | "bypass" | "mean" | "reuse";
+
+/** How often a cell's `reuse` computes its value anew, counted from the window's first step, which always does. */
+export type CellRefresh = Extract<Refresh, { readonly every: number }>;
+
+/** One thing done to one part of the Unet, for some steps. */
+export interface Cell {
+  /** Its name, unique in a sweep, and its place in the file: {@link cellKey}. */
+  readonly cell: string;
+  /**
+   * The part: a unit's path; a skip's; `up_blocks.1.**.skip` for all skips of a level; `**.skip` for all skips;
+   * `down_blocks.1 without skips` for what the block hands to the next one alone.
+   */
+  readonly unit: string;
+  /** The part as the patterns of a plan's rule. */
+  readonly units: readonly string[];
+  /** The family of its action. */
+  readonly family: ActionFamily;
+  /** What is done. */
+  readonly action: CellAction;
+  /** For `reuse`; else null. */
+  readonly refresh: CellRefresh | null;
+  /** When it is done. */
+  readonly window: Window;
+}
+
+/** What a cell changes, for one pair. */
+export interface CellEffect {
+  /** Index into the manifest's pairs. */
+  readonly pair: number;
+  /**
+   * Relative L2 change of the guided output of the Unet at the window's first step at which the action changes
+   * anything (for `reuse` the second), where both runs still have the same sample.
+   */
+  readonly local: number;
+  /** SSIM of the final picture to the full model's, in [-1, 1]; 1 is no change. */
+  readonly ssim: number;
+  /** Relative L2 change of the final sample, before a VAE, unclipped. */
+  readonly relativeL2: number;
+  /** Share of the final sample's values outside `[-1, 1]`, in [0, 1]. */
+  readonly clippedShare: number;
+  /**
+   * Effect over that of a random change of equal norm on the same steps; null where that is not measured yet (in a
+   * shard whose response rows lie elsewhere: `merge` fills it in), or where either is too small to divide.
+   */
+  readonly normalised: {
+    /** Of `1 − ssim`. */
+    readonly ssimLoss: number | null;
+    /** Of `relativeL2`. */
+    readonly relativeL2: number | null;
+  } | null;
+}
+
+/** What a cell costs. */
+export interface CellMacs {
+  /** Multiply-accumulates of the Unet in one full run of one pair: all steps, all contexts. */
+  readonly full: number;
+  /** Those of the live graphs that the cell's run saves; fewer than 0 are not possible. */
+  readonly saved: number;
+}
+
+/** A line of `cells.jsonl`. */
+export interface CellRow extends Cell {
+  /** What it costs. */
+  readonly macs: CellMacs;
+  /** One for each pair, in the manifest's order. */
+  readonly effects: readonly CellEffect[];
+}
+
+/**
+ * A line of `responses.jsonl`: what a random change of the Unet's output does, in one window, along one direction.
+ * The sampler's own gain, which belongs to no unit.
+ */
+export interface ResponseRow {
+  /** Its name: `response/<window>/<direction>`. */
+  readonly response: string;
+  /** When the output is changed. */
+  readonly window: Window;
+  /** Which direction, from 0. Its numbers are seeded by the row's name and the pair's seed. */
+  readonly direction: number;
+  /** One for each pair, in the manifest's order. */
+  readonly effects: readonly ResponseEffect[];
+}
+
+/** What a random change does, for one pair. */
+export interface ResponseEffect {
+  /** Index into the manifest's pairs. */
+  readonly pair: number;
+  /** Norm of the change over that of the Unet's guided output, at each step of the window. */
+  readonly norm: number;
+  /** As in {@link CellEffect}. */
+  readonly ssim: number;
+  /** As in {@link CellEffect}. */
+  readonly relativeL2: number;
+}
+
+/** A line of `floor.jsonl`: the full run again, changed in a way that should not matter. */
+export interface FloorRow {
+  /** Its name: `floor/noise` or `floor/backend`. */
+  readonly floor: string;
+  /** `noise`: a relative change of 1e-4 of the initial sample; `backend`: another build of ONNX Runtime. */
+  readonly source: "noise" | "backend";
+  /** One for each pair, in the manifest's order. */
+  readonly effects: readonly Omit<ResponseEffect, "norm">[];
+}
+
+/** A result of any kind. */
+export type SweepRow = CellRow | ResponseRow | FloorRow;
+
+/**
+ * A cell's name: `<unit>/<kind>:<first>-<end>/<action>[-<every>]`, steps with leading zeros. Its end is exclusive.
+ *
+ * @param cell all but its name
+ */
+export function cellKey(cell: Omit<Cell, "cell">): string {
+  const { unit, window, action, refresh } = cell;
+  const every = refresh ? `-${refresh.every}` : "";
+  return `${unit}/${windowName(window)}/${action}${every}`;
+}
+
+/** A window's part of a name, such as `single:005-010`. */
+export function windowName({ kind, firstStep, endStep }: Window): string {
+  const padded = (step: number) => String(step).padStart(3, "0");
+  return `${kind}:${padded(firstStep)}-${padded(endStep)}`;
+}
+
+/** The name of a row of any kind. */
+export function rowKey(row: SweepRow): string {
+  if ("cell" in row) return row.cell;
+  return "response" in row ? row.response : row.floor;
+}
+
+/** A cell as the rule of a plan, without its phases. */
+export function cellRule(
+  cell: Pick<Cell, "units" | "action" | "refresh">,
+): Rule {
+  const { units, action, refresh } = cell;
+  switch (action) {
+    case "zeroResidual":
+      return { units, action: "zero", value: "residual" };
+    case "reuse":
+      return { units, action: "reuse", refresh: refresh ?? { every: 2 } };
+    default:
+      return { units, action };
+  }
+}
+
+/** Rows as the text of a file: sorted by name, in code-unit order, one a line. */
+export function formatRows(rows: readonly SweepRow[]): string {
+  const sorted = [...rows].sort((a, b) => (rowKey(a) < rowKey(b) ? -1 : 1));
+  return sorted.map((row) => `${JSON.stringify(row)}\n`).join("");
+}
+
+/**
+ * The rows of a file that {@link formatRows} wrote.
+ *
+ * @param text the file's contents
+ * @param file its name, for messages
+ * @throws {TypeError} If a line is no row.
+ */
+export function parseRows<T extends SweepRow>(text: string, file: string): T[] {
+  return text.split("\n").flatMap((line, i) => {
+    if (line === "") return [];
+    const row = parseJson(line);
+    const isRow =
+      typeof row === "object" &&
+      row !== null &&
+      ("cell" in row || "response" in row || "floor" in row) &&
+      "effects" in row;
+    if (isRow) return [row as T];
+    throw new TypeError(
+      `Cannot read ${file} as every line must be a row of a sweep: line ${i + 1} is ${line.slice(0, 40)}`,
+    );
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
