@@ -42,7 +42,14 @@ export interface UnetSize {
 }
 
 /** Inputs that runs can feed; a Unet that needs another is not supported. */
-const knownInputs = new Set(["sample", "timestep", "encoder_hidden_states"]);
+const knownInputs = new Set([
+  "sample",
+  "timestep",
+  "encoder_hidden_states",
+  "timestep_cond",
+  "text_embeds",
+  "time_ids",
+]);
 
 /**
  * Looks at a Unet's graph at one input size.
@@ -137,6 +144,10 @@ function inputDims(
     sample: [batch, channels, height, width],
     timestep: [batch],
     encoder_hidden_states: [batch, tokens, textWidth],
+    // exports fix all but the batch of these; else the widths are those of the published models
+    timestep_cond: [batch, 256],
+    text_embeds: [batch, 1280],
+    time_ids: [batch, 6],
   };
   return new Map(
     graph.inputs.map(({ name, dims = [] }) => [

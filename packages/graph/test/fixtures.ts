@@ -21,6 +21,8 @@ export const unetFixtures = [
   "tiny-text-dynamo-f16",
   "tiny-text-ts-static",
   "tiny-ddpm-dynamo-static",
+  "tiny-lcm-ts",
+  "tiny-sdxl-ts",
 ] as const;
 
 /** The bytes of a file in a fixture's folder. */
@@ -45,7 +47,7 @@ export function fixtureSize(
 ): UnetSize {
   return {
     batch: fixedBatch(graph) ?? 1,
-    channels: name.startsWith("tiny-sd") ? 4 : 3,
+    channels: /^tiny-(sd|lcm)/.test(name) ? 4 : 3,
     height: 16,
     width: 16,
     tokens: 12,

@@ -100,7 +100,7 @@ describe("partition() of a plan that does nothing", () => {
       const { segments } = partition(unet, [live]);
       checkPartition(unet, [live], { segments });
       const kinds = segments.map((segment) => segment.kind).sort();
-      const hasText = unet.graph.inputs.length === 3;
+      const hasText = unet.graph.inputs.length > 2;
       expect(kinds).toEqual(
         hasText ? ["step", "text", "timestep"] : ["step", "timestep"],
       );
@@ -114,6 +114,19 @@ describe("partition() of a plan that does nothing", () => {
       expect(weights / all).toBeLessThanOrEqual(1.001);
     },
   );
+});
+
+test("partition() puts what depends on the size embedding alone beside the text", async () => {
+  const unet = await fixtureUnet("tiny-sdxl-ts");
+  const { segments } = partition(unet, [whole(unet)]);
+  const text = segments.find(({ kind }) => kind === "text")!;
+  expect(text.inputs.map(({ value }) => value).sort()).toEqual([
+    "encoder_hidden_states",
+    "text_embeds",
+    "time_ids",
+  ]);
+  const modules = text.nodes.map(({ scopes }) => scopes.at(-1));
+  expect(modules).toContain("add_embedding.linear_2");
 });
 
 describe("partition() of several live graphs", () => {

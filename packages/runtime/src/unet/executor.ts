@@ -80,15 +80,22 @@ export class UnetExecutor {
     await this.#sessions.prepare(unet, this.#partition, signal);
   }
 
-  /** Computes what depends on the text alone; once per prompt and context. */
-  async begin(context: Context, embedding?: Float32Array): Promise<UnetStream> {
+  /**
+   * Computes what depends on the text alone; once per prompt and context.
+   * @param added the Unet's other inputs that stay the same at every step, such as `time_ids`
+   */
+  async begin(
+    context: Context,
+    embedding?: Float32Array,
+    added: Readonly<Record<string, Float32Array>> = {},
+  ): Promise<UnetStream> {
     const stream = new UnetStream(context);
-    if (embedding) {
-      stream.text.set(
-        "encoder_hidden_states",
-        this.#input("encoder_hidden_states", embedding),
-      );
-    }
+    const given = {
+      ...(embedding && { encoder_hidden_states: embedding }),
+      ...added,
+    };
+    for (const [name, data] of Object.entries(given))
+      stream.text.set(name, this.#input(name, data));
     try {
       await this.#runOnce("text", stream.text);
       return stream;
