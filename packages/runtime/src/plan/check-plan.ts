@@ -2,6 +2,7 @@
 
 import type { Unet } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
+import { nearest } from "./nearest.js";
 import { matchesPattern } from "./pattern.js";
 import type { Plan, Rule } from "./plan.js";
 import type { ScheduleRequest } from "./schedule-request.js";
@@ -21,7 +22,7 @@ export function matchUnits(unet: Unet, plan: Plan): Map<string, number[]> {
       if (found.length === 0) {
         throw new PhaseskipError(
           "plan-invalid",
-          `Cannot run the plan as rules[${index}] must name units of this model: "${pattern}" matches none of its ${units.size} (${nearest(pattern, [...units.keys()])})`,
+          `Cannot run the plan as rules[${index}] must name units of this model: "${pattern}" matches none of its ${units.size} (${others(pattern, [...units.keys()])})`,
         );
       }
       for (const path of found) {
@@ -34,8 +35,17 @@ export function matchUnits(unet: Unet, plan: Plan): Map<string, number[]> {
   return matching;
 }
 
-/** A few of the unit names, those first that begin as the pattern does. */
-function nearest(pattern: string, paths: readonly string[]): string {
+/** The pattern that was meant, and a few of the unit names, those first that begin as the pattern does. */
+function others(pattern: string, paths: readonly string[]): string {
+  const parts = pattern.split(".");
+  const open = parts.lastIndexOf("**") + 1;
+  const alike = paths.flatMap((path) => {
+    const end = path.split(".").slice(open > 0 ? open - parts.length : 0);
+    if (end.length !== parts.length - open) return [];
+    const meant = end.map((part, i) => (parts[open + i] === "*" ? "*" : part));
+    return [[...parts.slice(0, open), ...meant].join(".")];
+  });
+  const meant = nearest(pattern, alike) ?? [];
   const common = (path: string) => {
     let length = 0;
     while (length < path.length && path[length] === pattern[length]) length++;
@@ -44,7 +54,8 @@ function nearest(pattern: string, paths: readonly string[]): string {
   const sorted = [...paths].sort(
     (a, b) => common(b) - common(a) || a.length - b.length,
   );
-  return `such as ${sorted.slice(0, 3).join(", ")}`;
+  const named = new Set([meant, sorted].flat());
+  return `such as ${[...named].slice(0, 3).join(", ")}`;
 }
 
 /** @throws {PhaseskipError} `plan-invalid` if the run violates the plan's `valid` */

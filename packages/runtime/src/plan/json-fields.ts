@@ -1,6 +1,7 @@
 // Reading fields of a plan's JSON, with errors that name the place.
 
 import { PhaseskipError } from "@phaseskip/graph";
+import { suggestion } from "./nearest.js";
 
 /** A JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -56,22 +57,34 @@ export function onlyFields(
 ): void {
   const unknown = Object.keys(value).find((field) => !known.includes(field));
   if (unknown === undefined) return;
-  throw invalid(at, `may have the fields ${known.join(", ")}`, unknown);
+  const wanted = `may have the fields ${known.join(", ")}`;
+  throw invalid(at, wanted, unknown, suggestion(unknown, known));
 }
 
-/** The error for a place in the plan: what it must be, and what was found. */
+/**
+ * The error for a place in the plan: what it must be, and what was found.
+ * @param hint what was probably meant. @default ""
+ */
 export function invalid(
   at: string,
   wanted: string,
   found: unknown,
+  hint = "",
 ): PhaseskipError {
-  // a plan object may hold what JSON cannot: a function, a symbol
-  const shown =
-    found === undefined
-      ? "nothing"
-      : ((JSON.stringify(found) as string | undefined) ?? typeof found);
+  const shown = show(found);
   return new PhaseskipError(
     "plan-invalid",
-    `Cannot read the plan as ${at} ${wanted}: found ${shown.length > 80 ? `${shown.slice(0, 77)}…` : shown}`,
+    `Cannot read the plan as ${at} ${wanted}: found ${shown.length > 80 ? `${shown.slice(0, 77)}…` : shown}${hint}`,
   );
+}
+
+/** A value as JSON; a plan object may hold what that cannot say: NaN, a function, itself. */
+function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (typeof value === "number") return String(value);
+  try {
+    return (JSON.stringify(value) as string | undefined) ?? typeof value;
+  } catch {
+    return typeof value;
+  }
 }

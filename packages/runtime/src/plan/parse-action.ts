@@ -10,8 +10,14 @@ import {
   text,
   type Json,
 } from "./json-fields.js";
+import { suggestion } from "./nearest.js";
 import { parseRefresh } from "./parse-refresh.js";
 import type { Action } from "./plan.js";
+
+const actions: readonly Action["action"][] = [
+  ...(["run", "reuse", "zero", "bypass", "mean"] as const),
+  ...(["scale", "extrapolate", "adaptive"] as const),
+];
 
 /**
  * Checks the form of a rule's action and of the fields that belong to it.
@@ -79,8 +85,9 @@ export function parseAction(
     default:
       throw invalid(
         `${at}.action`,
-        "must be run, reuse, zero, bypass, mean, scale, extrapolate or adaptive",
+        `must be ${actions.slice(0, -1).join(", ")} or ${actions.at(-1)!}`,
         action,
+        suggestion(action, actions),
       );
   }
 }
@@ -93,7 +100,12 @@ function valueField<T extends string>(
   return optional("value", rule["value"], (given) => {
     const value = known.find((name) => name === given);
     if (value !== undefined) return value;
-    throw invalid(`${at}.value`, `must be one of ${known.join(", ")}`, given);
+    throw invalid(
+      `${at}.value`,
+      `must be one of ${known.join(", ")}`,
+      given,
+      suggestion(given, known),
+    );
   });
 }
 

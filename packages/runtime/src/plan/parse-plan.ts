@@ -18,6 +18,7 @@ import type {
   PlanConditions,
   Rule,
 } from "./plan.js";
+import { suggestion } from "./nearest.js";
 import { parseAction } from "./parse-action.js";
 import { parseRefresh } from "./parse-refresh.js";
 
@@ -235,6 +236,7 @@ function phaseNames(
       `${at}[${i}]`,
       `must be one of the plan's phases (${known.join(", ") || "none"})`,
       name,
+      suggestion(name, known),
     );
   });
 }
