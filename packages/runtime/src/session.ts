@@ -72,6 +72,8 @@ export interface Device {
   readonly hasHalf: boolean;
   /** WASM threads in use; 0 on WebGPU. */
   readonly threads: number;
+  /** The build of ONNX Runtime, such as `onnxruntime-web 1.30.0`. */
+  readonly build: string;
   /** Makes a session; `bytes` are free again when it resolves. */
   createSession(bytes: Uint8Array, external?: ExternalFile): Promise<Session>;
   /** Makes a tensor. Floats of type float16 are rounded to it, or stay float32 where the device lacks it. */
@@ -141,6 +143,7 @@ export async function openDevice(
     kind,
     hasHalf,
     threads,
+    build: buildName(kind, ort),
     tensor: (type, dims, data) =>
       new OrtTensor(makeTensor(ort, deviceType(type, hasHalf), dims, data)),
     read: async (tensor) => readFloats(tensor as OrtTensor),
@@ -163,6 +166,12 @@ export async function openDevice(
       return wrapSession(session);
     },
   };
+}
+
+function buildName(kind: DeviceKind, { env }: typeof Ort): string {
+  const { node, web, common } = env.versions;
+  const name = kind === "node" ? "onnxruntime-node" : "onnxruntime-web";
+  return `${name} ${(kind === "node" ? node : web) ?? common}`;
 }
 
 async function importOrt(kind: DeviceKind): Promise<typeof Ort> {

@@ -19,7 +19,7 @@ export interface PartCosts {
 }
 
 /** Counts what the parts of a schedule cost. */
-function partCosts(
+export function partCosts(
   { graph, shapes, dependencies }: Unet,
   { signatures }: Pick<Schedule, "signatures">,
 ): PartCosts {

@@ -16,6 +16,8 @@ import type { Request } from "./request.js";
 /** One image on its way. */
 export interface ImageState {
   sample: Float32Array<ArrayBuffer>;
+  /** The sample before the first step. */
+  readonly start: Float32Array<ArrayBuffer>;
   state: SchedulerState;
   predOriginalSample: Float32Array<ArrayBuffer>;
   readonly noise: NoiseGenerator;
@@ -44,7 +46,21 @@ export async function prepareRun(
 ): Promise<RunSetup> {
   checkPrompt(model, request);
   const run = await planRun(model, request, signal);
-  const { scheduler, schedule, unet, batch, shape } = run;
+  await model.unet.prepare(run.unet, run.schedule.signatures, signal);
+  return beginRun(model, run, request);
+}
+
+/**
+ * Embeds the texts of a run whose sessions are made, and begins its images and streams; the caller frees them with
+ * {@link disposeChunks}.
+ * @throws {PhaseskipError} the device's errors
+ */
+export async function beginRun(
+  model: Model,
+  run: PlannedRun,
+  request: Request,
+): Promise<RunSetup> {
+  const { scheduler, schedule, batch, shape } = run;
   const texts =
     run.guidanceScale === 1
       ? (["prompt"] as const)
@@ -58,7 +74,6 @@ export async function prepareRun(
       warnings.push(...textWarnings(name, encoded));
     }
   }
-  await model.unet.prepare(unet, schedule.signatures, signal);
   const images = startImages(request, scheduler, shape);
   const isGuided = schedule.steps.some((step) => step.contexts.length > 1);
   const contexts: readonly Context[] = isGuided ? ["cond", "uncond"] : ["cond"];
@@ -113,7 +128,8 @@ export function batched(
   return all;
 }
 
-function checkPrompt(
+/** @throws {TypeError} If the request has a prompt that the model does not take, or lacks one that it does */
+export function checkPrompt(
   { index }: Model,
   { prompt, negativePrompt }: Request,
 ): void {
@@ -150,6 +166,7 @@ function startImages(
     const start = new Float32Array(sample);
     return {
       sample: start,
+      start,
       predOriginalSample: start,
       state: scheduler.initialState(),
       noise,
