@@ -71,7 +71,8 @@ export async function serveModel(
   };
 }
 
-function answer(
+/** Answers one request for a file, with the faults that the file asks for. */
+export function answer(
   request: IncomingMessage,
   response: ServerResponse,
   file: Served | undefined,
