@@ -22,6 +22,7 @@ export type {
   Phase,
   Plan,
   PlanConditions,
+  PriorNoise,
   Refresh,
   ReuseAction,
   Rule,

@@ -16,6 +16,7 @@ import type {
   Phase,
   Plan,
   PlanConditions,
+  PriorNoise,
   Rule,
 } from "./plan.js";
 import { suggestion } from "./nearest.js";
@@ -55,6 +56,7 @@ export function parsePlan(value: unknown): Plan {
       "phases",
       "rules",
       "guidance",
+      "priorNoise",
       "steps",
     ],
     ...["model", "valid", "calibration"],
@@ -79,6 +81,9 @@ export function parsePlan(value: unknown): Plan {
     phases,
     rules,
     guidance,
+    ...optional("priorNoise", plan["priorNoise"], (given) =>
+      parsePriorNoise(given, names),
+    ),
     ...optional("steps", plan["steps"], parseSteps),
     ...optional("model", plan["model"], parseModel),
     ...optional("valid", plan["valid"], parseConditions),
@@ -154,6 +159,17 @@ function parseGuidance(
     );
   }
   return { ...phases, action: "off" };
+}
+
+function parsePriorNoise(value: unknown, names: readonly string[]): PriorNoise {
+  const prior = object(value, "priorNoise");
+  onlyFields(prior, "priorNoise", ["weight", "phases"]);
+  return {
+    weight: number(prior["weight"], "priorNoise.weight"),
+    ...optional("phases", prior["phases"], (given) =>
+      phaseNames(given, "priorNoise.phases", names),
+    ),
+  };
 }
 
 function parseSteps(value: unknown): NonNullable<Plan["steps"]> {

@@ -137,6 +137,14 @@ export type GuidanceRule = {
   | /** Another weight than the call's. */ { readonly scale: number }
 );
 
+/** Before each step, the sample grows by so much of what it was before the first. */
+export interface PriorNoise {
+  /** What the initial sample is multiplied by; a finite number. */
+  readonly weight: number;
+  /** Names of phases. @default all of them, and the time outside of any */
+  readonly phases?: readonly string[];
+}
+
 /** Under which conditions a plan may run; a call that violates them is an error. */
 export interface PlanConditions {
   /** Names of schedulers. */
@@ -163,6 +171,8 @@ export interface Plan {
   readonly rules: readonly Rule[];
   /** Where guidance differs from what the caller asks for; the last that matches wins. */
   readonly guidance?: readonly GuidanceRule[];
+  /** The initial noise, mixed in again (Faster Diffusion's prior noise injection). */
+  readonly priorNoise?: PriorNoise;
   /** Defaults that the caller overrides. */
   readonly steps?: {
     readonly numInferenceSteps?: number;

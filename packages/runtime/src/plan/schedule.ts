@@ -33,6 +33,8 @@ export interface ScheduledStep {
   readonly timestep: number;
   /** Guidance weight at this step; undefined where `cond` runs alone. */
   readonly guidanceScale: number | undefined;
+  /** What is added to the sample before the step, as a multiple of the initial one; 0 is nothing. */
+  readonly priorNoise: number;
   /** In the order in which they run. */
   readonly contexts: readonly ScheduledContext[];
 }
@@ -124,11 +126,20 @@ class Simulation {
       for (const unit of this.#acted)
         before.set(unit, this.#ruleAt(unit, context, timestep));
     }
-    return { stepIndex, timestep, guidanceScale: scale, contexts: drafts };
+    const { priorNoise: prior } = this.#request.plan;
+    const priorNoise =
+      prior && this.#isIn(prior.phases, timestep) ? prior.weight : 0;
+    return {
+      stepIndex,
+      timestep,
+      guidanceScale: scale,
+      priorNoise,
+      contexts: drafts,
+    };
   }
 
   finish(steps: readonly DraftStep[]): Schedule {
-    const { rules, guidance = [] } = this.#request.plan;
+    const { rules, guidance = [], priorNoise } = this.#request.plan;
     const unreached = [
       ...rules.flatMap(({ action, units }, i) =>
         this.#reached.has(i)
@@ -138,6 +149,9 @@ class Simulation {
       ...guidance.flatMap((_, i) =>
         this.#reachedGuidance.has(i) ? [] : [`guidance[${i}]`],
       ),
+      ...(priorNoise && steps.every((step) => step.priorNoise === 0)
+        ? ["priorNoise"]
+        : []),
     ];
     const warnings = unreached.map(
       (rule) => `${rule} applies at no step of this run`,
