@@ -39,8 +39,9 @@ const prebuilt = (input, file) => ({
     terser({ module: true, ecma: 2020, compress: { passes: 3 } }), // 3 kB of gzip less
   ],
   output: {
-    file: `packages/phaseskip/dist/prebuilt/${file}`,
-    inlineDynamicImports: true,
+    dir: "packages/phaseskip/dist/prebuilt",
+    entryFileNames: file,
+    chunkFileNames: "phaseskip.[name].js", // what not every model needs
   },
 });
 

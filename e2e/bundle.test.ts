@@ -1,5 +1,5 @@
 // Bundle ceilings: what each entry may weigh in an app, and what must not be inside.
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { bundle } from "./bundle.js";
@@ -54,7 +54,8 @@ const ceilings = {
   page: 6_000, // what an app pays that loads a pipeline, Comlink included
   wholePage: 8_000, // everything the page's entry offers: also the plan parser and the cache's management
   workerOwn: 60_000, // our own code, of three packages
-  worker: 61_440, // 60 KiB with the libraries: protobuf, tokenizers, Comlink, idb-keyval
+  worker: 60_000, // the file that every model needs, with protobuf, Comlink and idb-keyval
+  tokenizer: 12_000, // the file that models need which read a text, with the tokenizer library
 };
 
 describe("the page's part", () => {
@@ -98,10 +99,27 @@ describe("the worker's part", () => {
     );
     expect(own.gzipBytes).toBeLessThanOrEqual(ceilings.workerOwn);
   });
-  test("weighs at most 60 KiB with its libraries, without ONNX Runtime", () => {
+  test("weighs at most 60 kB with its libraries in the file that every model needs", () => {
     expect(gzipBytesOf(`${prebuilt}phaseskip.worker.js`)).toBeLessThanOrEqual(
       ceilings.worker,
     );
+  });
+  test("weighs at most 12 kB more for a model that reads a text", () => {
+    expect(
+      gzipBytesOf(`${prebuilt}phaseskip.create-tokenizer.js`),
+    ).toBeLessThanOrEqual(ceilings.tokenizer);
+  });
+  test("consists of the file that every model needs, and files that import no other", () => {
+    const files = readdirSync(prebuilt).filter((file) => /\.js$/.test(file));
+    const lazy = ["phaseskip.create-tokenizer.js"];
+    expect(files.sort()).toEqual(
+      [...lazy, "phaseskip.js", "phaseskip.worker.js"].sort(),
+    );
+    // an import of the worker's file under another address, such as one with ?v=2, would run it a second time
+    for (const file of lazy)
+      expect(readFileSync(prebuilt + file, "utf8")).not.toMatch(
+        /\bfrom\s*["']/,
+      );
   });
   test("leaves ONNX Runtime in files of its own, imported when their device is used", () => {
     const code = readFileSync(`${prebuilt}phaseskip.worker.js`, "utf8");

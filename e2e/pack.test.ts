@@ -106,6 +106,7 @@ test("the prebuilt folder is in phaseskip's tarball, whole", () => {
     expect.arrayContaining([
       "phaseskip.js",
       "phaseskip.worker.js",
+      "phaseskip.create-tokenizer.js",
       "ort.wasm.bundle.min.mjs",
       "ort-wasm-simd-threaded.wasm",
       "ort.webgpu.bundle.min.mjs",

@@ -1,32 +1,15 @@
 // From a prompt to token ids, as transformers gives them with padding="max_length" and truncation=True.
 
 import { PhaseskipError } from "@phaseskip/graph";
-import { clipTokenizerJson } from "./clip-tokenizer.js";
+import type {
+  ClipFiles,
+  Tokenizer,
+  TokenizerLimits,
+} from "./create-tokenizer.js";
 import { readText, type ModelFolder } from "./folder.js";
-import {
-  adaptTokenizerJson,
-  type AddedTokenJson,
-  type TokenizerConfig,
-  type TokenizerJson,
-} from "./tokenizer-json.js";
+import type { TokenizerConfig, TokenizerJson } from "./tokenizer-json.js";
 
-/** A text as a text encoder takes it. */
-export interface EncodedText {
-  /** Token ids, special ones included, filled up to the tokenizer's `modelMaxLength`. */
-  readonly ids: readonly number[];
-  /** Words of the text that the vocabulary lacks, each once, in their order. */
-  readonly unknown: readonly string[];
-  /** Number of tokens that were cut off as the text is too long. */
-  readonly truncated: number;
-}
-
-/** Turns texts into token ids; made by `loadTokenizer`. */
-export interface Tokenizer {
-  /** Length of every `ids`. */
-  readonly modelMaxLength: number;
-  /** Turns a text into ids. */
-  encode(text: string): EncodedText;
-}
+export type { EncodedText, Tokenizer } from "./create-tokenizer.js";
 
 const DEFAULT_LENGTH = 77;
 
@@ -57,9 +40,10 @@ export async function loadTokenizer(
   const limits = await limitsOf(config, json, () =>
     optionalJson(`${dir.replace("tokenizer", "text_encoder")}/config.json`),
   );
+  const { createTokenizer } = await import("./create-tokenizer.js");
   try {
-    return await createTokenizer(
-      json ?? (await readClipFiles(folder, dir, config, signal)),
+    return createTokenizer(
+      json ?? (await readClipFiles(folder, dir, signal)),
       config,
       limits,
     );
@@ -78,9 +62,8 @@ export async function loadTokenizer(
 async function readClipFiles(
   folder: ModelFolder,
   dir: string,
-  config: TokenizerConfig,
   signal?: AbortSignal,
-): Promise<TokenizerJson> {
+): Promise<ClipFiles> {
   const vocab = (await folder.json(`${dir}/vocab.json`, signal)) as
     Record<string, number> | undefined;
   const merges = await folder.file(`${dir}/merges.txt`, signal);
@@ -90,14 +73,7 @@ async function readClipFiles(
       `Cannot load the tokenizer of ${folder.location} as ${dir}/ has neither tokenizer.json nor both vocab.json and merges.txt`,
     );
   }
-  return clipTokenizerJson(vocab, await readText(merges), config);
-}
-
-interface Limits {
-  /** Length of the ids. */
-  readonly maxLength: number;
-  /** Ids below this have a row in the text encoder's embedding, where that is known. */
-  readonly vocabSize: number;
+  return { vocab, merges: await readText(merges) };
 }
 
 /**
@@ -108,7 +84,7 @@ async function limitsOf(
   config: TokenizerConfig,
   json: TokenizerJson | undefined,
   encoderConfig: () => Promise<unknown>,
-): Promise<Limits> {
+): Promise<TokenizerLimits> {
   const usable = (length: unknown): length is number =>
     Number.isSafeInteger(length) && (length as number) > 0;
   const said = [config.model_max_length, json?.truncation?.max_length];
@@ -127,100 +103,4 @@ async function limitsOf(
     maxLength: maxLength ?? (usable(positions) ? positions : DEFAULT_LENGTH),
     vocabSize: isOpen && usable(rows) ? rows : Infinity,
   };
-}
-
-async function createTokenizer(
-  json: TokenizerJson,
-  config: TokenizerConfig,
-  { maxLength: modelMaxLength, vocabSize }: Limits,
-): Promise<Tokenizer> {
-  // a file of its own in an app, for models that read a text
-  const library = await import("@huggingface/tokenizers");
-  const isWordLevel = json.model.type === "WordLevel";
-  const unkToken =
-    (json.model["unk_token"] as string | null | undefined) ??
-    contentOf(config.unk_token);
-  const adapted = adaptTokenizerJson(json);
-  const tokenizer = new library.Tokenizer(adapted, {
-    unk_token: unkToken,
-    eos_token: contentOf(config.eos_token),
-  });
-  const idOf = (token: string | undefined) =>
-    token === undefined ? undefined : tokenizer.token_to_id(token);
-  const unkId = idOf(unkToken);
-  const padId =
-    idOf(contentOf(config.pad_token)) ??
-    json.padding?.pad_id ??
-    idOf(contentOf(config.eos_token)) ??
-    0;
-
-  const drops =
-    config.drop_unknown ?? (unkId === undefined || unkId >= vocabSize);
-
-  /** Puts the special tokens around a text's. */
-  const around = (tokens: string[]) =>
-    tokenizer.post_processor?.post_process(tokens, null, true).tokens ?? tokens;
-  const contentLength = modelMaxLength - around([]).length;
-  if (contentLength < 1) {
-    throw new RangeError(
-      `its model_max_length of ${modelMaxLength} leaves no room for a text`,
-    );
-  }
-
-  return {
-    modelMaxLength,
-    encode(text) {
-      const all = tokenizer.tokenize(text);
-      const isUnknown = (token: string) =>
-        idOf(token) === undefined || token === unkToken;
-      const unknown = isWordLevel
-        ? all.filter(isUnknown)
-        : all.includes(unkToken ?? "")
-          ? unknownWords(text, unkToken ?? "", (word) =>
-              tokenizer.tokenize(word),
-            )
-          : [];
-      const tokens = drops ? all.filter((token) => !isUnknown(token)) : all;
-
-      const excess = Math.max(0, tokens.length - contentLength);
-      const kept =
-        config.truncation_side === "left"
-          ? tokens.slice(excess)
-          : tokens.slice(0, contentLength);
-      const ids = around(kept).map((token) => idOf(token) ?? unkId ?? padId);
-      const padding = new Array<number>(modelMaxLength - ids.length).fill(
-        padId,
-      );
-      return {
-        ids:
-          config.padding_side === "left"
-            ? [...padding, ...ids]
-            : [...ids, ...padding],
-        unknown: [...new Set(unknown)],
-        truncated: excess,
-      };
-    },
-  };
-}
-
-/** A subword model has the unknown token only for single symbols; a person asks which word they were in. */
-function unknownWords(
-  text: string,
-  unkToken: string,
-  tokenize: (word: string) => string[],
-): string[] {
-  return text
-    .split(/\s+/)
-    .filter(
-      (word) =>
-        word !== "" &&
-        !word.includes(unkToken) &&
-        tokenize(word).includes(unkToken),
-    );
-}
-
-function contentOf(
-  token: string | AddedTokenJson | undefined,
-): string | undefined {
-  return typeof token === "string" ? token : token?.content;
 }
