@@ -83,7 +83,7 @@ function show(value: unknown): string {
   if (value === undefined) return "nothing";
   if (typeof value === "number") return String(value);
   try {
-    return (JSON.stringify(value) as string | undefined) ?? typeof value;
+    return JSON.stringify(value) ?? typeof value;
   } catch {
     return typeof value;
   }
