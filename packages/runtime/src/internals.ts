@@ -46,3 +46,14 @@ export type {
 export { Weights } from "./weights.js";
 export { UnetExecutor } from "./unet/executor.js";
 export type { UnetStream } from "./unet/stream.js";
+
+// Measurements
+export { Study } from "./study/study.js";
+export type {
+  StudyDraw,
+  StudyOptions,
+  StudyUnit,
+  StudyWindow,
+} from "./study/study.js";
+export type { AdvanceOptions, StudyRun, StudyStep } from "./study/study-run.js";
+export type { KeptValue, RestartPoint } from "./study/restart-point.js";

@@ -1,0 +1,184 @@
+// One picture on its way, which can stop at any step, go back, and go on in another way.
+
+import { restoreGenerator } from "@phaseskip/scheduler";
+import type { Context } from "../plan/plan.js";
+import type { ScheduledStep } from "../plan/schedule.js";
+import type { Model } from "../pipeline/model.js";
+import { guided } from "../pipeline/run.js";
+import type { RunSetup } from "../pipeline/run-setup.js";
+import { batched, disposeChunks } from "../pipeline/run-setup.js";
+import type { RestartPoint } from "./restart-point.js";
+import { readKept, restoreKept } from "./restart-point.js";
+import type { StudyWindow } from "./study.js";
+
+/** What a step was. */
+export interface StudyStep {
+  /** Where it began. Its `kept` is empty. */
+  readonly before: RestartPoint;
+  /** The Unet's output after guidance, and after {@link AdvanceOptions.change}. */
+  readonly modelOutput: Float32Array<ArrayBuffer>;
+  /** The clean sample as estimated at this step. */
+  readonly predOriginalSample: Float32Array<ArrayBuffer>;
+}
+
+/** How a run goes on. */
+export interface AdvanceOptions {
+  /** Rules, and the steps at which they act. @default none: the whole model */
+  readonly window?: StudyWindow;
+  /** Shown each step as it is done. */
+  readonly onStep?: (step: StudyStep) => void;
+  /** What to take instead of the Unet's guided output; the result belongs to the run. @default the output */
+  readonly change?: (
+    modelOutput: Float32Array<ArrayBuffer>,
+    stepIndex: number,
+  ) => Float32Array<ArrayBuffer>;
+  /** The guided output of the first step, where it is known: the Unet is not called for it. */
+  readonly knownOutput?: Float32Array<ArrayBuffer>;
+  /** Read back what later steps of the window reuse, so that the point returned goes on in its middle. @default false */
+  readonly keep?: boolean;
+}
+
+/** A run of a study. */
+export class StudyRun {
+  readonly #model: Model;
+  readonly #setup: RunSetup;
+  readonly #steps: (window: StudyWindow) => readonly ScheduledStep[];
+  readonly #signal: AbortSignal | undefined;
+  #calls = 0;
+
+  /** Made by `Study.begin`. */
+  constructor(
+    model: Model,
+    setup: RunSetup,
+    steps: (window: StudyWindow) => readonly ScheduledStep[],
+    signal?: AbortSignal,
+  ) {
+    this.#model = model;
+    this.#setup = setup;
+    this.#steps = steps;
+    this.#signal = signal;
+  }
+
+  /** Calls of the Unet so far; all contexts of a step are one. */
+  get calls(): number {
+    return this.#calls;
+  }
+
+  /** What the caller should know of the text, in sentences. */
+  get warnings(): readonly string[] {
+    return this.#setup.warnings;
+  }
+
+  /** The point before the first step. */
+  start(): RestartPoint {
+    const { sample, state, noise } = this.#setup.chunks[0]!.images[0]!;
+    return {
+      stepIndex: 0,
+      sample,
+      predOriginalSample: sample,
+      state,
+      noise: noise.state(),
+      kept: {},
+    };
+  }
+
+  /**
+   * Goes on from a point.
+   *
+   * @param point of this run, or of another one of the same draw
+   * @param endStep where to stop, exclusive
+   * @returns where it stopped
+   * @throws {PhaseskipError} `inference-failed` if the Unet's output is not finite; the device's errors
+   * @throws the study's abort reason
+   */
+  async advance(
+    point: RestartPoint,
+    endStep: number,
+    options: AdvanceOptions = {},
+  ): Promise<RestartPoint> {
+    const { scheduler, schedule, chunks } = this.#setup;
+    const { window, change, onStep, keep = false } = options;
+    const { streams } = chunks[0]!;
+    const acting = window ? this.#steps(window) : [];
+    const noise = restoreGenerator(point.noise);
+    for (const [context, stream] of Object.entries(streams))
+      restoreKept(this.#model.device, stream, point.kept[context as Context]);
+    let at = point;
+    try {
+      for (let i = point.stepIndex; i < endStep; i++) {
+        const step =
+          (window && acting[i - window.firstStep]) ?? schedule.steps[i]!;
+        const isKnown = i === point.stepIndex && options.knownOutput;
+        const output = isKnown
+          ? options.knownOutput
+          : await this.#call(step, at.sample);
+        const modelOutput = change?.(output, i) ?? output;
+        const { prevSample, predOriginalSample, state } = scheduler.step({
+          modelOutput,
+          sample: at.sample,
+          stepIndex: i,
+          state: at.state,
+          ...(scheduler.needsNoise(i) && {
+            noise: noise.randn(at.sample.length),
+          }),
+        });
+        onStep?.({ before: at, modelOutput, predOriginalSample });
+        at = {
+          stepIndex: i + 1,
+          sample: prevSample,
+          predOriginalSample,
+          state,
+          noise: noise.state(),
+          kept: {},
+        };
+      }
+      if (!keep) return at;
+      const kept: RestartPoint["kept"] = Object.fromEntries(
+        await Promise.all(
+          Object.entries(streams).map(async ([context, stream]) => [
+            context,
+            await readKept(this.#model.device, stream),
+          ]),
+        ),
+      );
+      return { ...at, kept };
+    } finally {
+      for (const stream of Object.values(streams))
+        restoreKept(this.#model.device, stream);
+    }
+  }
+
+  /** Frees what the run holds. */
+  dispose(): void {
+    disposeChunks(this.#setup.chunks);
+    this.#model.unet.endRun();
+  }
+
+  async #call(
+    step: ScheduledStep,
+    sample: Float32Array,
+  ): Promise<Float32Array<ArrayBuffer>> {
+    const { scheduler, chunks, batch } = this.#setup;
+    const { stepIndex, timestep, contexts, guidanceScale } = step;
+    const input = batched(
+      [scheduler.scaleModelInput(sample, stepIndex)],
+      batch,
+    );
+    const outputs: Float32Array<ArrayBuffer>[] = [];
+    for (const scheduled of contexts) {
+      const stream = chunks[0]!.streams[scheduled.context]!;
+      outputs.push(
+        await this.#model.unet.step(
+          stream,
+          scheduled,
+          input,
+          timestep,
+          this.#signal,
+        ),
+      );
+    }
+    this.#calls++;
+    const all = guided(outputs, guidanceScale);
+    return all.slice(0, all.length / batch);
+  }
+}

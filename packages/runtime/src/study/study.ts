@@ -1,0 +1,271 @@
+// A model laid open for measurements: whole runs and runs in which rules act for some steps, on one partition, so
+// that their numbers can be compared byte for byte.
+
+import { PhaseskipError, type Graph } from "@phaseskip/graph";
+import type { Scheduler } from "@phaseskip/scheduler";
+import { openFolder } from "../model-folder.js";
+import { partCosts } from "../pipeline/costs.js";
+import { Model } from "../pipeline/model.js";
+import type { Picture } from "../pipeline/picture.js";
+import { samplePicture } from "../pipeline/picture.js";
+import type { PlannedRun } from "../pipeline/plan-run.js";
+import { planRun } from "../pipeline/plan-run.js";
+import { parseRequest } from "../pipeline/request.js";
+import { beginRun, checkPrompt } from "../pipeline/run-setup.js";
+import { emptyPlan } from "../plan/plan.js";
+import type { Rule } from "../plan/plan.js";
+import { parsePlan } from "../plan/parse-plan.js";
+import { matchesPattern } from "../plan/pattern.js";
+import type { ScheduledStep } from "../plan/schedule.js";
+import { schedulePlan } from "../plan/schedule.js";
+import { openDevice } from "../session.js";
+import { Signatures } from "./signatures.js";
+import { StudyRun } from "./study-run.js";
+
+/** How a model is opened for a study. */
+export interface StudyOptions {
+  /** Where it runs, on one thread. @default "wasm" */
+  readonly device?: "wasm" | "node";
+  /** A scheduler's short name. @default the model's */
+  readonly scheduler?: string;
+  /** Steps of every run. @default 50 */
+  readonly numInferenceSteps?: number;
+  /** Guidance weight of every run; 1 is off. @default the model's, else 7.5 for text, 1 without */
+  readonly guidanceScale?: number;
+  /** Cancels opening and running. */
+  readonly signal?: AbortSignal;
+}
+
+/** A unit as a study sees it. */
+export interface StudyUnit {
+  /** Its path. */
+  readonly path: string;
+  /** For a skip: the unit, as deep as possible, that makes what it hands over. */
+  readonly source?: string;
+}
+
+/** Rules that act from one step to another, and on no other step. */
+export interface StudyWindow {
+  /** What the rules say, phases left out: they act at each step of the window. */
+  readonly rules: readonly Rule[];
+  /** Inclusive. */
+  readonly firstStep: number;
+  /** Exclusive. */
+  readonly endStep: number;
+}
+
+/** What is drawn: a text where the model takes one, and a seed. */
+export interface StudyDraw {
+  /** The text. */
+  readonly prompt?: string;
+  /** Of the initial noise and of the steps' noise. */
+  readonly seed: number;
+}
+
+/** A model on a device. One run at a time. */
+export class Study {
+  readonly #model: Model;
+  readonly #run: PlannedRun;
+  readonly #signal: AbortSignal | undefined;
+  readonly #signatures: Signatures;
+  readonly #windows = new Map<string, readonly ScheduledStep[]>();
+
+  private constructor(model: Model, run: PlannedRun, signal?: AbortSignal) {
+    this.#model = model;
+    this.#run = run;
+    this.#signal = signal;
+    this.#signatures = new Signatures(run.schedule);
+  }
+
+  /**
+   * Loads a model. Sessions are made by {@link prepare}.
+   *
+   * @param location path or URL of the model folder
+   * @throws {RangeError} If an option is out of range
+   * @throws {PhaseskipError} As `loadPipeline` does
+   */
+  static async open(
+    location: string | URL,
+    options: StudyOptions = {},
+  ): Promise<Study> {
+    const { device = "wasm", signal, ...asked } = options;
+    const request = parseRequest(asked as object, "study a model");
+    const opened = await openDevice(device, { threads: 1 });
+    const folder = await openFolder(location, {
+      cache: false,
+      ...(signal && { signal }),
+    });
+    let model: Model | undefined;
+    try {
+      model = await Model.load(folder, opened, signal);
+      const run = await planRun(model, { ...request, plan: emptyPlan }, signal);
+      return new Study(model, run, signal);
+    } catch (error) {
+      await (model ?? { dispose: () => folder.close() }).dispose();
+      throw error;
+    }
+  }
+
+  /** The sampler. */
+  get scheduler(): Scheduler {
+    return this.#run.scheduler;
+  }
+
+  /** Guidance weight of every run; 1 is off. */
+  get guidanceScale(): number {
+    return this.#run.guidanceScale;
+  }
+
+  /** Whether it draws from a text. */
+  get hasPrompt(): boolean {
+    return this.#model.index.hasTextEncoder;
+  }
+
+  /** The build of ONNX Runtime that it runs on. */
+  get onnxRuntime(): string {
+    return this.#model.device.build;
+  }
+
+  /** `[channel, height, width]` of a sample. */
+  get sampleDims(): readonly [number, number, number] {
+    const [, channels, height, width] = this.#run.shape;
+    return [channels, height, width];
+  }
+
+  /** The model's digest, as plans know it. */
+  async digest(): Promise<string> {
+    return (await this.#model.digest(this.#signal))!;
+  }
+
+  /** Every unit that a plan can act on, in the order of the Unet. */
+  units(): StudyUnit[] {
+    const { graph, units } = this.#run.unet;
+    return [...units.units.values()].map(({ path, skip }) => {
+      const source = skip && makerOf(graph, units.unitOf, skip.value);
+      return { path, ...(source !== undefined && { source }) };
+    });
+  }
+
+  /**
+   * The units that patterns match, in the order of the Unet.
+   * @throws {RangeError} If a pattern matches none
+   */
+  match(patterns: readonly string[]): string[] {
+    const paths = [...this.#run.unet.units.units.keys()];
+    const matches = patterns.map((pattern) => {
+      const found = paths.filter((path) => matchesPattern(pattern, path));
+      if (found.length > 0) return found;
+      throw new RangeError(
+        `Cannot study the unit ${pattern} as it must be a unit of this model: it has ${paths.slice(0, 4).join(", ")} and ${Math.max(0, paths.length - 4)} more; phaseskip inspect lists them`,
+      );
+    });
+    const all = new Set(matches.flat());
+    return paths.filter((path) => all.has(path));
+  }
+
+  /**
+   * Why rules cannot act on this model at a step of their own; undefined where they can.
+   * @throws {TypeError} If they are no rules of the plan language
+   */
+  refusal(rules: readonly Rule[]): string | undefined {
+    try {
+      this.#schedule({ rules, firstStep: 0, endStep: 1 });
+      return undefined;
+    } catch (error) {
+      if (error instanceof PhaseskipError && error.code === "plan-invalid")
+        return error.message;
+      throw error;
+    }
+  }
+
+  /** Multiply-accumulates of the Unet: of a full run, and what a window saves of it, all contexts. */
+  macs(window: StudyWindow): { readonly full: number; readonly saved: number } {
+    const steps = this.#steps(window);
+    const { signatures } = this.#signatures;
+    const costs = partCosts(this.#run.unet, { signatures });
+    const sum = (all: readonly ScheduledStep[]) =>
+      all
+        .flatMap(({ contexts }) => contexts)
+        .reduce((total, one) => total + costs.signatures[one.signature]!, 0);
+    const full = this.#run.schedule.steps;
+    const { firstStep, endStep } = window;
+    return {
+      full: sum(full),
+      saved: sum(full.slice(firstStep, endStep)) - sum(steps),
+    };
+  }
+
+  /**
+   * Cuts the Unet so that all windows can run, and makes the sessions. Every later run uses this partition, so two
+   * studies that prepared the same windows give the same bytes.
+   *
+   * @param windows all windows that will run
+   */
+  async prepare(windows: readonly StudyWindow[]): Promise<void> {
+    for (const window of windows) this.#steps(window);
+    await this.#model.unet.prepare(
+      this.#run.unet,
+      this.#signatures.signatures,
+      this.#signal,
+    );
+  }
+
+  /**
+   * Begins a run; `dispose` frees it. Several may be open, but only one may go on at a time.
+   * @throws {TypeError} If the model needs a text and there is none, or the other way round
+   */
+  async begin(draw: StudyDraw): Promise<StudyRun> {
+    const request = parseRequest(draw, "study a model");
+    checkPrompt(this.#model, request);
+    const setup = await beginRun(this.#model, this.#run, request);
+    return new StudyRun(
+      this.#model,
+      setup,
+      (window) => this.#steps(window),
+      this.#signal,
+    );
+  }
+
+  /** A sample as a picture; through the VAE where there is one. */
+  async picture(sample: Float32Array<ArrayBuffer>): Promise<Picture> {
+    const [, height, width] = this.sampleDims;
+    const decoded = await this.#model.decode(sample, height, width);
+    return samplePicture(decoded.sample, decoded.height, decoded.width);
+  }
+
+  /** Frees everything. */
+  async dispose(): Promise<void> {
+    await this.#model.dispose();
+  }
+
+  #steps(window: StudyWindow): readonly ScheduledStep[] {
+    const key = JSON.stringify(window);
+    const known = this.#windows.get(key);
+    if (known) return known;
+    const steps = this.#schedule(window);
+    this.#windows.set(key, steps);
+    return steps;
+  }
+
+  #schedule({ rules, firstStep, endStep }: StudyWindow): ScheduledStep[] {
+    const { unet, scheduler, guidanceScale } = this.#run;
+    const schedule = schedulePlan(unet, {
+      plan: parsePlan({ ...emptyPlan, rules }),
+      timesteps: scheduler.timesteps.slice(firstStep, endStep),
+      numTrainTimesteps: scheduler.numTrainTimesteps,
+      guidanceScale,
+      scheduler: scheduler.name,
+    });
+    return this.#signatures.adopt(schedule, firstStep);
+  }
+}
+
+/** The deepest unit that makes a value; undefined for an input of the graph. */
+function makerOf(
+  graph: Graph,
+  unitOf: readonly string[],
+  value: string,
+): string | undefined {
+  const producer = graph.producers.get(value);
+  return producer && (unitOf[producer.index] || undefined);
+}
