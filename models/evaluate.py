@@ -32,7 +32,6 @@ from scenes_data.facts import Fact, scene_facts
 #: Series of pictures that no training and no reader draws from.
 PROMPT_SEED, CAPTION_SEED, REFERENCE_SEED, FLOOR_SEED = 5001, 5002, 5003, 5004
 SAMPLE_STEPS = (50, 25, 10)
-GUIDANCE = 3.0
 PER_COMBINATION = 4
 
 
@@ -66,8 +65,8 @@ def prompts() -> list[Prompt]:
 class Model:
     """A saved model and a pool of threads that sample from it."""
 
-    def __init__(self, folder: Path, threads: int):
-        self.folder = folder
+    def __init__(self, folder: Path, threads: int, guidance: float):
+        self.folder, self.guidance = folder, guidance
         self.unet, self.text, self.vocabulary = load_networks(folder)
         self.size = self.unet.config.sample_size
         self._pool = ThreadPoolExecutor(threads)
@@ -79,7 +78,7 @@ class Model:
         def part(indices: torch.Tensor) -> torch.Tensor:
             scheduler = make_scheduler(sampler, self.folder / "scheduler_config.json")
             own = None if tokens is None else tokens[indices]
-            return sample(self.unet, self.text, scheduler, own, noise[indices], steps, GUIDANCE)
+            return sample(self.unet, self.text, scheduler, own, noise[indices], steps, self.guidance)
 
         return torch.cat(list(self._pool.map(part, torch.arange(len(noise)).split(16))))
 
@@ -187,6 +186,7 @@ class Settings:
     reference_pictures: int = 4096
     seeds: int = 4
     steps: int = 50
+    guidance: float = 3.0
     threads: int = 2
 
 
@@ -194,9 +194,9 @@ def evaluate(settings: Settings) -> dict:
     """Everything that the card needs, also written to ``evaluation.json`` in the folder ``out``."""
     torch.set_num_threads(1)  # inside each of the model's own threads
     torch.backends.cuda.enable_flash_sdp(False)
-    model, out = Model(settings.model, settings.threads), settings.out
+    model, out = Model(settings.model, settings.threads, settings.guidance), settings.out
     out.mkdir(parents=True, exist_ok=True)
-    result: dict = {"training": json.loads((settings.model / "training.json").read_text()), "guidance": GUIDANCE}
+    result: dict = {"training": json.loads((settings.model / "training.json").read_text()), "guidance": settings.guidance}
     if model.text is not None:
         judge = Judge.load(settings.judge)
         result["agreement"] = measure_agreement(model, judge, settings.seeds, settings.steps, out)
