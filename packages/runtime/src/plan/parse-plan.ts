@@ -61,7 +61,7 @@ export function parsePlan(value: unknown): Plan {
     ],
     ...["model", "valid", "calibration"],
   ]);
-  const phases = list(plan["phases"] ?? [], "phases").map(parsePhase);
+  const phases = listed(plan["phases"], "phases").map(parsePhase);
   const names = phases.map((phase) => phase.name);
   phases.forEach(({ name }, i) => {
     if (names.indexOf(name) !== i)
@@ -70,7 +70,7 @@ export function parsePlan(value: unknown): Plan {
   const rules = list(plan["rules"], "rules").map((rule, i) =>
     parseRule(rule, `rules[${i}]`, names),
   );
-  const guidance = list(plan["guidance"] ?? [], "guidance").map((rule, i) =>
+  const guidance = listed(plan["guidance"], "guidance").map((rule, i) =>
     parseGuidance(rule, `guidance[${i}]`, names),
   );
   return {
@@ -89,6 +89,11 @@ export function parsePlan(value: unknown): Plan {
     ...optional("valid", plan["valid"], parseConditions),
     ...("calibration" in plan && { calibration: plan["calibration"] }),
   };
+}
+
+/** A list that may be missing. */
+function listed(value: unknown, at: string): readonly unknown[] {
+  return value === undefined ? [] : list(value, at);
 }
 
 function parsePhase(value: unknown, i: number): Phase {
@@ -141,6 +146,9 @@ function parseGuidance(
   const phases = optional("phases", rule["phases"], (given) =>
     phaseNames(given, `${at}.phases`, names),
   );
+  // one of the two is misspelt, or missing
+  if (!("scale" in rule || "action" in rule))
+    onlyFields(rule, at, ["phases", "action", "refresh", "scale"]);
   if ("scale" in rule && !("action" in rule)) {
     onlyFields(rule, at, ["phases", "scale"]);
     return { ...phases, scale: number(rule["scale"], `${at}.scale`) };

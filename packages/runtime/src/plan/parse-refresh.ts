@@ -1,7 +1,10 @@
 // When a reused value is computed anew, from JSON.
 
 import { integer, invalid, list, number, type Json } from "./json-fields.js";
+import { suggestion } from "./nearest.js";
 import type { Refresh } from "./plan.js";
+
+const fields = ["every", "everyTimesteps", "at", "atTimesteps"];
 
 /**
  * Checks the form of a rule's `refresh`.
@@ -9,10 +12,9 @@ import type { Refresh } from "./plan.js";
  */
 export function parseRefresh(value: unknown, at: string): Refresh {
   if (value === "never") return value;
-  const wanted =
-    'must be "never" or one of every, everyTimesteps, at, atTimesteps';
+  const wanted = `must be "never" or one of ${fields.join(", ")}`;
   if (typeof value !== "object" || value === null)
-    throw invalid(at, wanted, value);
+    throw invalid(at, wanted, value, suggestion(value, ["never"]));
   const refresh = value as Json;
   const [field, ...more] = Object.keys(refresh);
   if (field === undefined || more.length > 0) throw invalid(at, wanted, value);
@@ -39,6 +41,6 @@ export function parseRefresh(value: unknown, at: string): Refresh {
         ),
       };
     default:
-      throw invalid(at, wanted, value);
+      throw invalid(at, wanted, value, suggestion(field, fields));
   }
 }
