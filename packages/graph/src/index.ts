@@ -26,17 +26,24 @@ export {
   type Dependencies,
   type DependencyBits,
 } from "./dependencies.js";
-export { mainInput, type Unit, type Units } from "./units.js";
+export type { Unit, Units } from "./units.js";
+export { residualOwner, residualPath, type Edge } from "./main-input.js";
 export type { Skip } from "./skips.js";
 export { nodeMacs } from "./macs.js";
 
 // From signatures to segments
 export {
+  isComputed,
   liveGraph,
+  portChain,
   portKey,
+  readsMainInput,
   type LiveGraph,
+  type LiveRoots,
   type Port,
+  type PortDecision,
   type PortState,
+  type Scale,
 } from "./live.js";
 export {
   partition,
@@ -50,4 +57,5 @@ export {
   type SegmentModel,
   type WeightPlacement,
 } from "./segment-model.js";
+export { kernelModel, type Kernel } from "./kernel-model.js";
 export { widenHalf } from "./widen.js";

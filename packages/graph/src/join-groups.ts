@@ -69,10 +69,14 @@ function linkGroups(unet: Unet, edges: CutEdges, groups: readonly NodeGroup[]) {
     const to = groupOf.get(node.index);
     if (!to) continue;
     const link = (value: string, slot: number) => {
-      const from = groupOf.get(graph.producers.get(value)?.index ?? -1);
-      if (!from || from === to) return;
-      next.get(from)!.add(to);
-      if (edges.isCut(value, node, slot)) cut.get(from)!.add(to);
+      const isCut = edges.isCut(value, node, slot);
+      const sources = isCut ? edges.standIns(value, node, slot) : [];
+      for (const source of [value, ...sources]) {
+        const from = groupOf.get(graph.producers.get(source)?.index ?? -1);
+        if (!from || from === to) continue;
+        next.get(from)!.add(to);
+        if (isCut) cut.get(from)!.add(to);
+      }
     };
     node.inputs.forEach(link);
     for (const value of node.captured) link(value, -1);

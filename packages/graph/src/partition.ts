@@ -3,7 +3,8 @@
 import { CutEdges } from "./cut-edges.js";
 import { Dependency } from "./dependencies.js";
 import type { GraphNode } from "./graph.js";
-import type { LiveGraph } from "./live.js";
+import type { LiveGraph, PortState } from "./live.js";
+import { isActing } from "./live.js";
 import { segmentGroups } from "./segment-groups.js";
 import type { Unet } from "./unet.js";
 
@@ -85,10 +86,12 @@ export function partition(
 
   function exportedValues(): Set<string> {
     const exported = new Set(graph.outputs.map((output) => output.name));
-    for (const { ports } of signatures) {
+    for (const { ports, probes } of signatures) {
       for (const { state, value } of ports.values())
-        if (state === "cache") exported.add(value);
+        if (isKept(state)) exported.add(value);
+      for (const { value } of probes) exported.add(value);
     }
+    for (const value of edges.mainInputs()) exported.add(value);
     for (const node of graph.nodes) {
       node.inputs.forEach((value, slot) => {
         const from = segmentOf.get(graph.producers.get(value)?.index ?? -1);
@@ -134,6 +137,11 @@ export function partition(
       weights: [...weights],
     };
   }
+}
+
+/** Whether a port's computed value is wanted by itself: now, or at a later step. */
+function isKept(state: PortState): boolean {
+  return isActing(state) && !["zero", "mean", "bypass"].includes(state);
 }
 
 /** The nodes with those that they need and that depend on nothing: each segment has its own. */

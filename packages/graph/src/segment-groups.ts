@@ -123,11 +123,20 @@ function levelsOf(
   const edgesInto = (node: GraphNode): [from: number, rise: number][] => {
     const key = keyOf[node.index]!;
     if (key === "") return [];
-    const edge = (value: string, slot: number): [number, number][] => {
+    const producer = (value: string) => {
       const from = graph.producers.get(value)?.index ?? -1;
-      if (from < 0 || keyOf[from] === "") return [];
+      return from < 0 || keyOf[from] === "" ? [] : [from];
+    };
+    const edge = (value: string, slot: number): [number, number][] => {
+      const isCut = edges.isCut(value, node, slot);
       return [
-        [from, keyOf[from] === key && !edges.isCut(value, node, slot) ? 0 : 1],
+        ...producer(value).map((from): [number, number] => [
+          from,
+          keyOf[from] === key && !isCut ? 0 : 1,
+        ]),
+        ...(isCut ? edges.standIns(value, node, slot) : [])
+          .flatMap(producer)
+          .map((from): [number, number] => [from, 1]),
       ];
     };
     return [

@@ -4,9 +4,11 @@ import type { Dependencies } from "./dependencies.js";
 import { Dependency } from "./dependencies.js";
 import { PhaseskipError } from "./errors.js";
 import type { Graph, GraphNode } from "./graph.js";
-import { valuesRead } from "./graph.js";
+import type { Edge } from "./main-input.js";
+import { findMainInput, findResidual, residualPath } from "./main-input.js";
 import { isFloat } from "./onnx/types.js";
 import { scopesFromShape } from "./scopes-from-shape.js";
+import { namedChains } from "./named-chains.js";
 import { wrapperPrefix } from "./scopes.js";
 import type { ValueInfo } from "./shapes/rule.js";
 import type { Skip } from "./skips.js";
@@ -24,6 +26,16 @@ export interface Unit {
   readonly nodes: readonly GraphNode[];
   /** Where it enters its consumer, if it is a skip. */
   readonly skip?: Skip;
+  /**
+   * The `sample`-dependent value, not a skip, that enters it and reaches its output by the fewest nodes;
+   * of a skip the value itself, as its consumer reads it. Missing if nothing enters.
+   */
+  readonly mainInput?: Edge;
+  /**
+   * Where what it adds to its main input enters the last addition, if its one output is that addition, times
+   * or over a constant, and the other summand is the main input or one convolution of it.
+   */
+  readonly residual?: Edge;
 }
 
 /** The units of a graph. */
@@ -34,7 +46,8 @@ export interface Units {
   readonly unitOf: readonly string[];
   /**
    * The units whose actions a reader of a value sees, innermost first: those that hold the value's
-   * producer and not its reader, then the skip that the edge is, if it is one.
+   * producer and not its reader, then the skip that the edge is, or the `residualPath` of the units whose
+   * residual it is.
    *
    * @param value the value read
    * @param reader the node that reads it; undefined for the graph's own outputs
@@ -97,7 +110,15 @@ export function findUnits(
     const skip = reader && skips.get(edgeKey(reader.index, slot));
     return skip ? [...units, skip.path] : units;
   };
-  return { units: collectUnits(), unitOf, unitsBetween };
+  const units = collectUnits();
+  // a residual is no output: it joins the chains once the outputs are known, inner units first
+  for (const unit of [...units.values()].reverse()) {
+    if (!unit.residual) continue;
+    const { value, reader, slot } = unit.residual;
+    const before = unitsBetween(value, reader, slot);
+    known[reader.index]!.set(slot, [...before, residualPath(unit.path)]);
+  }
+  return { units, unitOf, unitsBetween };
 
   function collectUnits(): Map<string, Unit> {
     const outputs = new Map<string, Set<string>>();
@@ -128,11 +149,18 @@ export function findUnits(
     const units = new Map<string, Unit>();
     const add = (path: string) => {
       if (units.has(path) || !outputs.has(path)) return;
-      units.set(path, {
+      const unit: Unit = {
         path,
         parent: parents.get(path) ?? "",
         outputs: [...outputs.get(path)!],
         nodes: nodes.get(path)!,
+      };
+      const mainInput = findMainInput(unit, graph, dependencies, unitsBetween);
+      const residual = findResidual(unit, mainInput, graph, dependencies);
+      units.set(path, {
+        ...unit,
+        ...(mainInput && { mainInput }),
+        ...(residual && { residual }),
       });
     };
     const skipsByReader = new Map(
@@ -151,71 +179,12 @@ export function findUnits(
           outputs: [skip.value],
           nodes: [],
           skip,
+          mainInput: skip,
         });
       }
     }
     return units;
   }
-}
-
-/**
- * Module paths by node index; a node that an optimizer left without a name belongs to what the nearest
- * named nodes before and after it have in common.
- */
-function namedChains(
-  graph: Graph,
-  dependencies: Dependencies,
-  prefix: string,
-): string[][] {
-  const isSignal = ({ index }: GraphNode) =>
-    dependencies.nodes[index]! & Dependency.sample;
-  const isLost = (node: GraphNode) =>
-    node.scopes.length === 0 && isSignal(node);
-  const chains = graph.nodes.map((node) =>
-    node.scopes
-      .filter(
-        (scope) => scope.startsWith(prefix) && scope.length > prefix.length,
-      )
-      .map((scope) => scope.slice(prefix.length)),
-  );
-  const nearest = (
-    nodes: readonly GraphNode[],
-    neighbours: (node: GraphNode) => readonly GraphNode[],
-  ) => {
-    const found: (readonly string[] | undefined)[] = [];
-    for (const node of nodes) {
-      if (!isLost(node)) continue;
-      for (const other of neighbours(node)) {
-        if (!isSignal(other)) continue;
-        const chain = isLost(other) ? found[other.index] : chains[other.index];
-        found[node.index] = shared(found[node.index], chain);
-      }
-    }
-    return found;
-  };
-  const before = nearest(graph.nodes, (node) =>
-    node.inputs.flatMap((value) => graph.producers.get(value) ?? []),
-  );
-  const after = nearest([...graph.nodes].reverse(), (node) =>
-    node.outputs.flatMap((value) => graph.consumers.get(value) ?? []),
-  );
-  for (const node of graph.nodes) {
-    if (isLost(node))
-      chains[node.index] = [
-        ...(shared(before[node.index], after[node.index]) ?? []),
-      ];
-  }
-  return chains;
-}
-
-/** What two chains, outermost first, have in common; undefined is no chain at all. */
-function shared(
-  a: readonly string[] | undefined,
-  b: readonly string[] | undefined,
-) {
-  if (!a || !b) return a ?? b;
-  const end = a.findIndex((path, i) => path !== b[i]);
-  return end < 0 ? a : a.slice(0, end);
 }
 
 function edgeKey(node: number, slot: number): string {
@@ -282,44 +251,4 @@ function nameSkips(
     skips.set(edgeKey(edge.reader.index, edge.slot), { ...edge, path });
   }
   return skips;
-}
-
-/**
- * A unit's main input: the `sample`-dependent value, not a skip, that enters it and reaches its output
- * by the fewest nodes; for a skip the value itself. Undefined if nothing enters it.
- */
-export function mainInput(
-  unit: Unit,
-  graph: Graph,
-  dependencies: Dependencies,
-  units: Units,
-): string | undefined {
-  if (unit.skip) return unit.skip.value;
-  const inside = new Set(unit.nodes.map((node) => node.index));
-  let front = unit.outputs.map((output) => graph.producers.get(output)!);
-  const seen = new Set(front);
-  while (front.length > 0) {
-    const next: GraphNode[] = [];
-    for (const node of front) {
-      for (const value of valuesRead(node)) {
-        if (!((dependencies.values.get(value) ?? 0) & Dependency.sample))
-          continue;
-        if (
-          units
-            .unitsBetween(value, node, node.inputs.indexOf(value))
-            .at(-1)
-            ?.endsWith(".skip")
-        )
-          continue;
-        const producer = graph.producers.get(value);
-        if (!producer || !inside.has(producer.index)) return value;
-        if (!seen.has(producer)) {
-          seen.add(producer);
-          next.push(producer);
-        }
-      }
-    }
-    front = next;
-  }
-  return undefined;
 }

@@ -4,7 +4,6 @@ import { Dependency } from "../src/dependencies.js";
 import { nodeMacs } from "../src/macs.js";
 import type { Unet } from "../src/unet.js";
 import { analyseUnet } from "../src/unet.js";
-import { mainInput } from "../src/units.js";
 import {
   changedUnet,
   dropNames,
@@ -259,7 +258,7 @@ describe("analyseUnet() refuses", () => {
   });
 });
 
-describe("mainInput() is the value, not a skip, on the shortest way to the output", () => {
+describe("Unit.mainInput is the value, not a skip, on the shortest way to the output", () => {
   test.each([
     ["conv_in", "sample"],
     ["mid_block", "down_blocks.2"],
@@ -275,11 +274,49 @@ describe("mainInput() is the value, not a skip, on the shortest way to the outpu
     ["up_blocks.1.resnets.1.skip", "down_blocks.0.downsamplers.0"],
   ])("%s reads %s", async (path, from) => {
     const unet = await fixtureUnet("tiny-text-ts");
-    const { graph, dependencies, units } = unet;
-    const input = mainInput(unitOf(unet, path), graph, dependencies, units)!;
-    if (from === "sample") expect(input).toBe("sample");
-    else expect(unitOf(unet, from).outputs).toContain(input);
+    const { value } = unitOf(unet, path).mainInput!;
+    if (from === "sample") expect(value).toBe("sample");
+    else expect(unitOf(unet, from).outputs).toContain(value);
   });
+});
+
+describe("Unit.residual is what enters the last addition beside the shortcut", () => {
+  test.each(unetFixtures)(
+    "of every ResNet and attention of %s",
+    async (name) => {
+      const unet = await fixtureUnet(name);
+      const { graph, units } = unet;
+      const branches = [...units.units.values()].filter(({ path }) =>
+        /\.(resnets|attentions)\.\d+$/.test(path),
+      );
+      expect(branches.length).toBeGreaterThan(4);
+      for (const { path, residual, outputs } of branches) {
+        expect(residual, path).toBeDefined();
+        const { value, reader, slot } = residual!;
+        expect(reader.inputs[slot]).toBe(value);
+        expect(unet.shapes.get(value)!.dims).toEqual(
+          unet.shapes.get(outputs[0]!)!.dims,
+        );
+        expect(units.unitsBetween(value, reader, slot)).toContain(
+          `${path}:residual`,
+        );
+        const made = unitOf(unet, path).nodes;
+        expect(made).toContain(graph.producers.get(value));
+        if (path.includes("resnets")) {
+          const last = units.units.get(`${path}.conv2`);
+          if (last) expect(last.outputs).toEqual([value]);
+        }
+      }
+    },
+  );
+
+  test.each(["mid_block", "down_blocks.0", "conv_in", "up_blocks.1"])(
+    "and %s has none",
+    async (path) => {
+      const unet = await fixtureUnet("tiny-text-ts");
+      expect(unitOf(unet, path).residual).toBeUndefined();
+    },
+  );
 });
 
 describe("nodeMacs() counts what PyTorch's counter counts", () => {
