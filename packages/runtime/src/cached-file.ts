@@ -1,9 +1,9 @@
 // A file that is whole in a chunk store, read chunk by chunk.
 
-import { PhaseskipError } from "@phaseskip/graph";
 import type { FileKey } from "./chunk-store.js";
 import type { StoredFile } from "./download.js";
 import type { ModelFile } from "./folder.js";
+import { sha256 } from "./sha256.js";
 
 /** Loads chunks by name and keeps the last few, so that neighbouring reads share them. */
 export interface ChunkViews {
@@ -34,32 +34,36 @@ export function chunkViews(capacity: number): ChunkViews {
 
 /**
  * Opens a stored file. A read within one chunk is a view on it, one across chunks a copy; only the chunks that it
- * touches are read.
- * @param onGone told when a chunk turns out to be missing, after the file was dropped from the store
+ * touches are read, and each is verified as it leaves the store.
+ * @param mend fetches the chunk at an offset again, where it is gone or damaged
  */
 export function cachedFile(
   key: FileKey,
   { store, record }: StoredFile,
   views: ChunkViews,
-  onGone: () => void,
+  mend: (offset: number, cause: unknown) => Promise<ArrayBuffer>,
 ): ModelFile {
-  const { size, version, chunkBytes } = record;
+  const { size, version, chunkBytes, sha256: digests } = record;
   const { model, path } = key;
   const chunkAt = (start: number) =>
     views.read(`${start} ${path}`, async () => {
-      const chunk = await store.read(key, version, start);
-      if (chunk?.byteLength === Math.min(chunkBytes, size - start))
-        return chunk;
-      await store.remove(key);
-      onGone();
-      throw new PhaseskipError(
-        "integrity",
-        `Cannot read ${model}${path} as part of it is gone from the browser's storage: load the model again`,
-      );
+      let cause: unknown;
+      try {
+        const chunk = await store.read(key, version, start);
+        const isWhole =
+          chunk?.byteLength === Math.min(chunkBytes, size - start);
+        const wanted = digests?.[start / chunkBytes];
+        if (isWhole && (!wanted || (await sha256(chunk)) === wanted))
+          return chunk;
+      } catch (error) {
+        cause = error;
+      }
+      return mend(start, cause);
     });
   return {
     path,
     size,
+    ...(digests && { sha256: digests }),
     async read(offset, length) {
       const end = offset + length;
       if (offset < 0 || length < 0 || end > size) {

@@ -12,17 +12,30 @@ export interface FileKey {
 
 /** What is known of a file that is whole in a store, or that the server does not have. */
 export interface FileRecord {
-  /** The server's name for these bytes; `undefined`: the server has no such file. */
+  /** The name of these bytes: the server's, or a digest; `undefined`: the server has no such file. */
   readonly version: string | undefined;
   /** Size in bytes. */
   readonly size: number;
   /** Size of every chunk but the last, in bytes. */
   readonly chunkBytes: number;
-  /** When it was last opened, in ms since 1970. */
+  /** SHA-256 of each chunk, 64 hexadecimal digits; none outside a secure context. */
+  readonly sha256?: readonly string[];
+  /** When it was written, in ms since 1970. */
   readonly usedAt: number;
 }
 
-/** Keeps files in chunks; a file exists from the moment its record is written. */
+/** What is known of a model of which all files were seen together. */
+export interface ModelRecord {
+  /** The version of each file, by path; these belong together. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** When the model was last loaded, in ms since 1970. */
+  readonly usedAt: number;
+}
+
+/**
+ * Keeps files in chunks; a file exists from the moment its record is written. The last chunk of an unfinished file
+ * may be shorter than the others.
+ */
 export interface ChunkStore {
   /** The record of a whole file. */
   record(key: FileKey): Promise<FileRecord | undefined>;
@@ -34,8 +47,15 @@ export interface ChunkStore {
     version: string,
     offset: number,
   ): Promise<ArrayBuffer | undefined>;
-  /** Keeps a copy of one chunk. */
+  /** Keeps a copy of one chunk, in place of the one that lay there. */
   write(
+    key: FileKey,
+    version: string,
+    offset: number,
+    chunk: Uint8Array<ArrayBuffer>,
+  ): Promise<void>;
+  /** Puts a chunk of a whole file right; does nothing if the file was dropped or changed meanwhile. */
+  mend(
     key: FileKey,
     version: string,
     offset: number,
@@ -46,14 +66,19 @@ export interface ChunkStore {
    * @throws {PhaseskipError} `integrity` If one of its chunks is not here (another page may have dropped it).
    */
   commit(key: FileKey, record: FileRecord): Promise<void>;
-  /** Drops the chunks of one version, or with none the whole file with its record. */
-  remove(key: FileKey, version?: string): Promise<void>;
+  /** Drops the chunks of one version from `offset` on, or with no version the whole file with its record. */
+  remove(key: FileKey, version?: string, offset?: number): Promise<void>;
+}
+
+/** How many chunks a file has. */
+export function chunkCount(size: number, chunkBytes: number): number {
+  return Math.ceil(size / chunkBytes);
 }
 
 /** Where the chunks of a whole file begin, in bytes, ascending. */
 export function chunkOffsets({ size, chunkBytes }: FileRecord): number[] {
   return Array.from(
-    { length: Math.ceil(size / chunkBytes) },
+    { length: chunkCount(size, chunkBytes) },
     (_, index) => index * chunkBytes,
   );
 }

@@ -95,6 +95,9 @@ export async function openDiskFolder(
       const file = await folder.file(path, signal);
       return file && readJson(file, root + sep + file.path);
     },
+    async complete() {
+      assertOpen();
+    },
     async close() {
       isClosed = true;
       const opened = [...handles.values()];

@@ -1,6 +1,4 @@
-// Which version of a file a server has, told by its headers or by the model's own list of files.
-
-import { request } from "./request.js";
+// Which version of a file a server has, told by its headers.
 
 /**
  * The version that an answer names, as one string: its ETag, else its date and size.
@@ -26,9 +24,9 @@ export function sameVersion(a: string, b: string): boolean {
   );
 }
 
-/** Whether equal versions mean equal bytes, so that a broken download may go on where it ended. */
+/** Whether equal versions mean equal bytes, so that a broken download may go on where it ended: strong ETags, digests. */
 export function isStrong(version: string): boolean {
-  return version.startsWith('"');
+  return /^("|sha256:)/.test(version);
 }
 
 /** Size of the body in bytes, where the header tells it: an encoded body has another size than its content. */
@@ -39,25 +37,17 @@ export function plainLength(response: Response): number | undefined {
     : Number(length);
 }
 
-/**
- * The version of a whole model: the hash of its phaseskip.json, for servers that name no version of a file.
- * @returns `undefined` where the model has none, or where nothing can be hashed as the page is not secure
- */
-export async function manifestVersion(
-  url: URL,
-  address: string,
-  signal: AbortSignal | undefined,
-): Promise<string | undefined> {
-  const subtle = (globalThis.crypto as Crypto | undefined)?.subtle;
-  const response = subtle && (await request(url, address, {}, signal));
-  if (
-    !subtle ||
-    !response?.ok ||
-    /html/.test(response.headers.get("content-type") ?? "")
-  )
-    return undefined;
-  const digest = new Uint8Array(
-    await subtle.digest("SHA-256", await response.arrayBuffer()),
+/** Where a part of a file lies, as an answer to `Range` tells; `undefined` where it tells nothing. */
+export function contentRange(
+  response: Response,
+): { readonly start: number; readonly size: number | undefined } | undefined {
+  const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(
+    response.headers.get("content-range") ?? "",
   );
-  return `manifest ${[...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  if (!range) return undefined;
+  const size = Number(range[2]);
+  return {
+    start: Number(range[1]),
+    size: Number.isNaN(size) ? undefined : size,
+  };
 }

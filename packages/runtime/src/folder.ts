@@ -6,6 +6,8 @@ import { PhaseskipError, type ByteSource } from "@phaseskip/graph";
 export interface ModelFile extends ByteSource {
   /** Path inside the folder, with `/` between its parts. */
   readonly path: string;
+  /** SHA-256 of each 16 MiB, 64 hexadecimal digits, where they are known; what is read was compared with them. */
+  readonly sha256?: readonly string[];
 }
 
 /** What reading a file may be told beside its path. */
@@ -43,12 +45,18 @@ export interface ModelFolder {
     signal?: AbortSignal,
     options?: FileOptions,
   ): Promise<unknown>;
+  /**
+   * Says that all files of the model were opened. Over HTTP it makes sure that they belong together, and notes it, so
+   * that the model loads without a network from then on.
+   * @throws {PhaseskipError} `integrity` If the model changed on the server in between.
+   */
+  complete(signal?: AbortSignal): Promise<void>;
   /** Closes file handles and drops what is held in memory; reads fail from then on. */
   close(): Promise<void>;
 }
 
 /** What happens while a folder's files are fetched; sizes in bytes. */
-export type FolderProgress =
+export type FolderEvent =
   /** `loaded` bytes of the file have arrived; no `total` where the server does not say it. */
   | {
       readonly kind: "download";
@@ -56,16 +64,45 @@ export type FolderProgress =
       readonly loaded: number;
       readonly total?: number;
     }
-  /** The file comes whole from the cache, unchanged on the server. */
+  /** The file comes whole from the cache, and is the one that the server has. */
   | { readonly kind: "cached"; readonly path: string; readonly size: number }
   /** The server cannot be reached; the cached file is used as it was last seen. */
-  | { readonly kind: "offline"; readonly path: string }
+  | { readonly kind: "offline"; readonly path: string; readonly size: number }
+  /** Another tab fetches the file; this one takes over should that tab close. */
+  | { readonly kind: "waiting"; readonly path: string }
   /** The file is kept in memory for this time only, as `reason` says. */
   | {
       readonly kind: "uncached";
       readonly path: string;
       readonly reason: string;
-    };
+    }
+  /** A model that was not used for long, at the URL `evicted`, left the cache to make room for this file. */
+  | {
+      readonly kind: "evicted";
+      readonly path: string;
+      readonly evicted: string;
+    }
+  /** Part of the cached file was damaged; it was fetched again. */
+  | { readonly kind: "mended"; readonly path: string }
+  /** Said once: files are neither verified nor shared between tabs, as `reason` says. */
+  | {
+      readonly kind: "insecure";
+      readonly path: string;
+      readonly reason: string;
+    }
+  /** All files of the model are here. */
+  | { readonly kind: "complete"; readonly path: "" };
+
+/** What happens while a model is loaded, and how far it is. */
+export type FolderProgress = FolderEvent & {
+  /** Bytes of the model that are here, over all its files, from the network or the cache. */
+  readonly modelLoaded: number;
+  /**
+   * Bytes of the model. Exact from the start on where the model has a phaseskip.json; else those of the files that
+   * are known so far.
+   */
+  readonly modelTotal: number;
+};
 
 /**
  * Checks a path from a model's own files.

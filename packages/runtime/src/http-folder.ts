@@ -1,7 +1,7 @@
 // A model folder over HTTP; its files are read from where http-store.ts has put them.
 
 import { PhaseskipError } from "@phaseskip/graph";
-import { cachedFile, chunkViews } from "./cached-file.js";
+import { chunkViews } from "./cached-file.js";
 import {
   pathInside,
   readJson,
@@ -20,8 +20,8 @@ export function openHttpFolder(
   base: URL,
   options: HttpStoreOptions = {},
 ): ModelFolder {
-  const store = httpStore(base, options);
   const views = chunkViews(VIEWS);
+  const store = httpStore(base, views, options);
   const { location } = store;
   const files = new Map<string, ModelFile>();
   // Apart from `files`: whoever still holds a file of a closed folder holds no bytes with it.
@@ -49,15 +49,12 @@ export function openHttpFolder(
     signal: AbortSignal | undefined,
     optional: boolean,
   ): Promise<ModelFile | undefined> {
-    const stored = await store.fetch(path, signal, optional);
+    const content = await store.open(path, signal, optional);
     assertOpen();
-    if (!stored) return undefined;
-    const key = { model: location, path };
-    const forget = () => files.delete(path);
-    contents.set(path, cachedFile(key, stored, views, forget));
+    if (!content) return undefined;
+    contents.set(path, content);
     const file: ModelFile = {
-      path,
-      size: stored.record.size,
+      ...content,
       async read(offset, length) {
         return contentOf(path).read(offset, length);
       },
@@ -87,6 +84,10 @@ export function openHttpFolder(
     async json(path, signal, options) {
       const file = await folder.file(path, signal, options);
       return file && readJson(file, location + file.path);
+    },
+    async complete(signal) {
+      assertOpen();
+      await store.complete(signal);
     },
     async close() {
       isClosed = true;

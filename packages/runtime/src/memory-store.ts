@@ -11,7 +11,7 @@ import {
 export function memoryStore(): ChunkStore {
   const records = new Map<string, FileRecord>();
   const chunks = new Map<string, Map<string, Map<number, ArrayBuffer>>>();
-  return {
+  const store: ChunkStore = {
     record: async ({ path }) => records.get(path),
     async offsets({ path }) {
       return new Map(
@@ -31,6 +31,8 @@ export function memoryStore(): ChunkStore {
       versions.set(version, of);
       of.set(offset, chunk.slice().buffer);
     },
+    mend: (key, version, offset, chunk) =>
+      store.write(key, version, offset, chunk),
     async commit(key, record) {
       const of = chunks.get(key.path)?.get(record.version ?? "");
       if (chunkOffsets(record).some((offset) => !of?.has(offset)))
@@ -38,12 +40,16 @@ export function memoryStore(): ChunkStore {
       chunks.set(key.path, new Map(of ? [[record.version ?? "", of]] : []));
       records.set(key.path, record);
     },
-    async remove({ path }, version) {
-      if (version !== undefined) chunks.get(path)?.delete(version);
-      else {
+    async remove({ path }, version, offset = 0) {
+      if (version === undefined) {
         chunks.delete(path);
         records.delete(path);
+        return;
       }
+      const of = chunks.get(path)?.get(version);
+      for (const at of of?.keys() ?? []) if (at >= offset) of!.delete(at);
+      if (of?.size === 0) chunks.get(path)?.delete(version);
     },
   };
+  return store;
 }

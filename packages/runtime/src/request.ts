@@ -5,7 +5,7 @@ import { PhaseskipError } from "@phaseskip/graph";
 /**
  * Asks a server, with the errors of this project.
  * @throws {PhaseskipError} `fetch-failed` If no answer comes.
- * @throws the signal's reason, if it is aborted.
+ * @throws the signal's reason, if it fires.
  */
 export async function request(
   url: URL,

@@ -1,5 +1,6 @@
 // Keeps fetched files in IndexedDB: chunks under model, path and version, and one record per file that is
-// written last, so that half a file is never taken for a whole one.
+// written last, so that half a file is never taken for a whole one; one record per model that lists versions which
+// were seen together.
 
 import {
   createStore,
@@ -14,8 +15,10 @@ import {
   type ChunkStore,
   type FileKey,
   type FileRecord,
+  type ModelRecord,
 } from "./chunk-store.js";
 import { folderUrl } from "./folder.js";
+import { unlessInUse } from "./web-lock.js";
 
 const DATABASE = "phaseskip-weights";
 const OBJECTS = "files";
@@ -28,7 +31,11 @@ export interface CachedModel {
   readonly files: number;
   /** Their size together, in bytes. */
   readonly bytes: number;
-  /** When one of them was last opened. */
+  /** Number of files whose download has not ended; they take room, too. */
+  readonly unfinishedFiles: number;
+  /** Whether the model was loaded as it lies here, so that it loads without a network. */
+  readonly isWhole: boolean;
+  /** When it was last loaded, or where that never ended, when its last file came; 1970 if none did. */
   readonly usedAt: Date;
 }
 
@@ -39,6 +46,7 @@ const chunkKey = ({ model, path }: FileKey, ...rest: (string | number)[]) => [
   path,
   ...rest,
 ];
+const modelKey = (model: string) => ["model", model];
 /** All keys that begin with these parts: an array sorts after every string and number. */
 const under = (...prefix: (string | number)[]) =>
   IDBKeyRange.bound(prefix, [...prefix, []]);
@@ -53,8 +61,16 @@ function database(): UseStore | undefined {
   return opened.objects;
 }
 
+/** The store in IndexedDB. */
+export interface WeightStore extends ChunkStore {
+  /** What is known of a model; `undefined` if it was never loaded to its end. */
+  model(model: string): Promise<ModelRecord | undefined>;
+  /** Notes that all files of a model were seen together. */
+  keepModel(model: string, record: ModelRecord): Promise<void>;
+}
+
 /** The store in IndexedDB, which outlives the page; `undefined` where there is no IndexedDB. */
-export function indexedDbStore(): ChunkStore | undefined {
+export function indexedDbStore(): WeightStore | undefined {
   const objects = database();
   if (!objects) return undefined;
   const keysOf = (key: FileKey) =>
@@ -80,6 +96,17 @@ export function indexedDbStore(): ChunkStore | undefined {
       get<ArrayBuffer>(chunkKey(key, version, offset), objects),
     write: (key, version, offset, chunk) =>
       set(chunkKey(key, version, offset), wholeBuffer(chunk), objects),
+    mend: (key, version, offset, chunk) =>
+      objects("readwrite", async (store) => {
+        const buffer = wholeBuffer(chunk);
+        const record = (await promisifyRequest(store.get(fileKey(key)))) as
+          FileRecord | undefined;
+        if (record?.version !== version) return;
+        store.put(buffer, chunkKey(key, version, offset));
+        await promisifyRequest(store.transaction);
+      }),
+    model: (model) => get<ModelRecord>(modelKey(model), objects),
+    keepModel: (model, record) => set(modelKey(model), record, objects),
     commit: (key, record) =>
       objects("readwrite", async (store) => {
         const wanted = new Set(
@@ -96,14 +123,16 @@ export function indexedDbStore(): ChunkStore | undefined {
         store.put(record, fileKey(key));
         await promisifyRequest(store.transaction);
       }),
-    remove: (key, version) =>
+    remove: (key, version, offset = 0) =>
       objects("readwrite", (store) => {
-        if (version === undefined) store.delete(fileKey(key));
-        store.delete(
-          under(
-            ...(version === undefined ? chunkKey(key) : chunkKey(key, version)),
-          ),
-        );
+        if (version === undefined) {
+          store.delete(fileKey(key));
+          store.delete(under(...chunkKey(key)));
+        } else {
+          const first = chunkKey(key, version, offset);
+          const end = chunkKey(key, version, Infinity);
+          store.delete(IDBKeyRange.bound(first, end));
+        }
         return promisifyRequest(store.transaction);
       }),
   };
@@ -115,36 +144,65 @@ export function indexedDbStore(): ChunkStore | undefined {
 export async function listModels(): Promise<readonly CachedModel[]> {
   const objects = database();
   if (!objects) return [];
-  const [keys, records] = await objects("readonly", (store) =>
-    Promise.all([
-      promisifyRequest(store.getAllKeys(under("file"))) as Promise<string[][]>,
-      promisifyRequest(store.getAll(under("file"))) as Promise<FileRecord[]>,
+  const [fileKeys, files, modelKeys, models, chunkKeys] = await objects(
+    "readonly",
+    (store) => {
+      const keys = (kind: string) =>
+        promisifyRequest(store.getAllKeys(under(kind))) as Promise<string[][]>;
+      const values = <T>(kind: string) =>
+        promisifyRequest(store.getAll(under(kind))) as Promise<T[]>;
+      return Promise.all([
+        keys("file"),
+        values<FileRecord>("file"),
+        keys("model"),
+        values<ModelRecord>("model"),
+        keys("chunk"),
+      ]);
+    },
+  );
+  const versions = new Map(
+    files.map(({ version }, i) => [JSON.stringify(fileKeys[i]), version]),
+  );
+  const chunked = new Map(
+    chunkKeys.map(([, model = "", path = "", version]) => [
+      JSON.stringify(["file", model, path]),
+      { model, version },
     ]),
   );
-  const models = new Map<string, CachedModel>();
-  records.forEach((record, index) => {
-    const location = keys[index]?.[1];
-    if (location === undefined || record.version === undefined) return;
-    const {
-      files = 0,
-      bytes = 0,
-      usedAt = new Date(0),
-    } = models.get(location) ?? {};
-    const latest = new Date(Math.max(usedAt.getTime(), record.usedAt));
-    models.set(location, {
-      location,
-      files: files + 1,
-      bytes: bytes + record.size,
-      usedAt: latest,
-    });
-  });
-  return [...models.values()].sort(
-    (a, b) => b.usedAt.getTime() - a.usedAt.getTime(),
+  const locations = new Set(
+    [...fileKeys, ...modelKeys, ...chunkKeys].map(([, model = ""]) => model),
   );
+  return [...locations]
+    .map((location): CachedModel => {
+      const own = files.filter(
+        ({ version }, i) => fileKeys[i]?.[1] === location && version,
+      );
+      const model = models[modelKeys.findIndex(([, of]) => of === location)];
+      const isAsLoaded = ([path, version]: [string, string]) =>
+        versions.get(JSON.stringify(["file", location, path])) === version;
+      return {
+        location,
+        files: own.length,
+        bytes: own.reduce((bytes, { size }) => bytes + size, 0),
+        unfinishedFiles: [...chunked].filter(
+          ([file, { model, version }]) =>
+            model === location && versions.get(file) !== version,
+        ).length,
+        isWhole:
+          model !== undefined &&
+          Object.entries(model.versions).every(isAsLoaded),
+        usedAt: new Date(
+          model?.usedAt ?? Math.max(0, ...own.map(({ usedAt }) => usedAt)),
+        ),
+      };
+    })
+    .filter(({ files, unfinishedFiles }) => files + unfinishedFiles > 0)
+    .sort((a, b) => b.usedAt.getTime() - a.usedAt.getTime());
 }
 
 /**
- * Deletes a model from this origin's cache, unfinished downloads included. Pipelines that run keep their sessions.
+ * Deletes a model from this origin's cache, unfinished downloads included. Pipelines in use go on: their sessions
+ * hold their weights, and what they still read they fetch again, without keeping it.
  * @param location the model's URL, as it was loaded or as `listModels` gives it
  * @returns size of the files that were whole, in bytes; 0 if there were none
  */
@@ -157,11 +215,24 @@ export async function deleteModel(location: string | URL): Promise<number> {
     const records = (await promisifyRequest(
       store.getAll(under("file", model)),
     )) as FileRecord[];
-    store.delete(under("file", model));
-    store.delete(under("chunk", model));
+    for (const kind of ["file", "chunk"]) store.delete(under(kind, model));
+    store.delete(modelKey(model));
     await promisifyRequest(store.transaction);
     return records.reduce((bytes, record) => bytes + record.size, 0);
   });
+}
+
+/**
+ * Makes room: deletes the least recently used model that no tab has open.
+ * @returns its URL; `undefined` if there is none
+ */
+export async function evictModel(except: string): Promise<string | undefined> {
+  for (const { location } of (await listModels()).toReversed()) {
+    if (location === except) continue;
+    const drop = async () => void (await deleteModel(location));
+    if (await unlessInUse(location, drop)) return location;
+  }
+  return undefined;
 }
 
 /** IndexedDB copies what it is given: a chunk that fills its buffer needs no copy before. */

@@ -2,6 +2,7 @@
 
 import type {
   ByteSource,
+  Graph,
   SegmentModel,
   WeightPlacement,
 } from "@phaseskip/graph";
@@ -11,6 +12,36 @@ import type { ExternalFile } from "./session.js";
 
 /** Bytes read at a time: no weight is ever held twice. */
 const pieceBytes = 4 << 20;
+
+/**
+ * Opens all files beside an ONNX file that hold its weights, so that they are there before they are read.
+ * @param path the ONNX file's path in the folder
+ * @throws {PhaseskipError} `model-invalid` If one is missing.
+ */
+export async function openExternalFiles(
+  folder: ModelFolder,
+  path: string,
+  graph: Pick<Graph, "weights">,
+  signal?: AbortSignal,
+): Promise<void> {
+  const directory = path.slice(0, path.lastIndexOf("/") + 1);
+  const paths = new Set<string>();
+  for (const { data } of graph.weights.values())
+    if ("location" in data && data.location)
+      paths.add(directory + data.location);
+  await Promise.all(
+    [...paths].map(async (file) => {
+      if (!(await folder.file(file, signal))) throw missingFile(folder, file);
+    }),
+  );
+}
+
+function missingFile(folder: ModelFolder, path: string): PhaseskipError {
+  return new PhaseskipError(
+    "model-invalid",
+    `Cannot load the model as its weights file ${path} is missing from ${folder.location}`,
+  );
+}
 
 /** The weights of one ONNX file, wherever in its folder they lie. */
 export class Weights {
@@ -81,10 +112,7 @@ export class Weights {
     if (known) return known;
     const opened = this.#folder.file(path).then((file) => {
       if (file) return file;
-      throw new PhaseskipError(
-        "model-invalid",
-        `Cannot load the model as its weights file ${path} is missing from ${this.#folder.location}`,
-      );
+      throw missingFile(this.#folder, path);
     });
     this.#files.set(path, opened);
     opened.catch(() => this.#files.delete(path));

@@ -1,9 +1,13 @@
 import { IDBFactory, IDBKeyRange, IDBObjectStore } from "fake-indexeddb";
+import {
+  serveFaults,
+  type FaultServer,
+  type Served,
+} from "../../../e2e/fault-server.js";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { FolderProgress, ModelFolder } from "../src/folder.js";
+import type { FolderEvent, FolderProgress, ModelFolder } from "../src/folder.js";
 import { openFolder, type OpenFolderOptions } from "../src/model-folder.js";
 import { deleteModel, listModels } from "../src/weight-cache.js";
-import { serveModel, type ModelServer, type Served } from "./model-server.js";
 
 // Typed: what expect gives is any.
 const containing = (text: string): unknown => expect.stringContaining(text);
@@ -22,24 +26,36 @@ const bytesOf = (size: number, seed = 1) =>
     ),
   );
 
-let server: ModelServer;
+let server: FaultServer;
 const folders: ModelFolder[] = [];
-const progress: FolderProgress[] = [];
+/** What was told, without how far the whole is; and that, apart. */
+const progress: FolderEvent[] = [];
+const whole: (readonly [loaded: number, total: number])[] = [];
 
 async function serve(files: Record<string, Served>) {
-  server = await serveModel(files);
+  server = await serveFaults({ files });
   return server;
 }
 
 async function open(options: OpenFolderOptions = {}) {
   const folder = await openFolder(server.url, {
     chunkBytes: CHUNK,
-    onProgress: (event) => progress.push(event),
+    retryMs: 1,
+    onProgress: note,
     ...options,
   });
   folders.push(folder);
   return folder;
 }
+
+/** Only a test of its own looks at the model's list of files. */
+function note({ modelLoaded, modelTotal, ...event }: FolderProgress) {
+  whole.push([modelLoaded, modelTotal]);
+  if (event.path !== "phaseskip.json") progress.push(event);
+}
+
+const asked = () =>
+  server.requests.filter((line) => !line.endsWith("phaseskip.json"));
 
 async function readAll(folder: ModelFolder, path = PATH) {
   const file = await folder.file(path);
@@ -52,6 +68,7 @@ beforeEach(() => {
   vi.stubGlobal("indexedDB", new IDBFactory());
   vi.stubGlobal("IDBKeyRange", IDBKeyRange);
   progress.length = 0;
+  whole.length = 0;
 });
 
 afterEach(async () => {
@@ -170,7 +187,7 @@ describe("a folder over HTTP", () => {
     await expect((await open()).file(path)).rejects.toMatchObject({
       code: "model-invalid",
     });
-    expect(server.requests).toEqual([]);
+    expect(asked()).toEqual([]);
   });
 
   test("gives undefined for 404, and fetch-failed that names URL and status for others", async () => {
@@ -275,7 +292,7 @@ describe("the weight cache", () => {
     const folder = await open();
     expect(await readAll(folder)).toEqual(body);
     if (!how.noHead) {
-      expect(server.requests).toEqual([`HEAD ${PATH}`]);
+      expect(asked()).toEqual([`HEAD ${PATH}`]);
       expect(progress).toEqual([{ kind: "cached", path: PATH, size: 2500 }]);
     }
   });
@@ -286,7 +303,7 @@ describe("the weight cache", () => {
     await readAll(await open());
     server.requests.length = 0;
     expect(await readAll(await open())).toEqual(body);
-    expect(server.requests).toEqual([`HEAD ${PATH}`, "GET phaseskip.json"]);
+    expect(asked()).toEqual([`HEAD ${PATH}`, "GET phaseskip.json"]);
     server.files.set("phaseskip.json", { body: '{"new":1}' });
     server.files.set(PATH, { body: bytesOf(2000, 9) });
     expect(await readAll(await open())).toEqual(bytesOf(2000, 9));
@@ -369,7 +386,7 @@ describe("the weight cache", () => {
       [PATH]: { body, etag: '"1"', ranges: true, breakAfter: 2300 },
     });
     expect(await readAll(await open())).toEqual(body);
-    expect(server.requests).toEqual(
+    expect(asked()).toEqual(
       ["", " bytes=2000-", " bytes=4000-", " bytes=6000-", " bytes=8000-"].map(
         (range) => `GET ${PATH}${range}`,
       ),
@@ -381,7 +398,7 @@ describe("the weight cache", () => {
     await expect((await open()).file(PATH)).rejects.toThrow("broke off");
     Object.assign(server.files.get(PATH)!, { ranges: true, breakAfter: 1e9 });
     expect(await readAll(await open())).toEqual(body);
-    expect(server.requests.at(-1)).toBe(`GET ${PATH} bytes=2000-`);
+    expect(asked().at(-1)).toBe(`GET ${PATH} bytes=2000-`);
   });
 
   test.each<[string, Partial<Served>]>([
@@ -491,7 +508,7 @@ describe("the weight cache", () => {
     });
     vi.restoreAllMocks();
     expect(await storedKeys()).toEqual([]);
-    expect(server.requests).toEqual([`GET ${PATH}`]);
+    expect(asked()).toEqual([`GET ${PATH}`]);
   });
 
   test("keeps nothing with cache: false", async () => {
@@ -515,13 +532,13 @@ describe("the weight cache", () => {
     const folder = await open();
     const files = await Promise.all([folder.file(PATH), folder.file(PATH)]);
     expect(files[0]).toBe(files[1]);
-    expect(server.requests).toEqual([`GET ${PATH}`]);
+    expect(asked()).toEqual([`GET ${PATH}`]);
 
     server.files.set("b", { body: bytesOf(900), stallAfter: 10 });
     const controller = new AbortController();
     const first = folder.file("b", controller.signal);
     const second = folder.file("b");
-    await vi.waitFor(() => expect(server.requests).toContain("GET b"));
+    await vi.waitFor(() => expect(asked()).toContain("GET b"));
     server.files.set("b", { body: bytesOf(900), etag: '"1"' });
     controller.abort(new Error("not this one"));
     await expect(first).rejects.toThrow("not this one");
@@ -596,8 +613,11 @@ async function objectStore(mode: IDBTransactionMode) {
 
 async function storedKeys(): Promise<IDBValidKey[]> {
   const request = (await objectStore("readonly")).getAllKeys();
-  return new Promise(
+  const keys = await new Promise<IDBValidKey[]>(
     (resolve) => (request.onsuccess = () => resolve(request.result)),
+  );
+  return keys.filter(
+    (key) => !Array.isArray(key) || key[2] !== "phaseskip.json",
   );
 }
 

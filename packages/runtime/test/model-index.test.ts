@@ -6,7 +6,7 @@ import type { ModelFolder } from "../src/folder.js";
 import { openFolder } from "../src/model-folder.js";
 import { loadModelIndex } from "../src/model-index.js";
 import { listPlans, loadPlan } from "../src/model-plans.js";
-import { serveModel } from "./model-server.js";
+import { serveFaults } from "../../../e2e/fault-server.js";
 
 // Typed: what expect gives is any.
 const containing = (text: string): unknown => expect.stringContaining(text);
@@ -234,7 +234,7 @@ describe("loadModelIndex()", () => {
   });
 
   test("throws fetch-failed where there is nothing at a URL", async () => {
-    const server = await serveModel({});
+    const server = await serveFaults({});
     const folder = await openFolder(server.url, { cache: false });
     await expect(loadModelIndex(folder)).rejects.toMatchObject({
       code: "fetch-failed",
