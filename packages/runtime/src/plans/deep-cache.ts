@@ -104,9 +104,12 @@ export function deepCacheSteps({
       complexPower(-center, 0, 1 / p),
       complexPower(numInferenceSteps - center, 0, 1 / p),
     ];
+    // numpy divides complex numbers by multiplying with the reciprocal
+    const part = (i: number, range: number) =>
+      center === 0 ? i * (range / count) : i * (range * (1 / count));
     const spread = Array.from({ length: count + 1 }, (_, i) => {
       const at = (end: 0 | 1) =>
-        i === count ? to[end] : from[end] + i * ((to[end] - from[end]) / count);
+        i === count ? to[end] : from[end] + part(i, to[end] - from[end]);
       return Math.trunc(complexPower(at(0), at(1), p)[0]);
     });
     const distinct = [...new Set(spread)].sort((a, b) => a - b);
@@ -127,6 +130,8 @@ function complexPower(
   im: number,
   exponent: number,
 ): readonly [number, number] {
+  // squares are often whole, and one rounding more would cut them to the integer below
+  if (exponent === 2) return [re * re - im * im, 2 * re * im];
   const length = Math.hypot(re, im) ** exponent;
   const angle = Math.atan2(im, re) * exponent;
   return angle === 0
