@@ -1,5 +1,5 @@
-// The one file that knows ONNX Runtime. Everything else sees devices, sessions and tensors as they are
-// declared here; ORT's own `Tensor` never leaves.
+// The one file that knows ONNX Runtime. Everything else sees devices, sessions and tensors as device.ts
+// declares them; ORT's own `Tensor` never leaves.
 
 import type * as Ort from "onnxruntime-web";
 import {
@@ -9,82 +9,28 @@ import {
   isFloat,
   widenHalf,
 } from "@phaseskip/graph";
+import { attempt } from "./attempt.js";
+import type {
+  Device,
+  DeviceKind,
+  DeviceOptions,
+  DeviceTensor,
+  Session,
+  TensorData,
+} from "./device.js";
+import { openGpu } from "./gpu.js";
 import { toHalf } from "./half.js";
+import type { Loss } from "./loss.js";
 
-/** Where sessions run: ONNX Runtime's WebAssembly or WebGPU, or in Node its native build. */
-export type DeviceKind = "wasm" | "webgpu" | "node";
-
-/** How a device is opened. */
-export interface DeviceOptions {
-  /** WASM threads; more than one need cross-origin isolation in a browser. @default half the cores, at most 4 */
-  readonly threads?: number;
-  /** Folder URL of ONNX Runtime's `.mjs` and `.wasm` files, where they lie elsewhere than their importer. */
-  readonly wasmPaths?: string;
-  /** Check every WebGPU call: slow, for tests. @default false */
-  readonly validate?: boolean;
-}
-
-/** A tensor on a device, owned by whoever asked for it. */
-export interface DeviceTensor {
-  /** The type of its elements on the device. */
-  readonly type: ElementType;
-  /** Sizes of its axes, outermost first; `[]` for a scalar. */
-  readonly dims: readonly number[];
-  /** Frees its memory; using it afterwards is an error. */
-  dispose(): void;
-}
-
-/** Data of a new tensor: floats, whatever float type the device keeps; or whole numbers. */
-export type TensorData = Float32Array | readonly number[];
-
-/** An ONNX model ready to run. */
-export interface Session {
-  /** The model's inputs, in its own order. */
-  readonly inputNames: readonly string[];
-  /**
-   * Runs the model.
-   * @param feeds a tensor for every input
-   * @param fetches the outputs to compute; the caller owns the tensors returned
-   * @throws {PhaseskipError} `inference-failed`, `out-of-memory` or `device-lost`; the session is then of
-   * no more use
-   */
-  run(
-    feeds: Readonly<Record<string, DeviceTensor>>,
-    fetches: readonly string[],
-  ): Promise<Record<string, DeviceTensor>>;
-  /** Frees the session and its weights. */
-  release(): Promise<void>;
-}
-
-/** The external file of a model: its name inside the model, and its bytes. */
-export interface ExternalFile {
-  /** The location that the model's weights name. */
-  readonly name: string;
-  /** The file's contents. */
-  readonly bytes: Uint8Array;
-}
-
-/** A place where sessions run. */
-export interface Device {
-  /** Where sessions run. */
-  readonly kind: DeviceKind;
-  /** Whether it computes in float16; where not, models are widened to float32. */
-  readonly hasHalf: boolean;
-  /** WASM threads in use; 0 on WebGPU. */
-  readonly threads: number;
-  /** The build of ONNX Runtime, such as `onnxruntime-web 1.30.0`. */
-  readonly build: string;
-  /** Makes a session; `bytes` are free again when it resolves. */
-  createSession(bytes: Uint8Array, external?: ExternalFile): Promise<Session>;
-  /** Makes a tensor. Floats of type float16 are rounded to it, or stay float32 where the device lacks it. */
-  tensor(
-    type: ElementType,
-    dims: readonly number[],
-    data: TensorData,
-  ): DeviceTensor;
-  /** Reads a float tensor back as float32; new memory. */
-  read(tensor: DeviceTensor): Promise<Float32Array<ArrayBuffer>>;
-}
+export type {
+  Device,
+  DeviceKind,
+  DeviceOptions,
+  DeviceTensor,
+  ExternalFile,
+  Session,
+  TensorData,
+} from "./device.js";
 
 class OrtTensor implements DeviceTensor {
   readonly type: ElementType;
@@ -120,50 +66,54 @@ export async function openDevice(
   kind: DeviceKind,
   options: DeviceOptions = {},
 ): Promise<Device> {
+  const gpu = kind === "webgpu" ? await openGpu() : undefined;
   const ort = await importOrt(kind);
-  const threads = kind === "webgpu" ? 0 : usableThreads(options.threads);
-  let hasHalf = false;
+  const threads = gpu ? 0 : usableThreads(options.threads);
+  const hasHalf = gpu?.hasHalf ?? false;
   if (kind !== "node") {
     ort.env.logLevel = "error";
     ort.env.wasm.numThreads = Math.max(threads, 1);
     if (options.wasmPaths) ort.env.wasm.wasmPaths = options.wasmPaths;
   }
-  if (kind === "webgpu") hasHalf = await hasShaderHalf();
-  const provider: Ort.InferenceSession.ExecutionProviderConfig =
-    kind === "webgpu"
-      ? ({
-          name: "webgpu",
-          validationMode: options.validate ? "full" : "disabled",
-        } as const)
-      : kind === "node"
-        ? "cpu"
-        : "wasm";
+  const provider: Ort.InferenceSession.ExecutionProviderConfig = gpu
+    ? {
+        name: "webgpu",
+        device: gpu.device,
+        validationMode: options.validate ? "full" : "disabled",
+      }
+    : kind === "node"
+      ? "cpu"
+      : "wasm";
 
   return {
     kind,
     hasHalf,
+    maxTensorBytes: gpu?.maxTensorBytes ?? Infinity,
     threads,
     build: buildName(kind, ort),
     tensor: (type, dims, data) =>
       new OrtTensor(makeTensor(ort, deviceType(type, hasHalf), dims, data)),
-    read: async (tensor) => readFloats(tensor as OrtTensor),
+    read: async (tensor) => readFloats(tensor as OrtTensor, gpu?.loss),
+    close: () => gpu?.device.destroy(),
     async createSession(bytes, external) {
       const sessionOptions: Ort.InferenceSession.SessionOptions = {
         executionProviders: [provider],
         graphOptimizationLevel: "all",
         logSeverityLevel: 3,
         ...(kind === "node" && { intraOpNumThreads: threads }),
-        ...(kind === "webgpu" && {
+        ...(gpu && {
           preferredOutputLocation: "gpu-buffer" as const,
         }),
         ...(external && {
           externalData: [{ path: external.name, data: external.bytes }],
         }),
       };
-      const session = await attempt("create a session", () =>
-        ort.InferenceSession.create(bytes, sessionOptions),
+      const session = await attempt(
+        "create a session",
+        () => ort.InferenceSession.create(bytes, sessionOptions),
+        gpu?.loss,
       );
-      return wrapSession(session);
+      return wrapSession(session, gpu?.loss);
     },
   };
 }
@@ -175,16 +125,10 @@ function buildName(kind: DeviceKind, { env }: typeof Ort): string {
 }
 
 async function importOrt(kind: DeviceKind): Promise<typeof Ort> {
-  if (kind === "wasm") return import("#ort-wasm");
-  if (kind === "webgpu") {
-    if (typeof navigator === "undefined" || !("gpu" in navigator)) {
-      throw new PhaseskipError(
-        "model-unsupported",
-        "Cannot run on WebGPU as this browser has none here; use the device wasm, or a secure context in a browser with WebGPU",
-      );
-    }
-    return import("#ort-webgpu");
-  }
+  if (kind !== "node")
+    return attempt("start ONNX Runtime", () =>
+      kind === "wasm" ? import("#ort-wasm") : import("#ort-webgpu"),
+    );
   try {
     const module: { readonly default?: typeof Ort } & typeof Ort =
       await import("#ort-node");
@@ -204,22 +148,6 @@ function usableThreads(wanted: number | undefined): number {
   if (!isNode && !globalThis.crossOriginIsolated) return 1;
   const cores = globalThis.navigator?.hardwareConcurrency ?? 2;
   return wanted ?? Math.min(4, Math.max(1, Math.ceil(cores / 2)));
-}
-
-async function hasShaderHalf(): Promise<boolean> {
-  interface Gpu {
-    requestAdapter(): Promise<{ features: ReadonlySet<string> } | null>;
-  }
-  const adapter = await (
-    navigator as unknown as { gpu: Gpu }
-  ).gpu.requestAdapter();
-  if (!adapter) {
-    throw new PhaseskipError(
-      "model-unsupported",
-      "Cannot run on WebGPU as this browser offers no adapter; use the device wasm",
-    );
-  }
-  return adapter.features.has("shader-f16");
 }
 
 /** Models are widened to float32 where there is no float16, and so is what they are fed. */
@@ -271,14 +199,16 @@ function makeTensor(
   }
 }
 
-async function readFloats({
-  ort: tensor,
-  type,
-}: OrtTensor): Promise<Float32Array<ArrayBuffer>> {
+async function readFloats(
+  { ort: tensor, type }: OrtTensor,
+  loss: Loss | undefined,
+): Promise<Float32Array<ArrayBuffer>> {
   if (!isFloat(type))
     throw new TypeError("Cannot read a tensor back as it holds no floats");
-  const data: unknown = await attempt("read a tensor back", () =>
-    tensor.getData(),
+  const data: unknown = await attempt(
+    "read a tensor back",
+    () => tensor.getData(),
+    loss,
   );
   if (!(data instanceof Uint16Array))
     return Float32Array.from(data as Float32Array);
@@ -288,14 +218,19 @@ async function readFloats({
   return new Float32Array(bytes.buffer);
 }
 
-function wrapSession(session: Ort.InferenceSession): Session {
+function wrapSession(
+  session: Ort.InferenceSession,
+  loss: Loss | undefined,
+): Session {
   return {
     inputNames: session.inputNames,
     async run(feeds, fetches) {
       const inputs: Record<string, Ort.Tensor> = {};
       for (const name in feeds) inputs[name] = (feeds[name] as OrtTensor).ort;
-      const outputs = await attempt("run a part of the model", () =>
-        session.run(inputs, fetches),
+      const outputs = await attempt(
+        "run a part of the model",
+        () => session.run(inputs, fetches),
+        loss,
       );
       return Object.fromEntries(
         Object.entries(outputs).map(([name, tensor]) => [
@@ -306,35 +241,4 @@ function wrapSession(session: Ort.InferenceSession): Session {
     },
     release: async () => session.release(),
   };
-}
-
-/** ORT throws plain errors, strings, and numbers that are C++ exceptions. */
-async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause);
-    const line = said.split("\n")[0]!.slice(0, 300);
-    if (
-      /out of memory|bad_alloc|failed to allocate|allocation failed|OOM/i.test(
-        said,
-      )
-    ) {
-      throw new PhaseskipError(
-        "out-of-memory",
-        `Cannot ${what} as memory ran out: ${line}`,
-        { cause },
-      );
-    }
-    if (/device (was |is )?lost|lost device|device.*destroyed/i.test(said)) {
-      throw new PhaseskipError(
-        "device-lost",
-        `Cannot ${what} as the GPU was lost: ${line}`,
-        { cause },
-      );
-    }
-    throw new PhaseskipError("inference-failed", `Cannot ${what}: ${line}`, {
-      cause,
-    });
-  }
 }

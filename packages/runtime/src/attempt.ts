@@ -1,0 +1,52 @@
+// What ONNX Runtime fails with, as this project's errors.
+
+import { PhaseskipError, type PhaseskipErrorCode } from "@phaseskip/graph";
+import type { Loss } from "./loss.js";
+import { macrotask } from "./macrotask.js";
+
+const kinds: readonly (readonly [PhaseskipErrorCode, RegExp, string])[] = [
+  [
+    "out-of-memory",
+    /out of memory|bad_alloc|failed to allocate|allocation failed|allocate memory|OOM/i,
+    " as memory ran out",
+  ],
+  [
+    "device-lost",
+    /device (was |is )?lost|lost device|device.*destroyed/i,
+    " as the GPU was lost",
+  ],
+  [
+    "fetch-failed",
+    /no available backend|failed to (fetch|load).*(wasm|module)|error loading dynamically imported|importing a module/i,
+    " as ONNX Runtime's files must be where wasmPaths says, or beside the file that imports it, and allowed by the content security policy",
+  ],
+];
+
+/**
+ * Runs something of ONNX Runtime, which throws plain errors, strings, and numbers that are C++ exceptions.
+ * @param what for messages: what is attempted
+ * @param loss ends the work when its device is lost, which may leave it open for ever
+ * @throws {PhaseskipError} `out-of-memory`, `device-lost`, `fetch-failed` or else `inference-failed`
+ */
+export async function attempt<T>(
+  what: string,
+  work: () => Promise<T>,
+  loss?: Loss,
+): Promise<T> {
+  try {
+    return await (loss ? loss.race(work()) : work());
+  } catch (cause) {
+    // a lost device is told of after what it makes fail
+    if (loss) await macrotask();
+    if (loss?.error) throw loss.error;
+    if (cause instanceof PhaseskipError) throw cause;
+    const said = cause instanceof Error ? cause.message : String(cause);
+    const [code, , why] = kinds.find(([, pattern]) => pattern.test(said)) ?? [
+      "inference-failed" as const,
+      undefined,
+      "",
+    ];
+    const line = said.split("\n")[0]!.slice(0, 300);
+    throw new PhaseskipError(code, `Cannot ${what}${why}: ${line}`, { cause });
+  }
+}

@@ -1,0 +1,82 @@
+// The GPU as WebGPU offers it. It is opened here and handed to ONNX Runtime, so that its limits are known before a
+// model is loaded, and its loss is noticed.
+
+import { PhaseskipError } from "@phaseskip/graph";
+import { Loss } from "./loss.js";
+
+/** An open GPU. */
+export interface Gpu {
+  readonly device: GPUDevice;
+  /** Whether shaders compute in float16. */
+  readonly hasHalf: boolean;
+  /** The largest tensor that a shader can read, in bytes. */
+  readonly maxTensorBytes: number;
+  /** Declared when the GPU is lost. */
+  readonly loss: Loss;
+}
+
+/** What ONNX Runtime's shaders ask of a device where the adapter has more than every one. */
+const limits = [
+  "maxBindGroups",
+  "maxBufferSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupSizeZ",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeWorkgroupsPerDimension",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+] as const;
+
+/**
+ * Opens the GPU.
+ * @throws {PhaseskipError} `model-unsupported` if there is none for this page
+ */
+export async function openGpu(): Promise<Gpu> {
+  const { gpu } = globalThis.navigator as Partial<Navigator>;
+  if (!gpu) {
+    throw unsupported(
+      globalThis.isSecureContext === false
+        ? "WebGPU needs a secure context: serve the page over HTTPS or from localhost"
+        : "this browser has none here",
+    );
+  }
+  const adapter = await gpu.requestAdapter();
+  if (!adapter) throw unsupported("this browser offers no adapter");
+  const hasHalf = adapter.features.has("shader-f16");
+  let device: GPUDevice;
+  try {
+    device = await adapter.requestDevice({
+      requiredFeatures: (["shader-f16", "subgroups"] as const).filter((name) =>
+        adapter.features.has(name),
+      ),
+      requiredLimits: Object.fromEntries(
+        limits.map((name) => [name, adapter.limits[name]]),
+      ),
+    });
+  } catch (cause) {
+    throw unsupported(
+      `its adapter gives no device: ${cause instanceof Error ? cause.message : String(cause)}`,
+    );
+  }
+  const loss = new Loss();
+  void device.lost.then(({ message }) =>
+    loss.declare(
+      new PhaseskipError(
+        "device-lost",
+        `Cannot go on as the GPU was lost: ${message || "its driver gave no reason"}; run again, which opens it anew`,
+      ),
+    ),
+  );
+  const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+  const maxTensorBytes = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  return { device, hasHalf, maxTensorBytes, loss };
+}
+
+function unsupported(found: string): PhaseskipError {
+  return new PhaseskipError(
+    "model-unsupported",
+    `Cannot run on WebGPU as ${found}; use the device wasm`,
+  );
+}
