@@ -20,16 +20,14 @@ const SCALING_FACTOR = 0.18215;
 export interface UnetConfig {
   /** Height and width of the sample, in pixels or latent pixels; `undefined` where the model leaves it open. */
   readonly sampleSize: readonly [height: number, width: number] | undefined;
+  /** Sides of the sample are multiples of this: each block but the last halves them. */
+  readonly sizeMultiple: number;
   /** Channels of the sample. */
   readonly inChannels: number;
   /** Channels of the output; more than `inChannels` where it holds a learned variance. */
   readonly outChannels: number;
   /** Width of the text embedding; `undefined`: the Unet takes no text. */
   readonly crossAttentionDim: number | undefined;
-  /** Width of the embedding of the guidance scale; `undefined`: the Unet takes none. */
-  readonly timeCondProjDim: number | undefined;
-  /** What is embedded beside the timestep, such as `"text_time"`. */
-  readonly additionEmbedType: string | undefined;
 }
 
 /** What a model folder holds. */
@@ -50,6 +48,10 @@ export interface ModelIndex {
   readonly guidanceScale: number | undefined;
   /** The latent is divided by this before it is decoded; 1 without a VAE. */
   readonly scalingFactor: number;
+  /** Pixels per latent pixel, in both directions; 1 without a VAE. */
+  readonly vaeScaleFactor: number;
+  /** SDXL: whether guidance leads away from zeros, not from the embedding of "", where no negative prompt is given. */
+  readonly forceZerosForEmptyPrompt: boolean;
   /** The model's licence, where model_index.json names it. */
   readonly licence: string | undefined;
 }
@@ -76,8 +78,8 @@ export async function loadModelIndex(
   const schedulerConfig = await jsonObject(folder, scheduler, signal);
   const vae = has.vae
     ? await folder.json("vae_decoder/config.json", signal, { optional: true })
-    : { scaling_factor: 1 };
-  const scalingFactor = isObject(vae) ? vae["scaling_factor"] : undefined;
+    : { scaling_factor: 1, block_out_channels: [1] };
+  const vaeConfig = isObject(vae) ? vae : {};
   return {
     pipelineClass,
     hasTextEncoder: has.textEncoder,
@@ -86,7 +88,9 @@ export async function loadModelIndex(
     unetConfig: unetConfig(folder, unet),
     schedulerConfig,
     guidanceScale: number(index["guidance_scale"]),
-    scalingFactor: number(scalingFactor) ?? SCALING_FACTOR,
+    scalingFactor: number(vaeConfig["scaling_factor"]) ?? SCALING_FACTOR,
+    vaeScaleFactor: halvings(vaeConfig["block_out_channels"]) ?? 8,
+    forceZerosForEmptyPrompt: index["force_zeros_for_empty_prompt"] !== false,
     licence: text(index["licence"]) ?? text(index["license"]),
   };
 }
@@ -172,12 +176,16 @@ function unetConfig(
   const width = config["cross_attention_dim"];
   return {
     sampleSize: sampleSize(config["sample_size"]),
+    sizeMultiple: halvings(config["down_block_types"]) ?? 1,
     inChannels: channels("in_channels"),
     outChannels: channels("out_channels"),
     crossAttentionDim: number(Array.isArray(width) ? width[0] : width),
-    timeCondProjDim: number(config["time_cond_proj_dim"]),
-    additionEmbedType: text(config["addition_embed_type"]),
   };
+}
+
+/** What blocks that are listed divide the sides by, where each but the last halves them. */
+function halvings(blocks: unknown): number | undefined {
+  return Array.isArray(blocks) ? 2 ** (blocks.length - 1) : undefined;
 }
 
 function sampleSize(value: unknown): readonly [number, number] | undefined {

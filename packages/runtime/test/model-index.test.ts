@@ -60,9 +60,12 @@ const stableDiffusion = {
     in_channels: 4,
     out_channels: 4,
     cross_attention_dim: 768,
-    addition_embed_type: null,
+    down_block_types: ["DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
   },
-  "vae_decoder/config.json": { scaling_factor: 0.13025 },
+  "vae_decoder/config.json": {
+    scaling_factor: 0.13025,
+    block_out_channels: [4, 8],
+  },
 };
 
 function withIndex(base: object, index: object) {
@@ -76,9 +79,16 @@ describe("loadModelIndex()", () => {
       hasTextEncoder: false,
       hasTextEncoder2: false,
       hasVae: false,
-      unetConfig: { sampleSize: [32, 32], inChannels: 3, outChannels: 6 },
+      unetConfig: {
+        sampleSize: [32, 32],
+        sizeMultiple: 1,
+        inChannels: 3,
+        outChannels: 6,
+      },
       schedulerConfig: { beta_schedule: "linear" },
       scalingFactor: 1,
+      vaeScaleFactor: 1,
+      forceZerosForEmptyPrompt: true,
     });
   });
 
@@ -88,8 +98,13 @@ describe("loadModelIndex()", () => {
       pipelineClass: "StableDiffusionPipeline",
       hasTextEncoder: true,
       hasVae: true,
-      unetConfig: { sampleSize: [64, 96], crossAttentionDim: 768 },
+      unetConfig: {
+        sampleSize: [64, 96],
+        sizeMultiple: 4,
+        crossAttentionDim: 768,
+      },
       scalingFactor: 0.13025,
+      vaeScaleFactor: 2,
     });
     expect(index.guidanceScale).toBeUndefined();
   });
@@ -98,7 +113,7 @@ describe("loadModelIndex()", () => {
     const files: Partial<typeof stableDiffusion> = { ...stableDiffusion };
     delete files["vae_decoder/config.json"];
     const index = await loadModelIndex(await folderWith(files));
-    expect(index.scalingFactor).toBe(0.18215);
+    expect(index).toMatchObject({ scalingFactor: 0.18215, vaeScaleFactor: 8 });
   });
 
   test("knows text to pixels by its parts, whatever its class is called", async () => {
@@ -144,19 +159,18 @@ describe("loadModelIndex()", () => {
     });
   });
 
-  test("reads what latent consistency and XL models need", async () => {
+  test("reads what XL models need", async () => {
     const files = {
       ...withIndex(stableDiffusion, {
         ...stableDiffusion["model_index.json"],
         _class_name: "StableDiffusionXLPipeline",
         text_encoder_2: ["transformers", "CLIPTextModelWithProjection"],
+        force_zeros_for_empty_prompt: false,
       }),
       "unet/config.json": {
         in_channels: 4,
         out_channels: 4,
         sample_size: null,
-        time_cond_proj_dim: 256,
-        addition_embed_type: "text_time",
         cross_attention_dim: [2048, 2048],
       },
     };
@@ -164,10 +178,9 @@ describe("loadModelIndex()", () => {
       hasTextEncoder2: true,
       unetConfig: {
         sampleSize: undefined,
-        timeCondProjDim: 256,
-        additionEmbedType: "text_time",
         crossAttentionDim: 2048,
       },
+      forceZerosForEmptyPrompt: false,
     });
   });
 

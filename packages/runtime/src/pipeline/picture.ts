@@ -10,6 +10,14 @@ export interface Picture {
   readonly height: number;
 }
 
+/** One image's values, as networks take them. */
+export interface ImageArray {
+  /** `[channel, height, width]`. */
+  readonly data: Float32Array<ArrayBuffer>;
+  readonly height: number;
+  readonly width: number;
+}
+
 /**
  * A sample in pixel space as a picture: `round(255·clamp(x/2 + ½))`.
  *

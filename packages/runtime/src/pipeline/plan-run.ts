@@ -8,6 +8,7 @@ import {
   createScheduler,
   schedulerClassNames,
   schedulerNames,
+  timestepsFrom,
 } from "@phaseskip/scheduler";
 import type { ModelFolder } from "../folder.js";
 import type { ModelIndex } from "../model-index.js";
@@ -18,6 +19,7 @@ import { emptyPlan } from "../plan/plan.js";
 import type { Schedule } from "../plan/schedule.js";
 import { schedulePlan } from "../plan/schedule.js";
 import type { Request } from "./request.js";
+import { imageCount } from "./request.js";
 import { sampleSize } from "./sample-size.js";
 
 /** What planning needs to know of a model. */
@@ -39,8 +41,21 @@ export type PlanRequest = Pick<
   | "plan"
   | "scheduler"
   | "numInferenceSteps"
-  | "guidanceScale"
+  | "originalInferenceSteps"
+  | "strength"
+  | "mask"
+  | keyof SizeRequest
+>;
+
+/** The part of a request that decides the sizes. */
+export type SizeRequest = Pick<
+  Request,
+  | "prompts"
   | "numImagesPerPrompt"
+  | "guidanceScale"
+  | "height"
+  | "width"
+  | "image"
 >;
 
 /** At which sizes a run calls the Unet, and with which guidance. */
@@ -54,6 +69,8 @@ export interface RunSize {
   readonly chunkCount: number;
   /** Guidance weight of the run; 1 is off. */
   readonly guidanceScale: number;
+  /** Contexts where no plan turns guidance off: 2 where it mixes two outputs of the Unet. */
+  readonly contextCount: 1 | 2;
   /** `[image, channel, height, width]`. */
   readonly shape: readonly [number, number, number, number];
 }
@@ -62,6 +79,8 @@ export interface RunSize {
 export interface PlannedRun extends RunSize {
   readonly plan: Plan;
   readonly scheduler: Scheduler;
+  /** The scheduler's step index at the run's first step: above 0 where an image is the start. */
+  readonly startIndex: number;
   readonly schedule: Schedule;
   readonly warnings: readonly string[];
 }
@@ -70,16 +89,17 @@ export interface PlannedRun extends RunSize {
  * Sizes a request on a model.
  * @throws {RangeError} If the model does not take what is asked for
  */
-export function sizeRun(
-  model: PlannableModel,
-  request: Pick<PlanRequest, "guidanceScale" | "numImagesPerPrompt">,
-): RunSize {
+export function sizeRun(model: PlannableModel, request: SizeRequest): RunSize {
   const { index, unetGraph, textTokens } = model;
   const guidanceScale = index.hasTextEncoder
     ? (request.guidanceScale ?? index.guidanceScale ?? 7.5)
     : 1;
-  const count = request.numImagesPerPrompt;
-  const [height, width] = sampleSize(model.folder, index, unetGraph);
+  // such a Unet was trained to do at once what guidance does with two outputs
+  const isDistilled = unetGraph.inputs.some(
+    ({ name }) => name === "timestep_cond",
+  );
+  const count = imageCount(request);
+  const [height, width] = sampleSize(model.folder, index, unetGraph, request);
   const { inChannels: channels, crossAttentionDim } = index.unetConfig;
   const batch = fixedBatch(unetGraph) ?? count;
   const size: UnetSize = {
@@ -96,6 +116,7 @@ export function sizeRun(
     batch,
     chunkCount: Math.ceil(count / batch),
     guidanceScale,
+    contextCount: guidanceScale === 1 || isDistilled ? 1 : 2,
     shape: [count, channels, height, width],
   };
 }
@@ -114,17 +135,20 @@ export async function planRun(
   const warnings = await checkModel(model, plan, signal);
   const scheduler = makeScheduler(model, request, plan);
   const sized = sizeRun(model, request);
+  const { startIndex, timesteps } = runTimesteps(scheduler, request);
   const schedule = schedulePlan(sized.unet, {
     plan,
-    timesteps: scheduler.timesteps,
+    timesteps,
     numTrainTimesteps: scheduler.numTrainTimesteps,
     guidanceScale: sized.guidanceScale,
+    isGuided: sized.contextCount === 2,
     scheduler: scheduler.name,
   });
   return {
     ...sized,
     plan,
     scheduler,
+    startIndex,
     schedule,
     warnings: [...warnings, ...schedule.warnings],
   };
@@ -146,7 +170,7 @@ function makeScheduler(
   request: PlanRequest,
   plan: Plan,
 ): Scheduler {
-  const { schedulerConfig } = index;
+  const { schedulerConfig, pipelineClass } = index;
   const own = String(schedulerConfig["_class_name"]);
   if (request.scheduler === undefined && !schedulerClassNames.includes(own)) {
     throw new PhaseskipError(
@@ -154,14 +178,40 @@ function makeScheduler(
       `Cannot sample with the model's own scheduler, ${own}, as it is not known here: choose one of ${schedulerNames.join(", ")}`,
     );
   }
+  const { originalInferenceSteps: original } = request;
   const timesteps =
     request.numInferenceSteps === undefined ? plan.steps?.timesteps : undefined;
+  const isDistilled = pipelineClass === "LatentConsistencyModelPipeline";
   const numInferenceSteps =
-    request.numInferenceSteps ?? plan.steps?.numInferenceSteps ?? 50;
-  return createScheduler(
+    request.numInferenceSteps ??
+    plan.steps?.numInferenceSteps ??
+    (isDistilled ? 4 : 50);
+  const scheduler = createScheduler(
     request.scheduler ?? own,
-    schedulerConfig,
+    {
+      ...schedulerConfig,
+      ...(original !== undefined && { original_inference_steps: original }),
+    },
     timesteps ? { timesteps } : { numInferenceSteps },
+  );
+  if (original !== undefined && scheduler.name !== "lcm") {
+    throw new TypeError(
+      `Cannot generate an image as originalInferenceSteps is for the scheduler lcm: current scheduler is ${scheduler.name}`,
+    );
+  }
+  return scheduler;
+}
+
+/** The whole schedule, or its last part where an image is the start. */
+function runTimesteps(
+  scheduler: Scheduler,
+  { image, mask, strength = mask ? 1 : 0.8 }: PlanRequest,
+) {
+  if (!image) return { startIndex: 0, timesteps: scheduler.timesteps };
+  const part = timestepsFrom(scheduler, strength);
+  if (part.timesteps.length > 0) return part;
+  throw new RangeError(
+    `Cannot generate an image as strength must leave at least one of ${scheduler.numInferenceSteps} steps: current value is ${strength}`,
   );
 }
 

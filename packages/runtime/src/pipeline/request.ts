@@ -2,27 +2,62 @@
 
 import type { SchedulerName } from "@phaseskip/scheduler";
 import type { Plan } from "../plan/plan.js";
+import type { InputPicture } from "./input-picture.js";
+import { pictureProblem } from "./input-picture.js";
 
 /** What to draw. */
 export interface GenerateOptions {
-  /** The text; needed by models that take one, refused by others. */
-  readonly prompt?: string;
-  /** What guidance leads away from. @default "" */
-  readonly negativePrompt?: string;
+  /**
+   * The text; needed by models that take one, refused by others. Of several, each is drawn `numImagesPerPrompt` times,
+   * in their order.
+   */
+  readonly prompt?: string | readonly string[];
+  /** What guidance leads away from: one text for all prompts, or one for each. @default "" */
+  readonly negativePrompt?: string | readonly string[];
   /** Image i has a generator of its own, seeded `seed + i`. An integer from 0. @default 0 */
   readonly seed?: number;
-  /** Images to draw, in one batch. @default 1 */
+  /** Images to draw of each prompt. @default 1 */
   readonly numImagesPerPrompt?: number;
-  /** Sampling steps. @default the plan's, else 50 */
+  /** Sampling steps. @default the plan's, else 50; 4 for a `LatentConsistencyModelPipeline` */
   readonly numInferenceSteps?: number;
   /** A scheduler by its short name, made from the model's own configuration. @default the model's */
   readonly scheduler?: SchedulerName;
-  /** Guidance weight: `uncond + s·(cond − uncond)`; 1 is off. @default the model's, else 7.5 for text, 1 without */
+  /**
+   * Guidance weight: `uncond + s·(cond − uncond)`; 1 is off. A Unet that takes the weight as an input is told it, and
+   * runs in one context. @default the model's, else 7.5 for text, 1 without
+   */
   readonly guidanceScale?: number;
   /** Opting in: `"none"`, the name of a plan that the model ships, or a plan. @default "none" */
   readonly plan?: string | Plan;
   /** Noise of unit variance to start from, `[image, channel, height, width]`. @default drawn from the seeds */
   readonly initNoise?: Float32Array;
+  /** Height of the pictures, in pixels: a multiple of what the model demands. @default the image's, else the model's */
+  readonly height?: number;
+  /** Width of the pictures, in pixels: a multiple of what the model demands. @default the image's, else the model's */
+  readonly width?: number;
+  /**
+   * A picture to start from, of the size that is drawn. A model with a VAE needs its encoder; the latent is the mode of
+   * the encoder's distribution.
+   */
+  readonly image?: InputPicture;
+  /**
+   * How far to leave `image`, from above 0 to 1: the part of the steps that run, the last ones.
+   * @default 0.8, with a mask 1
+   */
+  readonly strength?: number;
+  /**
+   * What of `image` to draw anew, of the same size: where it is lighter than mid-grey. The rest is kept: exactly in
+   * pixel space, else in the latent, whose pixels take the mask's value at their upper left corner.
+   */
+  readonly mask?: InputPicture;
+  /** SDXL: height and width that the picture is to look as if it were scaled from. @default its own */
+  readonly originalSize?: readonly [height: number, width: number];
+  /** SDXL: top and left of the part that the picture is to look as if it were cut out at. @default [0, 0] */
+  readonly cropsCoordsTopLeft?: readonly [top: number, left: number];
+  /** SDXL: height and width that the picture is to look as if it were scaled to. @default its own */
+  readonly targetSize?: readonly [height: number, width: number];
+  /** The `lcm` scheduler: steps of the schedule whose steps are skipped. @default the model's, else 50 */
+  readonly originalInferenceSteps?: number;
 }
 
 /** Options of a run that hands out its steps. */
@@ -31,18 +66,37 @@ export interface DenoiseOptions extends GenerateOptions {
   readonly preview?: number;
 }
 
+type Optional<T> = { readonly [K in keyof T]-?: T[K] | undefined };
+
 /** A request that is known to be well formed; what the model decides is still open. */
-export interface Request extends Required<
-  Pick<GenerateOptions, "seed" | "numImagesPerPrompt">
-> {
-  readonly prompt: string | undefined;
-  readonly negativePrompt: string | undefined;
-  readonly numInferenceSteps: number | undefined;
-  readonly scheduler: string | undefined;
-  readonly guidanceScale: number | undefined;
-  readonly plan: string | Plan;
-  readonly initNoise: Float32Array | undefined;
-  readonly preview: number;
+export interface Request
+  extends
+    Required<
+      Pick<DenoiseOptions, "seed" | "numImagesPerPrompt" | "plan" | "preview">
+    >,
+    Optional<
+      Omit<
+        DenoiseOptions,
+        | "seed"
+        | "numImagesPerPrompt"
+        | "plan"
+        | "preview"
+        | "prompt"
+        | "negativePrompt"
+      >
+    > {
+  /** By prompt. */
+  readonly prompts: readonly string[] | undefined;
+  /** By prompt. */
+  readonly negativePrompts: readonly string[] | undefined;
+}
+
+/** Images that a request draws. */
+export function imageCount({
+  prompts,
+  numImagesPerPrompt,
+}: Pick<Request, "prompts" | "numImagesPerPrompt">): number {
+  return (prompts?.length ?? 1) * numImagesPerPrompt;
 }
 
 /**
@@ -56,94 +110,162 @@ export function parseRequest(
   options: DenoiseOptions,
   doing = "generate an image",
 ): Request {
+  type Name = keyof DenoiseOptions;
   const fail = (
     name: string,
     wanted: string,
     value: unknown,
     Kind: ErrorConstructor = TypeError,
   ) => {
-    const shown =
-      typeof value === "string" ? JSON.stringify(value) : describe(value);
-    return new Kind(
-      `Cannot ${doing} as ${name} must be ${wanted}: current value is ${shown}`,
-    );
+    const message = `Cannot ${doing} as ${name} must be ${wanted}: current value is ${describe(value)}`;
+    return new Kind(message);
   };
   if (typeof options !== "object" || options === null) {
     throw fail("the options", "an object", options);
   }
-  const known = new Set<string>(fields);
   for (const name in options) {
-    if (!known.has(name)) {
+    if (!fields.has(name)) {
       throw new TypeError(
-        `Cannot ${doing} as ${name} is no option; known are ${fields.join(", ")}`,
+        `Cannot ${doing} as ${name} is no option; known are ${[...fields].join(", ")}`,
       );
     }
   }
-  const text = (name: "prompt" | "negativePrompt" | "scheduler") => {
-    const value: unknown = options[name];
-    if (value === undefined || typeof value === "string") return value;
-    throw fail(name, "a string", value);
-  };
-  const integer = (
-    name: "seed" | "numImagesPerPrompt" | "numInferenceSteps" | "preview",
-    low: number,
+  /** A value of which a test holds, or undefined. */
+  const checked = <T>(
+    name: Name,
+    wanted: string,
+    is: (value: unknown) => boolean,
   ) => {
     const value: unknown = options[name];
-    if (value === undefined) return undefined;
-    if (typeof value !== "number") throw fail(name, "a number", value);
-    if (Number.isSafeInteger(value) && value >= low) return value;
-    throw fail(name, `an integer of at least ${low}`, value, RangeError);
+    if (value === undefined || is(value)) return value as T | undefined;
+    throw fail(name, wanted, value);
   };
-  const { guidanceScale, plan = "none", initNoise } = options;
-  if (guidanceScale !== undefined && typeof guidanceScale !== "number") {
-    throw fail("guidanceScale", "a number", guidanceScale);
+  const number = (
+    name: Name,
+    wanted: string,
+    isIn: (value: number) => boolean,
+  ) => {
+    const value = checked<number>(name, "a number", isNumber);
+    if (value === undefined || isIn(value)) return value;
+    throw fail(name, wanted, value, RangeError);
+  };
+  const integer = (name: Name, least: number) =>
+    number(
+      name,
+      `an integer of at least ${least}`,
+      (value) => Number.isSafeInteger(value) && value >= least,
+    );
+  const pair = (name: Name) =>
+    checked<readonly [number, number]>(
+      name,
+      "two numbers",
+      (value) =>
+        Array.isArray(value) && value.length === 2 && value.every(isFinite),
+    );
+  const texts = (name: "prompt" | "negativePrompt") => {
+    const value = checked<string | readonly string[]>(
+      name,
+      "a string or a list of strings, one at least",
+      (given) =>
+        isString(given) ||
+        (Array.isArray(given) && given.length > 0 && given.every(isString)),
+    );
+    return typeof value === "string" ? [value] : value;
+  };
+  const picture = (name: "image" | "mask") => {
+    const value = options[name];
+    const problem = value === undefined ? undefined : pictureProblem(value);
+    if (problem === undefined) return value;
+    throw new TypeError(`Cannot ${doing} as ${name} must be ${problem}`);
+  };
+  const prompts = texts("prompt");
+  const image = picture("image");
+  const mask = picture("mask");
+  const strength = number(
+    "strength",
+    "above 0 and at most 1",
+    (value) => value > 0 && value <= 1,
+  );
+  for (const [name, value] of Object.entries({ mask, strength })) {
+    if (value !== undefined && !image) {
+      throw new TypeError(
+        `Cannot ${doing} as ${name} needs an image to start from: image is missing`,
+      );
+    }
   }
-  if (
-    guidanceScale !== undefined &&
-    !(guidanceScale >= 0 && guidanceScale < Infinity)
-  ) {
-    throw fail(
-      "guidanceScale",
-      "a finite number of at least 0",
-      guidanceScale,
-      RangeError,
+  if (image && mask && !isSameSize(image, mask)) {
+    throw new RangeError(
+      `Cannot ${doing} as mask must have the image's size, ${image.width} × ${image.height} pixels: current size is ${mask.width} × ${mask.height}`,
     );
   }
-  if (typeof plan !== "string" && (typeof plan !== "object" || plan === null)) {
-    throw fail("plan", "a plan's name or a plan", plan);
-  }
-  if (initNoise !== undefined && !(initNoise instanceof Float32Array)) {
-    throw fail("initNoise", "a Float32Array", initNoise);
-  }
   return {
-    prompt: text("prompt"),
-    negativePrompt: text("negativePrompt"),
+    prompts,
+    negativePrompts: perPrompt(texts("negativePrompt"), prompts, doing),
     seed: integer("seed", 0) ?? 0,
     numImagesPerPrompt: integer("numImagesPerPrompt", 1) ?? 1,
     numInferenceSteps: integer("numInferenceSteps", 1),
-    scheduler: text("scheduler"),
-    guidanceScale,
-    plan,
-    initNoise,
+    scheduler: checked("scheduler", "a string", isString),
+    guidanceScale: number(
+      "guidanceScale",
+      "a finite number of at least 0",
+      (value) => value >= 0 && value < Infinity,
+    ),
+    plan:
+      checked<string | Plan>(
+        "plan",
+        "a plan's name or a plan",
+        (value) =>
+          isString(value) || (typeof value === "object" && value !== null),
+      ) ?? "none",
+    initNoise: checked(
+      "initNoise",
+      "a Float32Array",
+      (value) => value instanceof Float32Array,
+    ),
     preview: integer("preview", 0) ?? 0,
+    height: integer("height", 1),
+    width: integer("width", 1),
+    image,
+    strength,
+    mask,
+    originalSize: pair("originalSize"),
+    cropsCoordsTopLeft: pair("cropsCoordsTopLeft"),
+    targetSize: pair("targetSize"),
+    originalInferenceSteps: integer("originalInferenceSteps", 1),
   };
 }
 
-const fields = [
-  ...[
-    "prompt",
-    "negativePrompt",
-    "seed",
-    "numImagesPerPrompt",
-    "numInferenceSteps",
-    "scheduler",
-  ],
-  ...["guidanceScale", "plan", "initNoise", "preview"],
-];
+const fields = new Set<string>([
+  ...["prompt", "negativePrompt", "seed", "numImagesPerPrompt"],
+  ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "initNoise"],
+  ...["preview", "height", "width", "image", "strength", "mask"],
+  ...["originalSize", "cropsCoordsTopLeft", "targetSize"],
+  "originalInferenceSteps",
+]);
+
+const isSameSize = (a: InputPicture, b: InputPicture): boolean =>
+  a.width === b.width && a.height === b.height;
+
+function perPrompt(
+  negative: readonly string[] | undefined,
+  prompts: readonly string[] = [""],
+  doing: string,
+): readonly string[] | undefined {
+  if (negative?.length === 1) return prompts.map(() => negative[0]!);
+  if (!negative || negative.length === prompts.length) return negative;
+  throw new RangeError(
+    `Cannot ${doing} as negativePrompt must be one text, or one for each of ${prompts.length} prompts: current number is ${negative.length}`,
+  );
+}
 
 type ErrorConstructor = new (message: string) => Error;
 
+const isString = (value: unknown): boolean => typeof value === "string";
+const isNumber = (value: unknown): boolean => typeof value === "number";
+const isFinite = (value: unknown): boolean => Number.isFinite(value);
+
 function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
   if (value === null || typeof value === "number" || typeof value === "boolean")
     return String(value);
   return Array.isArray(value) ? "an array" : `a value of type ${typeof value}`;

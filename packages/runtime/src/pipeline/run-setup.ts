@@ -1,27 +1,16 @@
 // From a request to everything that a run needs before its first step.
 
-import type {
-  NoiseGenerator,
-  Scheduler,
-  SchedulerState,
-} from "@phaseskip/scheduler";
-import { generator } from "@phaseskip/scheduler";
+import { breathe } from "../macrotask.js";
 import type { Context } from "../plan/plan.js";
 import type { UnetStream } from "../unet/stream.js";
+import type { Conditioning, RunConditioning } from "./conditioning.js";
+import { conditionRun } from "./conditioning.js";
 import type { Model } from "./model.js";
 import type { PlannedRun } from "./plan-run.js";
 import { planRun } from "./plan-run.js";
 import type { Request } from "./request.js";
-
-/** One image on its way. */
-export interface ImageState {
-  sample: Float32Array<ArrayBuffer>;
-  /** The sample before the first step. */
-  readonly start: Float32Array<ArrayBuffer>;
-  state: SchedulerState;
-  predOriginalSample: Float32Array<ArrayBuffer>;
-  readonly noise: NoiseGenerator;
-}
+import type { ImageState } from "./start-images.js";
+import { startImages } from "./start-images.js";
 
 /** Images that go through the Unet together, with a stream for each context. */
 export interface Chunk {
@@ -47,7 +36,7 @@ export async function prepareRun(
   checkPrompt(model, request);
   const run = await planRun(model, request, signal);
   await model.unet.prepare(run.unet, run.schedule.signatures, signal);
-  return beginRun(model, run, request);
+  return beginRun(model, run, request, signal);
 }
 
 /**
@@ -59,46 +48,37 @@ export async function beginRun(
   model: Model,
   run: PlannedRun,
   request: Request,
+  signal?: AbortSignal,
 ): Promise<RunSetup> {
-  const { scheduler, schedule, batch, shape } = run;
-  const texts =
-    run.guidanceScale === 1
-      ? (["prompt"] as const)
-      : (["prompt", "negativePrompt"] as const);
-  const warnings = [...run.warnings];
-  const embeddings: Float32Array<ArrayBuffer>[] = [];
-  if (model.index.hasTextEncoder) {
-    for (const name of texts) {
-      const { embedding, encoded } = await model.embed(request[name] ?? "");
-      embeddings.push(embedding);
-      warnings.push(...textWarnings(name, encoded));
-    }
-  }
-  const images = startImages(request, scheduler, shape);
-  const isGuided = schedule.steps.some((step) => step.contexts.length > 1);
+  const isGuided = run.schedule.steps.some((step) => step.contexts.length > 1);
   const contexts: readonly Context[] = isGuided ? ["cond", "uncond"] : ["cond"];
-  const chunks = await beginChunks(model, images, batch, contexts, embeddings);
-  return { ...run, chunks, warnings };
+  const told = await conditionRun(model, run, request, contexts, signal);
+  const images = await startImages(model, run, request, signal);
+  const chunks = await beginChunks(model, run, images, told, signal);
+  return { ...run, chunks, warnings: [...run.warnings, ...told.warnings] };
 }
 
 /** Begins the streams of all chunks; those that were begun are freed where one fails. */
 async function beginChunks(
   { unet }: Model,
+  { batch }: PlannedRun,
   images: readonly ImageState[],
-  batch: number,
-  contexts: readonly Context[],
-  embeddings: readonly Float32Array<ArrayBuffer>[],
+  told: RunConditioning,
+  signal?: AbortSignal,
 ): Promise<Chunk[]> {
   const chunks: Chunk[] = [];
   try {
     for (let i = 0; i < images.length; i += batch) {
       const chunk: Chunk = { images: images.slice(i, i + batch), streams: {} };
       chunks.push(chunk);
-      for (const [c, context] of contexts.entries()) {
-        const embedding = embeddings[c];
-        chunk.streams[context] = await unet.begin(
-          context,
-          embedding && batched([embedding], batch),
+      for (const [context, all] of Object.entries(told.images)) {
+        await breathe();
+        signal?.throwIfAborted();
+        const inputs = batchedInputs(all.slice(i, i + batch), batch);
+        chunk.streams[context as Context] = await unet.begin(
+          context as Context,
+          undefined,
+          inputs,
         );
       }
     }
@@ -107,6 +87,22 @@ async function beginChunks(
     disposeChunks(chunks);
     throw error;
   }
+}
+
+function batchedInputs(
+  images: readonly Conditioning[],
+  batch: number,
+): Conditioning {
+  const names = Object.keys(images[0]!);
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      batched(
+        images.map((image) => image[name]!),
+        batch,
+      ),
+    ]),
+  );
 }
 
 /** Frees what the streams of a run's chunks hold. */
@@ -131,64 +127,16 @@ export function batched(
 /** @throws {TypeError} If the request has a prompt that the model does not take, or lacks one that it does */
 export function checkPrompt(
   { index }: Model,
-  { prompt, negativePrompt }: Request,
+  { prompts, negativePrompts }: Request,
 ): void {
-  if (index.hasTextEncoder && prompt === undefined) {
+  if (index.hasTextEncoder && !prompts) {
     throw new TypeError(
       "Cannot generate an image as this model draws from a text: prompt is missing",
     );
   }
-  if (!index.hasTextEncoder && (prompt ?? negativePrompt) !== undefined) {
+  if (!index.hasTextEncoder && (prompts ?? negativePrompts)) {
     throw new TypeError(
       "Cannot generate an image from a prompt as this model is unconditional; leave the prompt out",
     );
   }
-}
-
-function startImages(
-  { seed, initNoise }: Request,
-  scheduler: Scheduler,
-  shape: readonly [number, number, number, number],
-): ImageState[] {
-  const [count, ...one] = shape;
-  const length = one.reduce((product, dim) => product * dim, 1);
-  if (initNoise && initNoise.length !== count * length) {
-    throw new RangeError(
-      `Cannot generate ${count} images as initNoise must hold ${count * length} values, [${shape.join(", ")}]: it holds ${initNoise.length}`,
-    );
-  }
-  return Array.from({ length: count }, (_, i) => {
-    const noise = generator(seed + i);
-    const sample = initNoise
-      ? initNoise.slice(i * length, (i + 1) * length)
-      : noise.randn(length);
-    for (let k = 0; k < length; k++) sample[k]! *= scheduler.initNoiseSigma;
-    const start = new Float32Array(sample);
-    return {
-      sample: start,
-      start,
-      predOriginalSample: start,
-      state: scheduler.initialState(),
-      noise,
-    };
-  });
-}
-
-function textWarnings(
-  name: "prompt" | "negativePrompt",
-  {
-    unknown,
-    truncated,
-  }: { readonly unknown: readonly string[]; readonly truncated: number },
-): string[] {
-  const what = name === "prompt" ? "prompt" : "negative prompt";
-  const words = unknown.map((word) => `"${word}"`).join(", ");
-  return [
-    ...(unknown.length > 0
-      ? [`the model does not know these words of the ${what}: ${words}`]
-      : []),
-    ...(truncated > 0
-      ? [`the ${what} is too long: its last ${truncated} tokens were left out`]
-      : []),
-  ];
 }

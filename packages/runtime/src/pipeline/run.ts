@@ -7,12 +7,14 @@ import { samplePicture } from "./picture.js";
 import { RunCosts } from "./costs.js";
 import type { ContextReport, Report, StepReport } from "./report.js";
 import type { Request } from "./request.js";
-import type { ImageState, RunSetup } from "./run-setup.js";
+import type { RunSetup } from "./run-setup.js";
 import { batched, disposeChunks, prepareRun } from "./run-setup.js";
+import type { ImageState } from "./start-images.js";
+import { restoreKept } from "./start-images.js";
 
 /** A step that is done. */
 export interface RunStep {
-  /** Counts the run's timesteps, from 0, the noisiest. */
+  /** Counts the run's timesteps, from 0, the noisiest; an image to start from leaves out the scheduler's first ones. */
   readonly stepIndex: number;
   /** Steps of the run. */
   readonly stepCount: number;
@@ -63,17 +65,17 @@ export async function* runPipeline(
         images.map((image) => image.predOriginalSample),
       );
       const preview = isShown
-        ? await pictures(model, estimates, height, width)
+        ? await pictures(model, estimates, height, width, signal)
         : undefined;
       yield { stepIndex, stepCount, report, ...(preview && { preview }) };
     }
     const samples = chunks.flatMap(({ images }) =>
       images.map((image) => image.sample),
     );
-    const images = await pictures(model, samples, height, width);
+    const images = await pictures(model, samples, height, width, signal);
     const sample = new Float32Array(samples.length * samples[0]!.length);
     samples.forEach((one, i) => sample.set(one, i * one.length));
-    const contexts = setup.guidanceScale === 1 ? 1 : 2;
+    const { contextCount: contexts } = setup;
     const { macs } = costs;
     const fullMacs = costs.full(contexts);
     const report: Report = {
@@ -107,8 +109,10 @@ async function runStep(
   costs: RunCosts,
   signal?: AbortSignal,
 ): Promise<StepReport> {
-  const { scheduler, chunks, batch } = setup;
-  const { stepIndex, timestep } = step;
+  const { scheduler, schedule, chunks, batch } = setup;
+  const { timestep } = step;
+  const stepIndex = setup.startIndex + step.stepIndex;
+  const next = schedule.steps[step.stepIndex + 1]?.timestep;
   const spent = step.contexts.map(() => 0);
   for (const { images, streams } of chunks) {
     if (step.priorNoise !== 0)
@@ -138,6 +142,7 @@ async function runStep(
         ...(needsNoise && { noise: image.noise.randn(image.sample.length) }),
       });
       Object.assign(image, { sample: prevSample, predOriginalSample, state });
+      restoreKept(image, scheduler, next);
     });
   }
   const macs = costs.step(step);
@@ -145,7 +150,7 @@ async function runStep(
     contextReport(scheduled, macs[i]!, spent[i]!),
   );
   return {
-    stepIndex,
+    stepIndex: step.stepIndex,
     timestep,
     guidanceScale: step.guidanceScale ?? 1,
     contexts,
@@ -195,11 +200,12 @@ async function pictures(
   samples: readonly Float32Array<ArrayBuffer>[],
   height: number,
   width: number,
+  signal?: AbortSignal,
 ): Promise<Picture[]> {
   const drawn: Picture[] = [];
-  for (const sample of samples) {
-    const decoded = await model.decode(sample, height, width);
-    drawn.push(samplePicture(decoded.sample, decoded.height, decoded.width));
+  for (const data of samples) {
+    const pixels = await model.decode({ data, height, width }, signal);
+    drawn.push(samplePicture(pixels.data, pixels.height, pixels.width));
   }
   return drawn;
 }

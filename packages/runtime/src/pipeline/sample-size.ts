@@ -4,23 +4,53 @@ import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder.js";
 import type { ModelIndex } from "../model-index.js";
+import type { Request } from "./request.js";
 
 /**
- * Height and width of the sample: what the graph is fixed to, else what the configuration says.
- * @throws {PhaseskipError} `model-invalid` if neither says it
+ * Height and width of the sample: what the request asks for, or what the graph is fixed to, else what the
+ * configuration says. They are the picture's, divided by what the VAE enlarges.
+ * @throws {RangeError} If the model cannot draw at the size that is asked for, or from an image of its size
+ * @throws {PhaseskipError} `model-invalid` if nothing says the size
  */
 export function sampleSize(
   folder: ModelFolder,
-  { unetConfig }: ModelIndex,
+  { unetConfig, vaeScaleFactor }: ModelIndex,
   graph: Graph,
-): readonly [number, number] {
+  request: Pick<Request, "height" | "width" | "image">,
+): readonly [height: number, width: number] {
+  const { image } = request;
   const dims = graph.inputs.find(({ name }) => name === "sample")?.dims;
-  const [height, width] = [dims?.[2], dims?.[3]];
-  if (typeof height === "number" && typeof width === "number")
-    return [height, width];
-  if (unetConfig.sampleSize) return unetConfig.sampleSize;
-  throw new PhaseskipError(
-    "model-invalid",
-    `Cannot choose a size for the model at ${folder.location} as its unet/config.json has no sample_size`,
-  );
+  const side = (name: "height" | "width", axis: 0 | 1): number => {
+    const dim = dims?.[axis + 2];
+    const fixed = typeof dim === "number" ? dim : undefined;
+    const pixels = request[name] ?? image?.[name];
+    const own = fixed ?? unetConfig.sampleSize?.[axis];
+    if (pixels === undefined) {
+      if (own !== undefined) return own;
+      throw new PhaseskipError(
+        "model-invalid",
+        `Cannot choose a size for the model at ${folder.location} as its unet/config.json has no sample_size`,
+      );
+    }
+    const what =
+      request[name] === undefined ? `the image's ${name}` : `${name}`;
+    if (fixed !== undefined && pixels !== fixed * vaeScaleFactor) {
+      throw new RangeError(
+        `Cannot generate an image as ${what} must be the ${fixed * vaeScaleFactor} pixels that the model's export is fixed to: current value is ${pixels}; export it with dynamic axes to change that`,
+      );
+    }
+    const multiple = vaeScaleFactor * unetConfig.sizeMultiple;
+    if (fixed === undefined && pixels % multiple !== 0) {
+      throw new RangeError(
+        `Cannot generate an image as ${what} must be a multiple of ${multiple} pixels for this model: current value is ${pixels}`,
+      );
+    }
+    if (image && image[name] !== pixels) {
+      throw new RangeError(
+        `Cannot generate an image as the image to start from must have the ${name} that is drawn, ${pixels} pixels: current value is ${image[name]}`,
+      );
+    }
+    return pixels / vaeScaleFactor;
+  };
+  return [side("height", 0), side("width", 1)];
 }

@@ -12,6 +12,8 @@ export interface ScheduleRequest {
   readonly numTrainTimesteps: number;
   /** Guidance weight; 1 is off. */
   readonly guidanceScale: number;
+  /** Whether guidance mixes two contexts. @default where the weight is not 1 */
+  readonly isGuided?: boolean;
   /** The scheduler's name, for the plan's conditions. */
   readonly scheduler: string;
 }

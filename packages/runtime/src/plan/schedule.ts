@@ -114,8 +114,8 @@ class Simulation {
   }
 
   step(stepIndex: number, timestep: number): DraftStep {
-    const { guidanceScale } = this.#request;
-    const scale = guidanceScale === 1 ? undefined : this.#guidanceAt(timestep);
+    const { guidanceScale, isGuided = guidanceScale !== 1 } = this.#request;
+    const scale = isGuided ? this.#guidanceAt(timestep) : undefined;
     const contexts: Context[] =
       scale === undefined ? ["cond"] : ["cond", "uncond"];
     const drafts = contexts.map((context) =>

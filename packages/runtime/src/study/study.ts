@@ -126,6 +126,16 @@ export class Study {
     return this.#model.device.build;
   }
 
+  /** The version of the plan language, and of what runs it. */
+  get planLanguage(): string {
+    return `${emptyPlan.format} ${emptyPlan.version}`;
+  }
+
+  /** Whether samples become pictures through a VAE. */
+  get hasVae(): boolean {
+    return this.#model.index.hasVae;
+  }
+
   /** `[channel, height, width]` of a sample. */
   get sampleDims(): readonly [number, number, number] {
     const [, channels, height, width] = this.#run.shape;
@@ -229,8 +239,8 @@ export class Study {
   /** A sample as a picture; through the VAE where there is one. */
   async picture(sample: Float32Array<ArrayBuffer>): Promise<Picture> {
     const [, height, width] = this.sampleDims;
-    const decoded = await this.#model.decode(sample, height, width);
-    return samplePicture(decoded.sample, decoded.height, decoded.width);
+    const pixels = await this.#model.decode({ data: sample, height, width });
+    return samplePicture(pixels.data, pixels.height, pixels.width);
   }
 
   /** Frees everything. */
