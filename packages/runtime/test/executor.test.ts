@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { ElementType, liveGraph, wholeModel } from "@phaseskip/graph";
+import { liveGraph, wholeModel } from "@phaseskip/graph";
 import { openFolder } from "../src/model-folder.js";
 import { Model } from "../src/pipeline/model.js";
 import { parseRequest } from "../src/pipeline/request.js";
@@ -7,7 +7,7 @@ import type { RunResult } from "../src/pipeline/run.js";
 import { runPipeline } from "../src/pipeline/run.js";
 import type { Rule } from "../src/plan/plan.js";
 import { emptyPlan } from "../src/plan/plan.js";
-import type { Device, Session } from "../src/session.js";
+import type { Device } from "../src/session.js";
 import { openDevice } from "../src/session.js";
 import { Weights } from "../src/weights.js";
 import type { Alive } from "./counting-device.js";
@@ -18,12 +18,11 @@ import {
   farthest,
   fixtureFile,
   fixtureFolder,
-  inputFor,
   openUnet,
   planOf,
   runSchedule,
+  runWhole,
   scheduleOf,
-  textFor,
   timesteps,
 } from "./unet-runs.js";
 
@@ -45,48 +44,6 @@ function failAfter(alive: Alive, count: number): Error {
     if (runs === wanted) throw failing;
   };
   return failing;
-}
-
-/** All steps and contexts of a run that does nothing, in one session. */
-async function runWhole(
-  { unet }: OpenUnet,
-  session: Session,
-  type: ElementType = ElementType.FLOAT,
-): Promise<Outputs> {
-  const outputs: Record<string, Float32Array>[] = [];
-  const step = unet.shapes.get("timestep")!;
-  const isWhole = step.type === ElementType.INT64;
-  for (const [index, timestep] of timesteps.entries()) {
-    const made: Record<string, Float32Array> = {};
-    for (const context of ["cond", "uncond"] as const) {
-      const text = textFor(unet, context);
-      if (!text && context === "uncond") continue;
-      const t = isWhole ? Math.trunc(timestep) : timestep;
-      const feeds = {
-        sample: device.tensor(
-          type,
-          unet.shapes.get("sample")!.dims,
-          inputFor(unet, "sample", index),
-        ),
-        timestep: device.tensor(
-          step.type,
-          step.dims,
-          new Array<number>(step.dims[0] ?? 1).fill(t),
-        ),
-        ...(text && {
-          encoder_hidden_states: device.tensor(
-            type,
-            unet.shapes.get("encoder_hidden_states")!.dims,
-            text,
-          ),
-        }),
-      };
-      const { out_sample: output } = await session.run(feeds, ["out_sample"]);
-      made[context] = await device.read(output!);
-    }
-    outputs.push(made);
-  }
-  return outputs;
 }
 
 describe("UnetExecutor under a plan that does nothing", () => {
@@ -114,7 +71,7 @@ describe("UnetExecutor under a plan that does nothing", () => {
         ? { name: file, bytes: fixtureFile(name, `unet/${file}`) }
         : undefined,
     );
-    const right = await runWhole(open, session);
+    const right = await runWhole(open, device, session);
     const found = await runSchedule(open, scheduleOf(open.unet, emptyPlan));
     expect(farthest(found, right)).toBeLessThan(same);
     await session.release();
@@ -132,7 +89,7 @@ describe("UnetExecutor under a plan that does nothing", () => {
       );
       const session = await device.createSession(model.bytes, weights);
       await folder.close();
-      const right = await runWhole(open, session);
+      const right = await runWhole(open, device, session);
       const found = await runSchedule(open, scheduleOf(open.unet, emptyPlan));
       expect(farthest(found, right)).toBeLessThan(same);
       await session.release();

@@ -3,14 +3,14 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
-import { fixedBatch, hasText, loadGraph } from "@phaseskip/graph";
+import { ElementType, fixedBatch, hasText, loadGraph } from "@phaseskip/graph";
 import { generator } from "@phaseskip/scheduler";
 import { openFolder } from "../src/model-folder.js";
 import type { Context, Plan, Rule } from "../src/plan/plan.js";
 import { parsePlan } from "../src/plan/parse-plan.js";
 import type { Schedule } from "../src/plan/schedule.js";
 import { schedulePlan } from "../src/plan/schedule.js";
-import type { Device } from "../src/session.js";
+import type { Device, Session } from "../src/session.js";
 import { UnetExecutor } from "../src/unet/executor.js";
 import { Weights } from "../src/weights.js";
 
@@ -143,6 +143,44 @@ export async function runSchedule(
     streams.cond.dispose();
     streams.uncond.dispose();
     executor.endRun();
+  }
+  return outputs;
+}
+
+/** All steps and contexts of a run that does nothing, in one session. */
+export async function runWhole(
+  { unet }: OpenUnet,
+  device: Device,
+  session: Session,
+): Promise<Outputs> {
+  const outputs: Partial<Record<Context, Float32Array>>[] = [];
+  for (const [index, timestep] of timesteps.entries()) {
+    const made: Partial<Record<Context, Float32Array>> = {};
+    for (const context of ["cond", "uncond"] as const) {
+      const text = textFor(unet, context);
+      if (!text && context === "uncond") continue;
+      const tensor = (name: string, data: Float32Array | number[]) => {
+        const { type, dims } = unet.shapes.get(name)!;
+        return device.tensor(type, dims, data);
+      };
+      const step = unet.shapes.get("timestep")!;
+      const t =
+        step.type === ElementType.INT64 ? Math.trunc(timestep) : timestep;
+      const feeds = {
+        sample: tensor("sample", inputFor(unet, "sample", index)),
+        timestep: tensor(
+          "timestep",
+          new Array<number>(step.dims[0] ?? 1).fill(t),
+        ),
+        ...(text && {
+          encoder_hidden_states: tensor("encoder_hidden_states", text),
+        }),
+      };
+      const { out_sample: output } = await session.run(feeds, ["out_sample"]);
+      made[context] = await device.read(output!);
+      for (const used of [...Object.values(feeds), output!]) used.dispose();
+    }
+    outputs.push(made);
   }
   return outputs;
 }
