@@ -48,5 +48,6 @@ const prebuilt = (input, file) => ({
 export default [
   ...packages.map(library),
   prebuilt("packages/phaseskip/src/index.ts", "phaseskip.js"),
+  prebuilt("packages/phaseskip/src/element.ts", "phaseskip.element.js"),
   prebuilt("packages/phaseskip/src/prebuilt-worker.ts", "phaseskip.worker.js"),
 ].filter(({ input }) => typeof input !== "string" || existsSync(input));

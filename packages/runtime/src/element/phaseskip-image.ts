@@ -1,0 +1,346 @@
+// <phaseskip-image>: a picture drawn in the page, for pages that want no code.
+
+import type { Pipeline, Generated } from "../pipeline.js";
+import type { LoadOptions } from "../load-pipeline.js";
+import type { Plan } from "../plan/plan.js";
+import type { DenoiseOptions } from "../pipeline/request.js";
+import type { RunStep } from "../pipeline/run.js";
+import { ImageView } from "./image-view.js";
+import { type PipelineShare, sharePipeline } from "./shared-pipelines.js";
+
+/** What the events of a `<phaseskip-image>` carry in `detail`; all of them bubble and leave shadow trees. */
+export interface PhaseskipImageEvents {
+  /** While the model is loaded and the picture is drawn: what is done, and a part in [0, 1] where it is known. */
+  readonly "phaseskip-progress": {
+    readonly doing: "loading" | "drawing";
+    readonly value: number | undefined;
+  };
+  /** A step is done. */
+  readonly "phaseskip-step": RunStep;
+  /** The picture is there. */
+  readonly "phaseskip-image": Generated;
+  /** Why there is no picture. */
+  readonly "phaseskip-error": unknown;
+  /** The picture was given up: by the button, by `cancel()`, or for a newer one. */
+  readonly "phaseskip-cancel": undefined;
+}
+
+// on a server there are no elements: the class can be imported, not made
+const Base =
+  "HTMLElement" in globalThis
+    ? HTMLElement
+    : (class {} as unknown as typeof HTMLElement);
+
+/** Steps between two previews. */
+const previewSteps = 5;
+
+/**
+ * A picture drawn in the page: `<phaseskip-image model="/models/scenes/" prompt="a red boat at sunset"
+ * worker-src="/phaseskip.worker.js">`.
+ *
+ * It draws when it is in the page and has a model and a worker, and again when an attribute changes; elements with the
+ * same model and worker share them. With `manual` it draws only when `generate()` is called; with `loading="lazy"`
+ * it waits until it comes near the window.
+ *
+ * Attributes: `model`, `prompt`, `negative-prompt`, `seed`, `plan` (a name), `steps`, `guidance-scale`,
+ * `scheduler`, `device`, `worker-src`, `alt`, `manual`, `loading`. Parts for styling: `canvas`, `bar`,
+ * `progress`, `cancel`, `status`.
+ */
+export class PhaseskipImage extends Base {
+  /** Attributes whose change draws anew. */
+  static readonly observedAttributes: readonly string[] = [
+    ...["model", "prompt", "negative-prompt", "seed", "plan", "steps"],
+    ...["guidance-scale", "scheduler", "device", "worker-src", "manual"],
+  ];
+
+  #view: ImageView | undefined;
+  #share: (PipelineShare & { readonly of: readonly unknown[] }) | undefined;
+  #run: AbortController | undefined;
+  #worker: LoadOptions["worker"] | undefined;
+  #plan: Plan | undefined;
+  #isDue = false;
+  #watch: IntersectionObserver | undefined;
+
+  /** The worker, or a function that makes one; instead of `worker-src`. */
+  get worker(): LoadOptions["worker"] | undefined {
+    return this.#worker;
+  }
+  set worker(worker: LoadOptions["worker"] | undefined) {
+    this.#worker = worker;
+    this.#schedule();
+  }
+
+  /** The plan: a name, which is the attribute, or a whole plan. @default "none" */
+  get plan(): string | Plan {
+    return this.#plan ?? this.getAttribute("plan") ?? "none";
+  }
+  set plan(plan: string | Plan) {
+    this.#plan = typeof plan === "string" ? undefined : plan;
+    if (typeof plan === "string") this.setAttribute("plan", plan);
+    else this.#schedule();
+  }
+
+  /** URL of the model folder, as the attribute says it. */
+  get model(): string {
+    return this.getAttribute("model") ?? "";
+  }
+  set model(model: string) {
+    this.setAttribute("model", model);
+  }
+
+  /** What to draw. */
+  get prompt(): string {
+    return this.getAttribute("prompt") ?? "";
+  }
+  set prompt(prompt: string) {
+    this.setAttribute("prompt", prompt);
+  }
+
+  /** The generator's seed. @default 0 */
+  get seed(): number {
+    return this.#number("seed") ?? 0;
+  }
+  set seed(seed: number) {
+    this.setAttribute("seed", String(seed));
+  }
+
+  /** Sampling steps; undefined leaves them to plan and model. */
+  get steps(): number | undefined {
+    return this.#number("steps");
+  }
+  set steps(steps: number | undefined) {
+    if (steps === undefined) this.removeAttribute("steps");
+    else this.setAttribute("steps", String(steps));
+  }
+
+  /**
+   * Draws now; what was under way is given up.
+   *
+   * @throws {TypeError | RangeError} If an attribute is wrong or missing
+   * @throws {PhaseskipError} If the world failed; its `code` says how
+   * @throws {DOMException} `AbortError`, if it is cancelled
+   */
+  async generate(): Promise<Generated> {
+    this.cancel();
+    const run = new AbortController();
+    this.#run = run;
+    const view = this.#open();
+    this.setAttribute("aria-busy", "true");
+    try {
+      this.#tell("phaseskip-progress", { doing: "loading", value: undefined });
+      const pipeline = await this.#pipeline(run.signal);
+      const generated = await this.#draw(pipeline, view, run.signal);
+      if (this.#run === run) this.#end(view, "The picture is drawn", false);
+      this.#emit("phaseskip-image", generated);
+      return generated;
+    } catch (error) {
+      if (!run.signal.aborted) {
+        this.#end(
+          view,
+          error instanceof Error ? error.message : String(error),
+          true,
+        );
+        this.#emit("phaseskip-error", error);
+      }
+      throw error;
+    }
+  }
+
+  /** Gives up what is under way, also a load that no other element waits for. */
+  cancel(): void {
+    const run = this.#run;
+    if (!run) return;
+    this.#end(this.#open(), "Cancelled", false);
+    run.abort(new DOMException("The picture was cancelled", "AbortError"));
+    this.#emit("phaseskip-cancel", undefined);
+  }
+
+  /** Called by the browser. */
+  connectedCallback(): void {
+    this.#open();
+    if (this.getAttribute("loading") !== "lazy") return this.#schedule();
+    this.#watch = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        this.#unwatch();
+        this.#schedule();
+      },
+      { rootMargin: "200px" },
+    );
+    this.#watch.observe(this);
+  }
+
+  /** Called by the browser. */
+  disconnectedCallback(): void {
+    this.#unwatch();
+    // one that moves in the page comes back within the task
+    setTimeout(() => {
+      if (this.isConnected) return;
+      this.cancel();
+      this.#leave();
+    });
+  }
+
+  /** Called by the browser. */
+  attributeChangedCallback(name: string): void {
+    if (name === "plan") this.#plan = undefined;
+    this.#schedule();
+  }
+
+  /** Draws once all attributes of this task are set. */
+  #schedule(): void {
+    if (this.#isDue || !this.isConnected || this.#watch) return;
+    this.#isDue = true;
+    queueMicrotask(() => {
+      this.#isDue = false;
+      const hasAll =
+        this.model !== "" && (this.#worker ?? this.getAttribute("worker-src"));
+      if (!this.isConnected || !hasAll || this.hasAttribute("manual")) return;
+      // whoever listens learns of a failure by its event
+      this.generate().catch(() => undefined);
+    });
+  }
+
+  async #draw(
+    pipeline: Pipeline,
+    view: ImageView,
+    signal: AbortSignal,
+  ): Promise<Generated> {
+    const steps = pipeline.denoise({ ...this.#request(), signal });
+    for (;;) {
+      const next = await steps.next();
+      if (next.done) {
+        view.draw(next.value.images[0]!);
+        view.describe(this.getAttribute("alt") ?? this.prompt);
+        return next.value;
+      }
+      const { preview, stepIndex, stepCount } = next.value;
+      if (preview) view.draw(preview[0]!);
+      this.#tell("phaseskip-progress", {
+        doing: "drawing",
+        value: (stepIndex + 1) / stepCount,
+      });
+      this.#emit("phaseskip-step", next.value);
+    }
+  }
+
+  #request(): DenoiseOptions {
+    const text = (name: string) => this.getAttribute(name) ?? undefined;
+    const request = {
+      prompt: text("prompt"),
+      negativePrompt: text("negative-prompt"),
+      seed: this.#number("seed"),
+      numInferenceSteps: this.#number("steps"),
+      guidanceScale: this.#number("guidance-scale"),
+      scheduler: text("scheduler"),
+      plan: this.plan,
+      preview: previewSteps,
+    };
+    const given = Object.entries(request).filter(
+      ([, value]) => value !== undefined,
+    );
+    return Object.fromEntries(given);
+  }
+
+  /** The share in the pipeline that the attributes ask for; a share in another one is given back. */
+  async #pipeline(signal: AbortSignal): Promise<Pipeline> {
+    const { baseURI } = this.ownerDocument;
+    const src = this.getAttribute("worker-src");
+    const workerSrc = src === null ? undefined : new URL(src, baseURI).href;
+    const worker =
+      this.#worker ??
+      (workerSrc === undefined
+        ? undefined
+        : () => new Worker(workerSrc, { type: "module" }));
+    if (this.model === "" || worker === undefined) {
+      throw new TypeError(
+        `Cannot draw as a <phaseskip-image> needs ${this.model === "" ? "the attribute model, a model folder's URL" : "the attribute worker-src, the worker file's URL, or the property worker"}`,
+      );
+    }
+    const device = (this.getAttribute("device") ?? "auto") as NonNullable<
+      LoadOptions["device"]
+    >;
+    const model = new URL(this.model, baseURI).href;
+    const of = [model, device, this.#worker ?? workerSrc];
+    if (this.#share && !of.every((part, i) => part === this.#share?.of[i]))
+      this.#leave();
+    const request = {
+      ...{ model, device, worker },
+      workerSrc: this.#worker ? undefined : workerSrc,
+    };
+    this.#share ??= {
+      of,
+      ...sharePipeline(request, ({ modelLoaded, modelTotal }) => {
+        const value =
+          modelTotal > 0 ? Math.min(1, modelLoaded / modelTotal) : undefined;
+        if (this.#run)
+          this.#tell("phaseskip-progress", { doing: "loading", value });
+      }),
+    };
+    return this.#unless(signal, this.#share.pipeline);
+  }
+
+  /** A failed or a cancelled load is not kept: the next call asks anew. */
+  async #unless<T>(signal: AbortSignal, loading: Promise<T>): Promise<T> {
+    let onAbort!: () => void;
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => reject(signal.reason as Error);
+      signal.addEventListener("abort", onAbort);
+    });
+    try {
+      return await Promise.race([loading, aborted]);
+    } catch (error) {
+      this.#leave();
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  #leave(): void {
+    this.#share?.release();
+    this.#share = undefined;
+  }
+
+  #unwatch(): void {
+    this.#watch?.disconnect();
+    this.#watch = undefined;
+  }
+
+  #open(): ImageView {
+    const root = this.shadowRoot ?? this.attachShadow({ mode: "open" });
+    this.#view ??= new ImageView(root, () => this.cancel());
+    return this.#view;
+  }
+
+  #end(view: ImageView, message: string, isError: boolean): void {
+    this.#run = undefined;
+    this.removeAttribute("aria-busy");
+    view.idle(message, isError);
+  }
+
+  #tell(
+    name: "phaseskip-progress",
+    detail: PhaseskipImageEvents["phaseskip-progress"],
+  ): void {
+    this.#open().busy(
+      detail.doing === "loading" ? "Loading the model" : "Drawing",
+      detail.value,
+    );
+    this.#emit(name, detail);
+  }
+
+  #emit<K extends keyof PhaseskipImageEvents>(
+    name: K,
+    detail: PhaseskipImageEvents[K],
+  ): void {
+    this.dispatchEvent(
+      new CustomEvent(name, { detail, bubbles: true, composed: true }),
+    );
+  }
+
+  #number(name: string): number | undefined {
+    const value = this.getAttribute(name);
+    return value === null || value.trim() === "" ? undefined : Number(value);
+  }
+}
