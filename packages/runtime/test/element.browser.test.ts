@@ -1,6 +1,7 @@
 // <phaseskip-image> in a real page: drawing, sharing, giving up, failing, and what a screen reader is told.
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { PhaseskipImage, type PhaseskipImageEvents } from "../src/element.js";
+import "../src/element.js";
+import type { PhaseskipImage, PhaseskipImageEvents } from "../src/element.js";
 import { loadPipeline } from "../src/index.js";
 import { fewSteps } from "./pipeline-cases.js";
 
@@ -56,7 +57,10 @@ describe("<phaseskip-image>", { timeout: 60_000 }, () => {
     const element = make();
     const progress: PhaseskipImageEvents["phaseskip-progress"][] = [];
     element.addEventListener("phaseskip-progress", (event) =>
-      progress.push((event as CustomEvent).detail),
+      progress.push(
+        (event as CustomEvent<PhaseskipImageEvents["phaseskip-progress"]>)
+          .detail,
+      ),
     );
     const drawn = next(document, "phaseskip-image");
     document.body.append(element);
