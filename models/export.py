@@ -165,6 +165,17 @@ def export_vae_decoder(vae, folder: Path, options: OnnxOptions, *, size: int, ba
     write_json(folder / "vae_decoder" / "config.json", plain_config(vae.config))
 
 
+def export_vae_encoder(vae, folder: Path, options: OnnxOptions, *, size: int, batch: int = 2) -> None:
+    """Writes `vae_encoder/model.onnx`: sample in [-1, 1] → means and log variances, before scaling_factor."""
+    pixels = torch.rand(batch, vae.config.in_channels, size, size, dtype=vae.dtype) * 2 - 1
+    axes = {0: BATCH, 2: "height", 3: "width"}
+    output = Value("latent_parameters", {0: BATCH, 2: "latent_height", 3: "latent_width"})
+    with forward_as(vae, lambda _, x: vae.encode(x).latent_dist.parameters):
+        inputs = [(Value("sample", axes), pixels)]
+        export_onnx(vae, inputs, [output], folder / "vae_encoder" / "model.onnx", options)
+    write_json(folder / "vae_encoder" / "config.json", plain_config(vae.config))
+
+
 def write_model_index(folder: Path, class_name: str, parts: dict[str, tuple[str, str]], **extra) -> None:
     """Writes `model_index.json`. `extra` are phaseskip's hints, such as `guidance_scale`."""
     import diffusers
@@ -253,6 +264,7 @@ def export_model(settings: Settings) -> None:
         parts["tokenizer"] = ("transformers", "PreTrainedTokenizerFast")
     if vae is not None:
         export_vae_decoder(vae.to(dtype), out, options, size=unet.config.sample_size)
+        export_vae_encoder(vae, out, options, size=vae.config.sample_size)
         parts["vae_decoder"] = ("diffusers", "AutoencoderKL")
     write_json(out / "scheduler" / "scheduler_config.json", scheduler_config)
     hints = {"sample_size": unet.config.sample_size}

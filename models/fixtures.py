@@ -129,6 +129,7 @@ class Fixture:
     wrapped: bool = False
     scheduler: str = "ddim"
     size: int = 16
+    encodes: bool = False  # with the VAE's encoder
     seed: int = 0
 
 
@@ -180,6 +181,7 @@ FIXTURES = {
         },
         half=True, scheduler="euler", size=8, seed=10,
     ),
+    "tiny-sd-image-ts": Fixture("sd", SMALL, half=True, scheduler="pndm", size=8, encodes=True, seed=11),
 }  # fmt: skip
 
 
@@ -323,6 +325,8 @@ def make(name: str, root: Path = HERE) -> Path:
             index[f"tokenizer{suffix}"] = ("transformers", "CLIPTokenizer")
     if parts.vae is not None:
         export.export_vae_decoder(parts.vae.to(dtype), folder, static_text, size=fixture.size)
+        if fixture.encodes:
+            export.export_vae_encoder(parts.vae, folder, static_text, size=2 * fixture.size)
         index["vae"] = ("diffusers", "AutoencoderKL")
     scheduler = SCHEDULERS[fixture.scheduler]
     index["scheduler"] = ("diffusers", scheduler["_class_name"])

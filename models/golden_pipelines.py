@@ -1,0 +1,298 @@
+"""Makes the golden runs of whole pipelines that the TypeScript tests compare against, with diffusers' own.
+
+    python golden_pipelines.py            all cases, into packages/runtime/test/golden-pipelines/
+
+Each case is a JSON file of `options` as `generate` takes them, with the names of the NPY files beside it: the levels of
+the image and the mask, the given noise, the sample before the VAE. Image i has a generator of its own, seeded seed + i.
+Two things are not diffusers': latents of an image are the mode of the encoder's distribution, as that of a case must
+not depend on the order in which random numbers are drawn; and in pixel space, for which diffusers has no such
+pipelines, the loops are written out below.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+from unittest.mock import patch
+
+import diffusers
+import numpy as np
+import torch
+from transformers import CLIPTokenizer
+
+import fixtures
+from export import write_json
+
+HERE = Path(__file__).parent
+OUT = HERE.parent / "packages" / "runtime" / "test" / "golden-pipelines"
+SCHEDULERS = {
+    "ddim": "DDIMScheduler",
+    "ddpm": "DDPMScheduler",
+    "euler": "EulerDiscreteScheduler",
+    "euler-ancestral": "EulerAncestralDiscreteScheduler",
+    "dpmpp-2m": "DPMSolverMultistepScheduler",
+    "pndm": "PNDMScheduler",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run: the model, `generate`'s options, and which pictures to hand in, by size in pixels."""
+
+    model: str
+    options: dict
+    image: tuple[int, int] | None = None
+    masked: bool = False
+    given_noise: bool = False
+    decode: bool = False
+
+
+PROMPT = "a red boat on the sea at night"
+
+
+def cases() -> dict[str, Case]:
+    """Every case by its name."""
+    image = (16, 16)
+    found = {
+        "lcm": Case("tiny-lcm-ts", dict(prompt=PROMPT, numInferenceSteps=4, guidanceScale=8.5), decode=True),
+        "lcm-original-steps": Case(
+            "tiny-lcm-ts",
+            dict(prompt=PROMPT, seed=3, numInferenceSteps=6, guidanceScale=2.0, originalInferenceSteps=20),
+            given_noise=True,
+        ),
+        "sdxl": Case("tiny-sdxl-ts", dict(prompt=PROMPT, numInferenceSteps=8, guidanceScale=5.0), decode=True),
+        "sdxl-negative": Case(
+            "tiny-sdxl-ts",
+            dict(prompt=PROMPT, negativePrompt="a green house", seed=1, numInferenceSteps=6, guidanceScale=5.0),
+        ),
+        "sdxl-sizes": Case(
+            "tiny-sdxl-ts",
+            dict(
+                prompt="two boats", seed=2, numInferenceSteps=6, guidanceScale=4.0, height=24, width=40,
+                originalSize=[48, 32], cropsCoordsTopLeft=[3, 5], targetSize=[20, 60],
+            ),
+        ),
+        "size": Case(
+            "tiny-sd-image-ts", dict(prompt=PROMPT, numInferenceSteps=8, guidanceScale=4.0, height=32, width=24)
+        ),
+        "prompts": Case(
+            "tiny-sd-image-ts",
+            dict(
+                prompt=[PROMPT, "a blue bird in a tree"], negativePrompt=["the sun", "a cat"], seed=5,
+                numImagesPerPrompt=2, numInferenceSteps=6, guidanceScale=4.0, scheduler="euler-ancestral",
+            ),
+        ),
+    }  # fmt: skip
+    text = dict(prompt=PROMPT, numInferenceSteps=10, guidanceScale=4.0)
+    for scheduler, strength in (
+        ("ddim", 0.6), ("pndm", 0.55), ("euler", 0.8), ("euler-ancestral", 1.0), ("dpmpp-2m", 0.3), ("ddpm", 0.5),
+    ):  # fmt: skip
+        options = dict(text, scheduler=scheduler, strength=strength)
+        found[f"image-{scheduler}"] = Case("tiny-sd-image-ts", dict(options, seed=7), image)
+        found[f"mask-{scheduler}"] = Case("tiny-sd-image-ts", dict(options, seed=8), image, masked=True)
+        found[f"pixels-image-{scheduler}"] = Case("tiny-text-ts", dict(options, seed=9), image)
+        found[f"pixels-mask-{scheduler}"] = Case("tiny-text-ts", dict(options, seed=10), image, masked=True)
+    found["image-wide"] = Case("tiny-sd-image-ts", dict(text, strength=0.5, seed=1), (16, 32), given_noise=True)
+    found["mask-all-steps"] = Case("tiny-sd-image-ts", dict(text, scheduler="euler", seed=4), image, masked=True)
+    return found
+
+
+def picture(size: tuple[int, int], seed: int) -> np.ndarray:
+    """Levels of a smooth picture with some noise, `[3, height, width]`, 0 to 255."""
+    height, width = size
+    y, x = np.mgrid[0:height, 0:width]
+    waves = [np.sin(x / (2 + c) + y / (5 - c)) for c in range(3)]
+    noise = np.random.default_rng(seed).normal(0, 20, (3, height, width))
+    return np.clip(np.round(128 + 80 * np.stack(waves) + noise), 0, 255).astype(np.float32)
+
+
+def mask_levels(size: tuple[int, int]) -> np.ndarray:
+    """A mask with levels on both sides of mid-grey, `[height, width]`, 0 to 255."""
+    height, width = size
+    y, x = np.mgrid[0:height, 0:width]
+    return np.where(x + y // 2 > width * 0.6, 140 + (x + y) % 100, (3 * x + y) % 120).astype(np.float32)
+
+
+def make_pipeline(parts, case: Case):
+    """diffusers' pipeline for the case."""
+    name = case.options.get("scheduler")
+    config = fixtures.SCHEDULERS[parts.fixture.scheduler]
+    scheduler = getattr(diffusers, SCHEDULERS.get(name, config["_class_name"])).from_config(config)
+    folder = HERE / case.model
+    modules = dict(vae=parts.vae, unet=parts.unet, scheduler=scheduler, text_encoder=parts.text_encoder)
+    modules["tokenizer"] = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    if parts.fixture.kind == "sdxl":
+        modules["tokenizer_2"] = CLIPTokenizer.from_pretrained(folder / "tokenizer_2")
+        return diffusers.StableDiffusionXLPipeline(
+            **modules, text_encoder_2=parts.text_encoder_2, add_watermarker=False
+        )
+    unsafe = dict(safety_checker=None, feature_extractor=None, requires_safety_checker=False)
+    kind = {
+        "lcm": diffusers.LatentConsistencyModelPipeline,
+        "sd": diffusers.StableDiffusionPipeline,
+    }[parts.fixture.kind]
+    if case.image:
+        kind = diffusers.StableDiffusionInpaintPipeline if case.masked else diffusers.StableDiffusionImg2ImgPipeline
+    return kind(**modules, **unsafe)
+
+
+def generators(case: Case, count: int) -> list[torch.Generator]:
+    """One for each image."""
+    return [torch.Generator().manual_seed(case.options.get("seed", 0) + i) for i in range(count)]
+
+
+SNAKE = {
+    "prompt": "prompt",
+    "negativePrompt": "negative_prompt",
+    "numInferenceSteps": "num_inference_steps",
+    "numImagesPerPrompt": "num_images_per_prompt",
+    "guidanceScale": "guidance_scale",
+    "height": "height",
+    "width": "width",
+    "strength": "strength",
+    "originalInferenceSteps": "original_inference_steps",
+    "originalSize": "original_size",
+    "cropsCoordsTopLeft": "crops_coords_top_left",
+    "targetSize": "target_size",
+}
+
+
+@dataclass
+class Inputs:
+    """Pictures and noise of a case, as tensors of batch 1."""
+
+    image: torch.Tensor | None = None  # levels
+    mask: torch.Tensor | None = None  # levels
+    noise: torch.Tensor | None = None
+    files: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def make_inputs(case: Case, parts) -> Inputs:
+    """The pictures of a case, from seeds."""
+    inputs = Inputs()
+    size = case.image
+    if size:
+        inputs.files["image"] = picture(size, seed=len(case.model))
+        inputs.image = torch.from_numpy(inputs.files["image"])[None]
+    if case.masked:
+        inputs.files["mask"] = mask_levels(size)
+        inputs.mask = torch.from_numpy(inputs.files["mask"])[None, None]
+    if case.given_noise:
+        side = parts.fixture.size
+        height, width = (size[0] // 2, size[1] // 2) if size else (side, side)
+        noise = torch.randn((1, 4, height, width), generator=torch.Generator().manual_seed(77))
+        inputs.noise, inputs.files["initNoise"] = noise, noise.numpy()
+    return inputs
+
+
+def run_pipeline(case: Case, parts, inputs: Inputs) -> torch.Tensor:
+    """diffusers' own loop."""
+    pipeline = make_pipeline(parts, case)
+    pipeline.set_progress_bar_config(disable=True)
+    prompts = case.options["prompt"]
+    count = (1 if isinstance(prompts, str) else len(prompts)) * case.options.get("numImagesPerPrompt", 1)
+    arguments = {SNAKE[key]: value for key, value in case.options.items() if key in SNAKE}
+    for key in ("original_size", "crops_coords_top_left", "target_size"):
+        if key in arguments:
+            arguments[key] = tuple(arguments[key])
+    arguments["generator"] = generators(case, count)
+    if inputs.image is not None:
+        arguments["image"] = inputs.image / 255
+    if inputs.mask is not None:
+        arguments["mask_image"] = inputs.mask / 255
+        arguments["height"], arguments["width"] = case.image
+    module = type(pipeline).__module__
+    patches = []
+    if inputs.image is not None:
+        patches.append(patch(f"{module}.retrieve_latents", lambda output, generator=None: output.latent_dist.mode()))
+    if inputs.noise is not None and inputs.image is None:
+        arguments["latents"] = inputs.noise
+    elif inputs.noise is not None:
+        patches.append(patch(f"{module}.randn_tensor", lambda *_, **__: inputs.noise))
+    for one in patches:
+        one.start()
+    try:
+        return pipeline(**arguments, output_type="latent").images
+    finally:
+        for one in patches:
+            one.stop()
+
+
+def run_in_pixels(case: Case, parts, inputs: Inputs) -> torch.Tensor:
+    """The same without a VAE."""
+    from tokenizers import Tokenizer
+
+    options = case.options
+    config = fixtures.SCHEDULERS[parts.fixture.scheduler]
+    scheduler = getattr(diffusers, SCHEDULERS[options["scheduler"]]).from_config(config)
+    count, strength = options["numInferenceSteps"], options["strength"]
+    scheduler.set_timesteps(count)
+    start = count - int(count * strength)
+    timesteps = scheduler.timesteps[start:]
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(start)
+    tokenizer = Tokenizer.from_file(str(HERE / case.model / "tokenizer" / "tokenizer.json"))
+
+    def embed(text: str) -> torch.Tensor:
+        return parts.text_encoder(torch.tensor([tokenizer.encode(text).ids])).last_hidden_state
+
+    contexts = [embed(options["prompt"]), embed("")]
+    [generator] = generators(case, 1)
+    original = inputs.image / 255 * 2 - 1
+    noise = torch.randn(original.shape, generator=generator)
+    if inputs.mask is not None and strength == 1:
+        sample = noise * scheduler.init_noise_sigma
+    else:
+        sample = scheduler.add_noise(original, noise, timesteps[:1])
+    extra = {} if options["scheduler"] in ("ddim", "pndm") else {"generator": generator}
+    for i, t in enumerate(timesteps):
+        entering = scheduler.scale_model_input(sample, t)
+        cond, uncond = (parts.unet(entering, t.long(), text, return_dict=False)[0] for text in contexts)
+        output = uncond + options["guidanceScale"] * (cond - uncond)
+        sample = scheduler.step(output, t, sample, **extra, return_dict=False)[0]
+        if inputs.mask is not None:
+            known = original
+            if i + 1 < len(timesteps):
+                known = scheduler.add_noise(original, noise, timesteps[i + 1 : i + 2])
+            sample = torch.where(inputs.mask >= 127.5, sample, known)
+    return sample
+
+
+@torch.no_grad()
+def make_case(name: str, case: Case, parts, out: Path) -> None:
+    """Writes one case."""
+    inputs = make_inputs(case, parts)
+    run = run_in_pixels if parts.vae is None else run_pipeline
+    sample = run(case, parts, inputs)
+    if not sample.isfinite().all():
+        raise SystemExit(f"{name}: the sample is not finite")
+    files = {**inputs.files, "sample": sample.numpy()}
+    if case.decode:
+        files["picture"] = parts.vae.decode(sample / parts.vae.config.scaling_factor).sample.numpy()
+    record = {"model": case.model, "options": case.options}
+    for key, values in files.items():
+        record[key] = f"{name}.{key}.npy"
+        np.save(out / record[key], np.ascontiguousarray(values.astype("<f4")))
+    write_json(out / f"{name}.json", record)
+    print(f"{name}: deviation {float(sample.std()):.3f}", flush=True)
+
+
+def main() -> None:
+    """Makes the cases whose names begin with the argument."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("prefix", nargs="?", default="")
+    parser.add_argument("--out", type=Path, default=OUT)
+    settings = parser.parse_args()
+    torch.set_num_threads(1)
+    settings.out.mkdir(parents=True, exist_ok=True)
+    built = {}
+    for name, case in cases().items():
+        if name.startswith(settings.prefix):
+            if case.model not in built:
+                built[case.model] = fixtures.build(case.model)
+            make_case(name, case, built[case.model], settings.out)
+
+
+if __name__ == "__main__":
+    main()
