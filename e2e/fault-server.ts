@@ -45,6 +45,8 @@ export interface Fault {
   noHead?: boolean;
   /** The file's bytes from now on are those of another one here. */
   from?: string;
+  /** The faults hold for requests with `Range` alone. */
+  onlyRanges?: boolean;
   /** How many requests the faults hold for; then the file is as it was. */
   times?: number;
 }
@@ -121,11 +123,18 @@ export async function serveFaults({
     return { body, etag, ranges: true, ...(type !== undefined && { type }) };
   };
   const find = (path: string) => served.get(path) ?? onDisk(path);
-  const faulty = (path: string): Served | undefined => {
-    const fault = faults.get(path);
+  const faulty = (
+    path: string,
+    { headers }: IncomingMessage,
+  ): Served | undefined => {
+    const found = faults.get(path);
+    const fault =
+      found?.onlyRanges && headers.range === undefined ? undefined : found;
     if (fault?.times !== undefined && --fault.times <= 0) faults.delete(path);
     const file = find(fault?.from ?? path);
-    return file && { ...file, ...fault };
+    return file || fault
+      ? { ...(file ?? { body: "", status: 404 }), ...fault }
+      : undefined;
   };
 
   const server = createServer((request, response) => {
@@ -142,7 +151,7 @@ export async function serveFaults({
           .filter(Boolean)
           .join(" "),
       );
-      return answer(request, response, faulty(inside));
+      return answer(request, response, faulty(inside, request));
     }
     return plain(path, response);
   });
@@ -220,7 +229,8 @@ function allow(request: IncomingMessage, response: ServerResponse): void {
     response.setHeader(name, value);
 }
 
-function answer(
+/** Answers one request for a file, with its faults; no file: 404. */
+export function answer(
   request: IncomingMessage,
   response: ServerResponse,
   file: Served | undefined,
@@ -292,6 +302,7 @@ async function send(
 ): Promise<void> {
   const limit = breakAfter ?? stallAfter ?? Infinity;
   const sent = body.subarray(0, limit);
+  response.flushHeaders();
   if (bytesPerSecond !== undefined) {
     const piece = Math.max(1, Math.round(bytesPerSecond / 20));
     for (let at = 0; at < sent.length; at += piece) {
@@ -304,5 +315,4 @@ async function send(
   // Later, so that the client has read what was sent before.
   else if (breakAfter !== undefined)
     setTimeout(() => response.socket?.destroy(), 30);
-  else response.flushHeaders();
 }

@@ -33,7 +33,7 @@ export interface Download extends Omit<SinkOptions, "onRefusal"> {
   /** Told of bytes as they arrive. */
   readonly onProgress: (progress: FolderEvent) => void;
   /** A version for servers that name none. */
-  readonly versionElsewhere: () => Promise<string | undefined>;
+  readonly versionElsewhere: string | undefined;
 }
 
 /** A file that is whole in `store`. */
@@ -194,7 +194,7 @@ async function receiveFile(
   const version =
     listed?.version ??
     versionOf(response) ??
-    (await task.versionElsewhere()) ??
+    task.versionElsewhere ??
     `unversioned ${Math.random()}`;
   const onRefusal = (reason: string) =>
     task.onProgress({ kind: "uncached", path, reason });

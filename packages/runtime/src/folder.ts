@@ -76,22 +76,14 @@ export type FolderEvent =
       readonly path: string;
       readonly reason: string;
     }
-  /** A model that was not used for long, at the URL `evicted`, left the cache to make room for this file. */
-  | {
-      readonly kind: "evicted";
-      readonly path: string;
-      readonly evicted: string;
-    }
+  /** The model at the URL `evicted`, which was not used for long, left the cache to make room. */
+  | { readonly kind: "evicted"; readonly evicted: string }
   /** Part of the cached file was damaged; it was fetched again. */
   | { readonly kind: "mended"; readonly path: string }
   /** Said once: files are neither verified nor shared between tabs, as `reason` says. */
-  | {
-      readonly kind: "insecure";
-      readonly path: string;
-      readonly reason: string;
-    }
+  | { readonly kind: "insecure"; readonly reason: string }
   /** All files of the model are here. */
-  | { readonly kind: "complete"; readonly path: "" };
+  | { readonly kind: "complete" };
 
 /** What happens while a model is loaded, and how far it is. */
 export type FolderProgress = FolderEvent & {

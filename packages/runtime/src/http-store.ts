@@ -1,12 +1,11 @@
 // The stored files of one model over HTTP: each is in the cache and confirmed by the model's list or by the server,
 // or as it was last seen where the server cannot be reached, or fetched.
 
-import { PhaseskipError } from "@phaseskip/graph";
 import { cachedFile, type ChunkViews } from "./cached-file.js";
 import type { FileKey, FileRecord } from "./chunk-store.js";
 import { download, type Download, type StoredFile } from "./download.js";
-import { sameVersion, versionOf } from "./file-version.js";
 import { readJson, type FolderProgress, type ModelFile } from "./folder.js";
+import { Freshness, isUnreachable, type Found } from "./freshness.js";
 import { LoadTally } from "./load-tally.js";
 import { memoryStore } from "./memory-store.js";
 import { mendChunk } from "./mend-chunk.js";
@@ -17,15 +16,11 @@ import {
   parseManifest,
   type ModelManifest,
 } from "./model-manifest.js";
-import { request, statusError } from "./request.js";
 import { hasSha256, sha256 } from "./sha256.js";
-import { StallGuard } from "./stall-guard.js";
+import { sharedLoad } from "./shared-load.js";
+import { askToPersist, inTime, storageRoom } from "./storage-room.js";
 import { exclusively, holdInUse } from "./web-lock.js";
-import {
-  evictModel,
-  indexedDbStore,
-  type WeightStore,
-} from "./weight-cache.js";
+import { indexedDbStore, type WeightStore } from "./weight-cache.js";
 
 /** 16 MiB: small enough for every browser's storage, large enough to read at the disk's speed. */
 const CHUNK_BYTES = 2 ** 24;
@@ -95,9 +90,6 @@ interface Manifest extends ModelManifest {
   readonly digest: string | undefined;
 }
 
-/** How a file was found to be the right one. */
-type Found = "listed" | "fetched" | "confirmed" | "offline";
-
 /** The store of the model at this URL. `views` are shared by its files. */
 export function httpStore(
   base: URL,
@@ -109,12 +101,8 @@ export function httpStore(
   const { persist = askToPersist } = options;
   const location = base.origin + base.pathname;
   const tally = new LoadTally((progress) => onProgress?.(progress));
-  const found = new Map<string, { version: string; how: Found }>();
   let memory = memoryStore();
   let persistent = cache ? indexedDbStore() : undefined;
-  let manifest: Promise<Manifest | undefined> | undefined;
-  let unreachable: unknown;
-  let hasAskedToPersist = false;
   let isFirst = true;
   let release!: () => void;
   const released = new Promise<void>((resolve) => (release = resolve));
@@ -127,6 +115,20 @@ export function httpStore(
     return url;
   };
 
+  const freshness = new Freshness({
+    location,
+    urlOf,
+    patienceMs: stallMs / 4,
+    modelRecord: async () => persistent?.model(location),
+  });
+
+  const makeRoom = storageRoom({
+    location,
+    persist,
+    patienceMs: stallMs,
+    onEvicted: (evicted) => tally.report({ kind: "evicted", evicted }),
+  });
+
   /** Says once per model what is not as it should be. */
   function introduce(path: string): void {
     if (!isFirst || !cache) return;
@@ -134,7 +136,7 @@ export function httpStore(
     if (!hasSha256()) {
       const reason =
         "this page is not in a secure context: serve it over https, or from localhost";
-      tally.report({ kind: "insecure", path, reason });
+      tally.report({ kind: "insecure", reason });
     }
     if (!persistent) {
       const reason = "IndexedDB is missing here or refuses";
@@ -152,77 +154,12 @@ export function httpStore(
     }
   }
 
-  async function makeRoom(path: string): Promise<boolean> {
-    if (!hasAskedToPersist) {
-      hasAskedToPersist = true;
-      // A browser may ask its user, who may not answer.
-      if (await inTime(persist(), stallMs).catch(() => false)) return true;
-    }
-    const evicted = await evictModel(location).catch(() => undefined);
-    if (evicted !== undefined) tally.report({ kind: "evicted", path, evicted });
-    return evicted !== undefined;
-  }
-
-  async function head(path: string, signal: AbortSignal | undefined) {
-    const address = location + path;
-    const guard = new StallGuard(signal, address, stallMs / 4);
-    try {
-      return await guard.watch(
-        request(urlOf(path), address, { method: "HEAD" }, guard.signal),
-      );
-    } finally {
-      guard.end();
-    }
-  }
-
-  /** Asks the server whether a cached file is still the one; `undefined`: it has to be fetched. */
-  async function confirm(
-    known: FileRecord & { readonly version: string },
-    path: string,
-    signal: AbortSignal | undefined,
-    versionElsewhere: Download["versionElsewhere"],
-  ): Promise<"confirmed" | "offline" | "absent" | undefined> {
-    let response: Response;
-    try {
-      if (unreachable !== undefined) throw unreachable;
-      response = await head(path, signal);
-      if (response.status >= 500 || response.status === 429)
-        throw statusError(response, location + path);
-    } catch (error) {
-      if (!isUnreachable(error)) throw error;
-      unreachable = error;
-      await assertWhole(path, known, error);
-      return "offline";
-    }
-    if (response.status === 404 || response.status === 410) return "absent";
-    if (!response.ok) return undefined;
-    const version = versionOf(response) ?? (await versionElsewhere());
-    const isSame = version && sameVersion(version, known.version);
-    return isSame ? "confirmed" : undefined;
-  }
-
-  /** Without the server's word, only versions that were once seen together are used together. */
-  async function assertWhole(
-    path: string,
-    { version }: FileRecord,
-    cause: unknown,
-  ): Promise<void> {
-    if (path === MANIFEST_PATH) return;
-    const model = await persistent?.model(location).catch(() => undefined);
-    if (model && (model.versions[path] ?? version) === version) return;
-    throw new PhaseskipError(
-      "fetch-failed",
-      `Cannot load ${location + path} as the server cannot be reached and only part of the model is in the cache: load it once with a connection`,
-      { cause },
-    );
-  }
-
   async function fetchFile(
     path: string,
     signal: AbortSignal | undefined,
     optional: boolean,
     listed: Download["listed"],
-    versionElsewhere: Download["versionElsewhere"],
+    versionElsewhere: string | undefined,
   ): Promise<StoredFile | undefined> {
     const key = { model: location, path };
     const known = await recordOf(key);
@@ -233,7 +170,7 @@ export function httpStore(
       if (version === undefined) return undefined;
       const kind = how === "offline" ? how : "cached";
       tally.report({ kind, path, size });
-      found.set(path, { version, how });
+      freshness.note(path, version, how);
       return { store: store!, record: { ...record, version } };
     };
     const fetchNow = async () => {
@@ -249,15 +186,12 @@ export function httpStore(
         signal,
         stallMs,
         retryMs,
-        makeRoom: () => makeRoom(path),
+        makeRoom,
         onProgress: (event) => tally.report(event),
         versionElsewhere,
       });
-      unreachable = undefined;
-      if (stored) {
-        const how = listed ? "listed" : "fetched";
-        found.set(path, { version: stored.record.version, how });
-      }
+      const how = listed ? "listed" : "fetched";
+      if (stored) freshness.note(path, stored.record.version, how);
       return stored;
     };
     if (!store) return fetchNow();
@@ -267,9 +201,14 @@ export function httpStore(
     } else if (known?.version !== undefined) {
       const { version } = known;
       const cached = { ...known, version };
-      const how = await confirm(cached, path, signal, versionElsewhere);
+      const how = await freshness.confirm(
+        path,
+        cached,
+        signal,
+        versionElsewhere,
+      );
       if (how === "absent") {
-        await store.remove(key);
+        await store.remove(key).catch(() => undefined);
         return undefined;
       }
       if (how) return use(known, how);
@@ -294,7 +233,7 @@ export function httpStore(
     } catch (error) {
       const wasAbsent = known && known.version === undefined;
       if (!wasAbsent || !isUnreachable(error)) throw error;
-      unreachable = error;
+      freshness.noteSilence(error);
       tally.report({ kind: "offline", path, size: 0 });
       return undefined;
     }
@@ -310,12 +249,10 @@ export function httpStore(
     });
   }
 
-  async function loadManifest(
-    signal: AbortSignal | undefined,
-  ): Promise<Manifest | undefined> {
-    const none = async () => undefined;
+  const listOf = sharedLoad(async (signal): Promise<Manifest | undefined> => {
     const path = MANIFEST_PATH;
-    const stored = await fetchFile(path, signal, true, undefined, none);
+    const none = undefined;
+    const stored = await fetchFile(path, signal, true, none, none);
     if (!stored) return undefined;
     const file = openStored(path, stored);
     const bytes = await file.read(0, file.size);
@@ -324,23 +261,7 @@ export function httpStore(
     for (const [listed, { size }] of parsed.files)
       if (isLoaded(listed)) tally.expect(listed, size);
     return { ...parsed, file, digest: await sha256(new Uint8Array(bytes)) };
-  }
-
-  /** The list is read once; a caller who gives up does not keep the others from it. */
-  async function manifestOf(
-    signal: AbortSignal | undefined,
-  ): Promise<Manifest | undefined> {
-    for (;;) {
-      const reading = (manifest ??= loadManifest(signal));
-      try {
-        return await reading;
-      } catch (error) {
-        if (manifest === reading) manifest = undefined;
-        signal?.throwIfAborted();
-        if (error instanceof PhaseskipError) throw error;
-      }
-    }
-  }
+  });
 
   return {
     location,
@@ -349,59 +270,26 @@ export function httpStore(
       release();
     },
     async open(path, signal, optional) {
-      const list = await manifestOf(signal);
+      const list = await listOf(signal);
       if (path === MANIFEST_PATH) return list?.file;
       const entry = hasSha256() ? list?.files.get(path) : undefined;
       const listed = entry && {
         ...entry,
         version: await listedVersion(entry),
       };
-      const versionElsewhere = async () =>
-        list?.digest && `manifest ${list.digest}`;
-      const stored = await fetchFile(
-        path,
-        signal,
-        optional,
-        listed,
-        versionElsewhere,
-      );
+      const elsewhere = list?.digest && `manifest ${list.digest}`;
+      const stored = await fetchFile(path, signal, optional, listed, elsewhere);
       return stored && openStored(path, stored);
     },
     async complete(signal) {
-      const alone = [...found].filter(
-        ([path, { how }]) => how !== "listed" && path !== MANIFEST_PATH,
-      );
-      if (alone.some(([, { how }]) => how === "fetched"))
-        await assertTogether(alone, signal);
-      const versions = Object.fromEntries(
-        [...found].map(([path, { version }]) => [path, version]),
-      );
+      await freshness.assertTogether(signal);
+      const { versions } = freshness;
       await persistent
         ?.keepModel(location, { versions, usedAt: Date.now() })
         .catch(() => undefined);
-      tally.report({ kind: "complete", path: "" });
+      tally.report({ kind: "complete" });
     },
   };
-
-  /** Files that no list ties together must be of one moment: none may have changed since it was fetched. */
-  async function assertTogether(
-    files: readonly [string, { version: string; how: Found }][],
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    await Promise.all(
-      files.map(async ([path, { version, how }]) => {
-        const response = await head(path, signal).catch((error: unknown) => {
-          if (!isUnreachable(error) || how === "offline") throw error;
-        });
-        const now = response?.ok && versionOf(response);
-        if (!now || sameVersion(now, version)) return;
-        throw new PhaseskipError(
-          "integrity",
-          `Cannot use the model at ${location} as its ${path} changed on the server while it was loaded: load it again`,
-        );
-      }),
-    );
-  }
 }
 
 /** Offline it must still be known that the model has no such file; not being able to note it harms nothing now. */
@@ -409,22 +297,4 @@ async function noteAbsence(store: WeightStore, key: FileKey): Promise<void> {
   const usedAt = Date.now();
   const record = { version: undefined, size: 0, chunkBytes: 1, usedAt };
   await store.commit(key, record).catch(() => undefined);
-}
-
-async function askToPersist(): Promise<boolean> {
-  const { storage } = navigator as { storage?: Partial<StorageManager> };
-  return (await storage?.persist?.()) ?? false;
-}
-
-/** Rejects if something takes too long, in ms. */
-async function inTime<T>(work: Promise<T> | undefined, ms: number) {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("it does not answer")), ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
-
-function isUnreachable(error: unknown): boolean {
-  return error instanceof PhaseskipError && error.code === "fetch-failed";
 }

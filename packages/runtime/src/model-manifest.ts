@@ -84,9 +84,12 @@ export async function listedVersion(file: ListedFile): Promise<string> {
   return `sha256:${await sha256(bytesOfHex(file.sha256.join("")))}`;
 }
 
-/** Whether every load of the model reads this file; plans and the network for metrics wait until they are asked for. */
+/**
+ * Whether every load of the model reads this file. Plans, the network for metrics and the encoder for images to start
+ * from wait until they are asked for.
+ */
 export function isLoaded(path: string): boolean {
-  return !/^(plans|features)\//.test(path) && path !== MANIFEST_PATH;
+  return !/^((plans|features|vae_encoder)\/|phaseskip\.json$)/.test(path);
 }
 
 /** The error for a file that is not the one that the list names. */
