@@ -3,7 +3,7 @@
 import { Dependency } from "./dependencies.js";
 import type { GraphNode } from "./graph.js";
 import type { LiveGraph, Port } from "./live.js";
-import { isActing, portKey, readsMainInput } from "./live.js";
+import { portKey, readsMainInput } from "./live.js";
 import type { Unet } from "./unet.js";
 
 /** Which edges are cut because their source differs between signatures, and what they are called. */
@@ -18,8 +18,8 @@ export class CutEdges {
     this.#unet = unet;
     for (const { ports } of signatures) {
       for (const [key, port] of ports) {
-        if (isActing(port.state)) this.#acting.add(key);
-        if (readsMainInput(port.state)) this.#mains.set(key, port);
+        if (port.state !== "fresh") this.#acting.add(key);
+        if (readsMainInput(port)) this.#mains.set(key, port);
       }
     }
   }

@@ -9,7 +9,6 @@ import type { Unet } from "./unet.js";
  * What a unit hands on at a step:
  *
  * - `fresh`: its computed value, and `scale` that value scaled
- * - `difference`: its computed value; its main input is there too, as their difference is kept
  * - `cache`: a kept value, `blend` a linear combination of kept values
  * - `zero`: zeros, and `mean` a constant for each channel
  * - `bypass`: its main input, and `residual` its main input plus a kept value
@@ -17,7 +16,6 @@ import type { Unet } from "./unet.js";
 export type PortState =
   | "fresh"
   | "scale"
-  | "difference"
   | "cache"
   | "blend"
   | "zero"
@@ -49,6 +47,8 @@ export interface PortDecision {
   readonly state: PortState;
   /** Present where the state is `scale`. */
   readonly scale?: Scale;
+  /** Whether the unit's main input is wanted beside its computed value, as their difference is kept. @default false */
+  readonly keepsDifference?: boolean;
 }
 
 /** The part of a Unet that is alive at one step. */
@@ -104,13 +104,13 @@ export function liveGraph(
   const ports = new Map<string, Port & PortDecision>();
   const front: GraphNode[] = [];
   /** What a port hands on, and whether that was decided just now. */
-  const meet = (port: Port): [PortState, boolean] => {
+  const meet = (port: Port): [PortDecision, isNew: boolean] => {
     const known = ports.get(portKey(port));
-    if (known) return [known.state, false];
+    if (known) return [known, false];
     const decided = decide(port);
     const decision = typeof decided === "string" ? { state: decided } : decided;
     ports.set(portKey(port), { ...port, ...decision });
-    return [decision.state, true];
+    return [decision, true];
   };
   const reach = (
     value: string,
@@ -126,12 +126,12 @@ export function liveGraph(
   const reachThrough = (value: string, chain: readonly string[]): void => {
     for (const unit of chain.toReversed()) {
       if (!acted.has(unit)) continue;
-      const [state, isNew] = meet({ unit, value });
-      if (isNew && readsMainInput(state)) {
+      const [decision, isNew] = meet({ unit, value });
+      if (isNew && readsMainInput(decision)) {
         const main = units.units.get(unit)!.mainInput!;
         reach(main.value, main.reader, main.slot);
       }
-      if (!isComputed(state)) return;
+      if (!isComputed(decision.state)) return;
     }
     start(graph.producers.get(value));
   };
@@ -149,17 +149,15 @@ export function liveGraph(
   return { isLive, ports, probes };
 }
 
-/** Whether a port hands on what its unit computes, as it is or changed. */
+/** Whether a port hands on what its unit computes, as it is or scaled. */
 export function isComputed(state: PortState): boolean {
-  return state === "fresh" || state === "difference" || state === "scale";
-}
-
-/** Whether a port hands on something else than what its unit computes. */
-export function isActing(state: PortState): boolean {
-  return state !== "fresh" && state !== "difference";
+  return state === "fresh" || state === "scale";
 }
 
 /** Whether a port needs its unit's main input. */
-export function readsMainInput(state: PortState): boolean {
-  return state === "difference" || state === "bypass" || state === "residual";
+export function readsMainInput({
+  state,
+  keepsDifference = false,
+}: PortDecision): boolean {
+  return keepsDifference || state === "bypass" || state === "residual";
 }

@@ -4,7 +4,6 @@ import { CutEdges } from "./cut-edges.js";
 import { Dependency } from "./dependencies.js";
 import type { GraphNode } from "./graph.js";
 import type { LiveGraph, PortState } from "./live.js";
-import { isActing } from "./live.js";
 import { segmentGroups } from "./segment-groups.js";
 import type { Unet } from "./unet.js";
 
@@ -88,7 +87,7 @@ export function partition(
     const exported = new Set(graph.outputs.map((output) => output.name));
     for (const { ports, probes } of signatures) {
       for (const { state, value } of ports.values())
-        if (isKept(state)) exported.add(value);
+        if (isWanted.has(state)) exported.add(value);
       for (const { value } of probes) exported.add(value);
     }
     for (const value of edges.mainInputs()) exported.add(value);
@@ -139,10 +138,13 @@ export function partition(
   }
 }
 
-/** Whether a port's computed value is wanted by itself: now, or at a later step. */
-function isKept(state: PortState): boolean {
-  return isActing(state) && !["zero", "mean", "bypass"].includes(state);
-}
+/** States of a port whose computed value is wanted by itself: now, or to be kept. */
+const isWanted: ReadonlySet<PortState> = new Set<PortState>([
+  "cache",
+  "blend",
+  "scale",
+  "residual",
+]);
 
 /** The nodes with those that they need and that depend on nothing: each segment has its own. */
 function withConstants(unet: Unet, nodes: readonly GraphNode[]): GraphNode[] {

@@ -299,8 +299,9 @@ describe("schedulePlan() keeps what later steps reuse, and drops it after its la
       for (const { contexts } of steps) {
         const here = contexts.find((one) => one.context === context)!;
         if (here.reused.size > 0) expect(held.size).toBeGreaterThan(0);
-        for (const { value } of here.stores) held.add(`${value}@${unit}`);
-        for (const key of here.drops) expect(held.delete(key)).toBe(true);
+        for (const { entry } of here.stores) held.add(entry);
+        for (const entry of here.drops)
+          expect(held.delete(entry)).toBe(true);
       }
       expect(held.size).toBe(0);
     }

@@ -1,6 +1,8 @@
 // What a run did and what it cost.
 
 import type { Context } from "../plan/plan.js";
+import type { AdaptiveDecision } from "../plan/adaptive-decision.js";
+import type { ChangedBy } from "../plan/scheduled.js";
 import type { DeviceKind } from "../session.js";
 
 /** What one context did at one step. */
@@ -15,6 +17,8 @@ export interface ContextReport {
   readonly reused: Readonly<Record<string, number>>;
   /** Units that were replaced by zeros. */
   readonly zeroed: readonly string[];
+  /** Units whose output was changed in another way, and how. */
+  readonly changed: Readonly<Record<string, ChangedBy>>;
   /** Multiply-accumulates of the Unet in this step and context. */
   readonly macs: number;
   /** Time in the Unet, in ms. */
@@ -29,6 +33,8 @@ export interface StepReport {
   readonly timestep: number;
   /** Guidance weight; 1 where guidance was off. */
   readonly guidanceScale: number;
+  /** Steps since both contexts ran last, where guidance took their difference from then. */
+  readonly deltaAge?: number;
   /** One for each context that ran. */
   readonly contexts: readonly ContextReport[];
 }
@@ -61,6 +67,8 @@ export interface Report {
   readonly exactMacs: number;
   /** `1 − macs / fullMacs`. */
   readonly macsSaved: number;
+  /** What adaptive rules decided; given back as the option `decisions`, they lead to the same steps. */
+  readonly decisions?: readonly AdaptiveDecision[];
   /** From the call to the last image, in ms. */
   readonly milliseconds: number;
   /** What the caller should know, in sentences: unknown words, cut prompts, rules without effect. */

@@ -35,7 +35,8 @@ export async function prepareRun(
 ): Promise<RunSetup> {
   checkPrompt(model, request);
   const run = await planRun(model, request, signal);
-  await model.unet.prepare(run.unet, run.schedule.signatures, signal);
+  const { signatures, means } = run.schedule;
+  await model.unet.prepare(run.unet, signatures, signal, means);
   return beginRun(model, run, request, signal);
 }
 
@@ -79,6 +80,7 @@ async function beginChunks(
           context as Context,
           undefined,
           inputs,
+          Object.values(chunk.streams)[0],
         );
       }
     }

@@ -11,6 +11,7 @@ import type { RunSetup } from "./run-setup.js";
 import { batched, disposeChunks, prepareRun } from "./run-setup.js";
 import type { ImageState } from "./start-images.js";
 import { restoreKept } from "./start-images.js";
+import { UnetSteps } from "./unet-steps.js";
 
 /** A step that is done. */
 export interface RunStep {
@@ -49,11 +50,12 @@ export async function* runPipeline(
   const setup = await prepareRun(model, request, signal);
   const { scheduler, schedule, chunks, shape } = setup;
   const costs = new RunCosts(setup);
+  const unetSteps = new UnetSteps(model.unet, setup);
   const reports: StepReport[] = [];
   const [, , height, width] = shape;
   try {
     for (const step of schedule.steps) {
-      const report = await runStep(model, setup, step, costs, signal);
+      const report = await runStep(setup, unetSteps, step, costs, signal);
       reports.push(report);
       const { stepIndex } = step;
       const stepCount = schedule.steps.length;
@@ -92,6 +94,9 @@ export async function* runPipeline(
       fullMacs,
       exactMacs: costs.exact(contexts),
       macsSaved: 1 - macs / fullMacs,
+      ...(unetSteps.decisions.length > 0 && {
+        decisions: unetSteps.decisions,
+      }),
       milliseconds: performance.now() - start,
       warnings: setup.warnings,
     };
@@ -103,8 +108,8 @@ export async function* runPipeline(
 }
 
 async function runStep(
-  model: Model,
   setup: RunSetup,
+  unetSteps: UnetSteps,
   step: ScheduledStep,
   costs: RunCosts,
   signal?: AbortSignal,
@@ -113,24 +118,17 @@ async function runStep(
   const { timestep } = step;
   const stepIndex = setup.startIndex + step.stepIndex;
   const next = schedule.steps[step.stepIndex + 1]?.timestep;
-  const spent = step.contexts.map(() => 0);
-  for (const { images, streams } of chunks) {
+  const samples = chunks.map(({ images }) => {
     if (step.priorNoise !== 0)
       for (const image of images) addPriorNoise(image, step.priorNoise);
-    const input = batched(
+    return batched(
       images.map(({ sample }) => scheduler.scaleModelInput(sample, stepIndex)),
       batch,
     );
-    const outputs: Float32Array<ArrayBuffer>[] = [];
-    for (const [i, scheduled] of step.contexts.entries()) {
-      const before = performance.now();
-      const stream = streams[scheduled.context]!;
-      outputs.push(
-        await model.unet.step(stream, scheduled, input, timestep, signal),
-      );
-      spent[i]! += performance.now() - before;
-    }
-    const modelOutput = guided(outputs, step.guidanceScale);
+  });
+  const done = await unetSteps.run(step, samples, signal);
+  for (const [chunk, { images }] of chunks.entries()) {
+    const modelOutput = done.outputs[chunk]!;
     const length = modelOutput.length / batch;
     images.forEach((image, i) => {
       const needsNoise = scheduler.needsNoise(stepIndex);
@@ -145,14 +143,15 @@ async function runStep(
       restoreKept(image, scheduler, next);
     });
   }
-  const macs = costs.step(step);
-  const contexts = step.contexts.map((scheduled, i) =>
-    contextReport(scheduled, macs[i]!, spent[i]!),
+  const macs = costs.step(done.step);
+  const contexts = done.step.contexts.map((scheduled, i) =>
+    contextReport(scheduled, macs[i]!, done.milliseconds[i]!),
   );
   return {
     stepIndex: step.stepIndex,
     timestep,
     guidanceScale: step.guidanceScale ?? 1,
+    ...(step.deltaAge !== undefined && { deltaAge: step.deltaAge }),
     contexts,
   };
 }
@@ -162,13 +161,14 @@ function contextReport(
   macs: number,
   milliseconds: number,
 ): ContextReport {
-  const { context, signature, computed, reused, zeroed } = scheduled;
+  const { context, signature, computed, reused, zeroed, changed } = scheduled;
   return {
     context,
     signature,
     computed,
     reused: Object.fromEntries(reused),
     zeroed,
+    changed: Object.fromEntries(changed),
     macs,
     milliseconds,
   };
@@ -180,18 +180,6 @@ function addPriorNoise(image: ImageState, weight: number): void {
   const factor = Math.fround(weight);
   image.sample = sample.map(
     (value, i) => value + Math.fround(factor * start[i]!),
-  );
-}
-
-/** `uncond + s·(cond − uncond)`. */
-export function guided(
-  [cond, uncond]: readonly Float32Array<ArrayBuffer>[],
-  scale: number | undefined,
-): Float32Array<ArrayBuffer> {
-  if (!uncond || scale === undefined) return cond!;
-  return cond!.map(
-    (value, i) =>
-      uncond[i]! + Math.fround(scale * Math.fround(value - uncond[i]!)),
   );
 }
 

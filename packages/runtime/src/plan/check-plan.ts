@@ -4,7 +4,7 @@ import type { Unet } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
 import { nearest } from "./nearest.js";
 import { matchesPattern } from "./pattern.js";
-import type { Plan, Rule } from "./plan.js";
+import type { GuidanceRule, Plan, Rule } from "./plan.js";
 import type { ScheduleRequest } from "./schedule-request.js";
 
 /**
@@ -89,19 +89,17 @@ export function checkConditions({
 }
 
 /** @throws {PhaseskipError} `plan-invalid` if a rule refreshes at a step that the run does not have */
-export function checkSteps(plan: Plan, count: number): void {
-  plan.rules.forEach((rule, index) => {
-    if (
-      rule.action !== "reuse" ||
-      rule.refresh === "never" ||
-      !("at" in rule.refresh)
-    )
-      return;
+export function checkSteps({ rules, guidance }: Plan, count: number): void {
+  const check = (rule: Rule | GuidanceRule, name: string) => {
+    if (!("refresh" in rule) || rule.refresh === "never") return;
+    if (!("at" in rule.refresh)) return;
     const beyond = rule.refresh.at.find((step) => step >= count);
     if (beyond === undefined) return;
     throw new PhaseskipError(
       "plan-invalid",
-      `Cannot run the plan as rules[${index}] refreshes at step ${beyond}, which must be below the run's ${count} steps`,
+      `Cannot run the plan as ${name} refreshes at step ${beyond}, which must be below the run's ${count} steps`,
     );
-  });
+  };
+  rules.forEach((rule, index) => check(rule, `rules[${index}]`));
+  guidance?.forEach((rule, index) => check(rule, `guidance[${index}]`));
 }

@@ -1,5 +1,7 @@
 // What a plan is laid out on.
 
+import type { AdaptiveDecision } from "./adaptive-decision.js";
+import type { ChannelMeans } from "./channel-means.js";
 import type { Plan } from "./plan.js";
 
 /** What a plan is scheduled on. */
@@ -16,4 +18,8 @@ export interface ScheduleRequest {
   readonly isGuided?: boolean;
   /** The scheduler's name, for the plan's conditions. */
   readonly scheduler: string;
+  /** What adaptive rules decided in an earlier run. @default they decide anew */
+  readonly decisions?: readonly AdaptiveDecision[];
+  /** What the action `mean` puts in place of outputs. @default none; a plan with that action is an error then */
+  readonly means?: ChannelMeans;
 }

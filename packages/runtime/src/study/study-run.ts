@@ -1,12 +1,12 @@
 // One picture on its way, which can stop at any step, go back, and go on in another way.
 
 import { restoreGenerator } from "@phaseskip/scheduler";
-import type { Context } from "../plan/plan.js";
 import type { ScheduledStep } from "../plan/schedule.js";
 import type { Model } from "../pipeline/model.js";
-import { guided } from "../pipeline/run.js";
+import { guided } from "../pipeline/guided.js";
 import type { RunSetup } from "../pipeline/run-setup.js";
 import { batched, disposeChunks } from "../pipeline/run-setup.js";
+import type { MeansCollector } from "./means-collector.js";
 import type { RestartPoint } from "./restart-point.js";
 import { readKept, restoreKept } from "./restart-point.js";
 import type { StudyWindow } from "./study.js";
@@ -34,6 +34,8 @@ export interface AdvanceOptions {
   ) => Float32Array<ArrayBuffer>;
   /** The guided output of the first step, where it is known: the Unet is not called for it. */
   readonly knownOutput?: Float32Array<ArrayBuffer>;
+  /** Takes the means of units' outputs at steps of the whole model. @default none are taken */
+  readonly collect?: MeansCollector;
   /** Read back what later steps of the window reuse, so that the point returned goes on in its middle. @default false */
   readonly keep?: boolean;
 }
@@ -98,11 +100,11 @@ export class StudyRun {
   ): Promise<RestartPoint> {
     const { scheduler, schedule, chunks } = this.#setup;
     const { window, change, onStep, keep = false } = options;
-    const { streams } = chunks[0]!;
+    const { device } = this.#model;
+    const streams = Object.values(chunks[0]!.streams);
     const acting = window ? this.#steps(window) : [];
     const noise = restoreGenerator(point.noise);
-    for (const [context, stream] of Object.entries(streams))
-      restoreKept(this.#model.device, stream, point.kept[context as Context]);
+    restoreKept(device, streams, point.kept);
     let at = point;
     try {
       for (let i = point.stepIndex; i < endStep; i++) {
@@ -111,7 +113,7 @@ export class StudyRun {
         const isKnown = i === point.stepIndex && options.knownOutput;
         const output = isKnown
           ? options.knownOutput
-          : await this.#call(step, at.sample);
+          : await this.#call(step, at.sample, options.collect);
         const modelOutput = change?.(output, i) ?? output;
         const { prevSample, predOriginalSample, state } = scheduler.step({
           modelOutput,
@@ -132,19 +134,9 @@ export class StudyRun {
           kept: {},
         };
       }
-      if (!keep) return at;
-      const kept: RestartPoint["kept"] = Object.fromEntries(
-        await Promise.all(
-          Object.entries(streams).map(async ([context, stream]) => [
-            context,
-            await readKept(this.#model.device, stream),
-          ]),
-        ),
-      );
-      return { ...at, kept };
+      return keep ? { ...at, kept: await readKept(device, streams) } : at;
     } finally {
-      for (const stream of Object.values(streams))
-        restoreKept(this.#model.device, stream);
+      restoreKept(device, streams);
     }
   }
 
@@ -157,6 +149,7 @@ export class StudyRun {
   async #call(
     step: ScheduledStep,
     sample: Float32Array,
+    collect?: MeansCollector,
   ): Promise<Float32Array<ArrayBuffer>> {
     const { scheduler, chunks, batch } = this.#setup;
     const { stepIndex, timestep, contexts, guidanceScale } = step;
@@ -170,12 +163,13 @@ export class StudyRun {
       outputs.push(
         await this.#model.unet.step(
           stream,
-          scheduled,
+          collect ? collect.asking(scheduled) : scheduled,
           input,
           timestep,
           this.#signal,
         ),
       );
+      await collect?.take(this.#model.device, stream, timestep);
     }
     this.#calls++;
     const all = guided(outputs, guidanceScale);

@@ -4,9 +4,14 @@ import { PhaseskipError } from "@phaseskip/graph";
 
 /**
  * A device that is out of step hands back zeros or worse; that is never a picture.
+ * @param mayBeZero whether zeros are what the plan itself puts there
  * @throws {PhaseskipError} `inference-failed` if a value is not finite, or all are zero
  */
-export function checkOutput(output: Float32Array, timestep: number): void {
+export function checkOutput(
+  output: Float32Array,
+  timestep: number,
+  mayBeZero: boolean,
+): void {
   let isZero = true;
   for (const value of output) {
     if (!Number.isFinite(value)) {
@@ -17,7 +22,7 @@ export function checkOutput(output: Float32Array, timestep: number): void {
     }
     if (value !== 0) isZero = false;
   }
-  if (isZero) {
+  if (isZero && !mayBeZero) {
     throw new PhaseskipError(
       "inference-failed",
       `Cannot go on at timestep ${timestep} as the Unet's output is all zeros`,

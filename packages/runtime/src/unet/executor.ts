@@ -9,17 +9,20 @@ import type {
   UnetSize,
 } from "@phaseskip/graph";
 import { ElementType, analyseUnet, partition } from "@phaseskip/graph";
-import { breathe } from "../macrotask.js";
 import type { Context } from "../plan/plan.js";
-import type { ScheduledContext } from "../plan/schedule.js";
+import type { ChannelMeans } from "../plan/channel-means.js";
+import type { ScheduledContext } from "../plan/scheduled.js";
 import type { Device, DeviceTensor } from "../session.js";
 import type { Weights } from "../weights.js";
-import type { Program, Source } from "./program.js";
+import { Constants } from "./constants.js";
+import { Kernels } from "./kernels.js";
+import type { Program } from "./program.js";
 import { compileProgram } from "./program.js";
 import { SegmentSessions } from "./segment-sessions.js";
-import { checkOutput } from "./check-output.js";
 import { SharedTensor } from "./shared-tensor.js";
 import { UnetStream } from "./stream.js";
+import type { CallParts } from "./unet-call.js";
+import { UnetCall } from "./unet-call.js";
 
 /** Runs one Unet; one run at a time. */
 export class UnetExecutor {
@@ -28,9 +31,11 @@ export class UnetExecutor {
   readonly #sessions: SegmentSessions;
   readonly #maxSegmentBytes: number;
   readonly #unets = new Map<string, Unet>();
-  readonly #constants = new Map<string, DeviceTensor>();
+  readonly #kernels: Kernels;
   readonly #timestep = { value: NaN, outputs: new Map<string, SharedTensor>() };
   #unet!: Unet;
+  #constants: Constants | undefined;
+  #means: ChannelMeans | undefined;
   #partition: Partition = { segments: [] };
   #signatures: readonly LiveGraph[] = [];
   #programs = new Map<string, Program>();
@@ -45,6 +50,7 @@ export class UnetExecutor {
     this.#device = device;
     this.#graph = graph;
     this.#sessions = new SegmentSessions(device, weights);
+    this.#kernels = new Kernels(device);
     this.#maxSegmentBytes = maxSegmentBytes;
   }
 
@@ -66,14 +72,20 @@ export class UnetExecutor {
   /**
    * Makes ready for runs of the given signatures: cuts the Unet and makes the sessions that are missing.
    * Nothing happens where all are ready.
+   * @param means what the action `mean` puts in place of outputs, where a signature has it
    */
   async prepare(
     unet: Unet,
     signatures: readonly LiveGraph[],
     signal?: AbortSignal,
+    means?: ChannelMeans,
   ): Promise<void> {
-    if (unet !== this.#unet) this.#dropConstants();
+    if (unet !== this.#unet) {
+      this.#constants?.dispose();
+      this.#constants = new Constants(this.#device, unet);
+    }
     this.#unet = unet;
+    this.#means = means;
     this.#signatures = signatures;
     this.#programs = new Map();
     this.#partition = partition(unet, signatures, this.#maxSegmentBytes);
@@ -83,13 +95,15 @@ export class UnetExecutor {
   /**
    * Computes what depends on the text alone; once per prompt and context.
    * @param added the Unet's other inputs that stay the same at every step, such as `time_ids`
+   * @param beside the other context's stream for the same images; plans may take the mean of both
    */
   async begin(
     context: Context,
     embedding?: Float32Array,
     added: Readonly<Record<string, Float32Array>> = {},
+    beside?: UnetStream,
   ): Promise<UnetStream> {
-    const stream = new UnetStream(context);
+    const stream = new UnetStream(context, beside);
     const given = {
       ...(embedding && { encoder_hidden_states: embedding }),
       ...added,
@@ -121,41 +135,34 @@ export class UnetExecutor {
     timestep: number,
     signal?: AbortSignal,
   ): Promise<Float32Array<ArrayBuffer>> {
-    const program = this.#program(scheduled);
-    await this.#prepareTimestep(timestep);
-    const values = new Map<string, SharedTensor>([
-      ["sample", this.#input("sample", sample)],
-    ]);
-    const look = (source: Source): DeviceTensor => {
-      if (source.kind === "zero") return this.#zeros(source.value);
-      if (source.kind === "cache") return stream.cache.get(source.port)!.tensor;
-      return this.#find(source.value, values, stream).tensor;
-    };
+    const call = await this.call(stream, sample, timestep, signal);
     try {
-      for (const [
-        i,
-        { segment, feeds, fetches, frees },
-      ] of program.runs.entries()) {
-        if (i > 0) await breathe();
-        signal?.throwIfAborted();
-        const given = feeds.map(
-          ({ name, source }) => [name, look(source)] as const,
-        );
-        for (const [name, tensor] of await this.#run(segment, given, fetches))
-          values.set(name, tensor);
-        for (const name of frees) {
-          values.get(name)!.release();
-          values.delete(name);
-        }
-      }
-      const output = await this.#device.read(look(program.output));
-      // zeros that the plan itself puts there are no failure
-      if (program.output.kind !== "zero") checkOutput(output, timestep);
-      this.#keep(program, scheduled, stream, values);
-      return output;
+      return await call.finish(scheduled);
     } finally {
-      for (const shared of values.values()) shared.release();
+      call.dispose();
     }
+  }
+
+  /** Begins a call of the Unet, whose probes can be measured before it is known what the step does; the caller frees it. */
+  async call(
+    stream: UnetStream,
+    sample: Float32Array,
+    timestep: number,
+    signal?: AbortSignal,
+  ): Promise<UnetCall> {
+    await this.#prepareTimestep(timestep);
+    const parts: CallParts = {
+      device: this.#device,
+      constants: this.#constants!,
+      kernels: this.#kernels,
+      timestepValues: this.#timestep.outputs,
+      timestep,
+      means: this.#means,
+      signal,
+      program: (...given) => this.#program(...given),
+      runSegment: (...given) => this.#run(...given),
+    };
+    return new UnetCall(parts, stream, this.#input("sample", sample));
   }
 
   /** Frees what one run kept beside its streams. */
@@ -168,55 +175,32 @@ export class UnetExecutor {
   /** Frees sessions and tensors. */
   async dispose(): Promise<void> {
     this.endRun();
-    this.#dropConstants();
+    this.#constants?.dispose();
+    await this.#kernels.dispose();
     await this.#sessions.dispose();
   }
 
-  #keep(
-    program: Program,
-    scheduled: ScheduledContext,
-    stream: UnetStream,
-    values: ReadonlyMap<string, SharedTensor>,
-  ): void {
-    const { cache } = stream;
-    const entries = program.stores.map(
-      ({ port, source }): [string, SharedTensor] => {
-        if (source.kind === "zero")
-          return [port, new SharedTensor(this.#makeZeros(source.value))];
-        const from =
-          source.kind === "cache"
-            ? cache.get(source.port)!
-            : this.#find(source.value, values, stream);
-        return [port, from.retain()];
-      },
-    );
-    for (const [port, shared] of entries) {
-      cache.get(port)?.release();
-      cache.set(port, shared);
-    }
-    for (const port of scheduled.drops) {
-      cache.get(port)?.release();
-      cache.delete(port);
-    }
-  }
-
-  #find(
-    value: string,
-    values: ReadonlyMap<string, SharedTensor>,
-    stream: UnetStream,
-  ): SharedTensor {
-    return (values.get(value) ??
-      this.#timestep.outputs.get(value) ??
-      stream.text.get(value))!;
-  }
-
-  #program(scheduled: ScheduledContext): Program {
-    const { stores } = scheduled;
-    const key = JSON.stringify([scheduled.signature, stores]);
+  #program(
+    signature: number,
+    stores: ScheduledContext["stores"],
+    reads: ScheduledContext["reads"],
+    hasOutput: boolean,
+  ): Program {
+    const key = JSON.stringify([
+      signature,
+      stores.map(({ port, kind }) => [port.value, port.unit, kind]),
+      [...reads].map(([port, { entries }]) => [port, entries.length]),
+    ]);
     const known = this.#programs.get(key);
     if (known) return known;
-    const live = this.#signatures[scheduled.signature]!;
-    const program = compileProgram(this.#unet, this.#partition, live, stores);
+    const program = compileProgram(
+      this.#unet,
+      this.#partition,
+      this.#signatures[signature]!,
+      stores,
+      reads,
+      hasOutput,
+    );
     this.#programs.set(key, program);
     return program;
   }
@@ -252,7 +236,7 @@ export class UnetExecutor {
   ): Promise<[string, SharedTensor][]> {
     const { session, fed } = this.#sessions.get(segment);
     const feeds = Object.fromEntries(given);
-    for (const value of fed) feeds[value] = this.#folded(value);
+    for (const value of fed) feeds[value] = this.#constants!.folded(value);
     try {
       const outputs = await session.run(feeds, fetches);
       return Object.entries(outputs).map(([name, tensor]) => [
@@ -279,35 +263,5 @@ export class UnetExecutor {
     return new SharedTensor(
       this.#device.tensor(type, dims, isFloat ? Float32Array.from(data) : data),
     );
-  }
-
-  #folded(value: string): DeviceTensor {
-    const known = this.#constants.get(value);
-    if (known) return known;
-    const { type, dims, data } = this.#unet.shapes.get(value)!;
-    const tensor = this.#device.tensor(type, dims, data!);
-    this.#constants.set(value, tensor);
-    return tensor;
-  }
-
-  #zeros(value: string): DeviceTensor {
-    const { type, dims } = this.#unet.shapes.get(value)!;
-    const key = `zeros ${type} [${dims.join()}]`;
-    const known = this.#constants.get(key);
-    if (known) return known;
-    const tensor = this.#makeZeros(value);
-    this.#constants.set(key, tensor);
-    return tensor;
-  }
-
-  #makeZeros(value: string): DeviceTensor {
-    const { type, dims } = this.#unet.shapes.get(value)!;
-    const count = dims.reduce((product, dim) => product * dim, 1);
-    return this.#device.tensor(type, dims, new Float32Array(count));
-  }
-
-  #dropConstants(): void {
-    for (const tensor of this.#constants.values()) tensor.dispose();
-    this.#constants.clear();
   }
 }

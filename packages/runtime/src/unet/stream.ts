@@ -9,14 +9,16 @@ export class UnetStream {
   readonly context: Context;
   /** Outputs of the text segments. */
   readonly text = new Map<string, SharedTensor>();
-  /** Kept values by port. */
-  readonly cache = new Map<string, SharedTensor>();
+  /** Kept values by the name of their entry; both contexts of the same images share them. */
+  readonly cache: Map<string, SharedTensor>;
 
-  constructor(context: Context) {
+  /** @param beside the other context's stream */
+  constructor(context: Context, beside?: UnetStream) {
     this.context = context;
+    this.cache = beside?.cache ?? new Map<string, SharedTensor>();
   }
 
-  /** Frees everything that the run kept. */
+  /** Frees everything that the run kept; of the shared cache, too. */
   dispose(): void {
     for (const kept of [this.text, this.cache]) {
       for (const shared of kept.values()) shared.release();

@@ -1,0 +1,136 @@
+// The Unet's part of a run's steps: all contexts of all chunks, what adaptive rules decide, and guidance.
+
+import type { AdaptiveRun } from "../plan/adaptive-run.js";
+import type { AdaptiveDecision } from "../plan/adaptive-decision.js";
+import type { ScheduledContext, ScheduledStep } from "../plan/scheduled.js";
+import type { UnetExecutor } from "../unet/executor.js";
+import type { UnetCall } from "../unet/unet-call.js";
+import { guided } from "./guided.js";
+import type { Chunk, RunSetup } from "./run-setup.js";
+
+/** What the Unet made of one step. */
+export interface UnetStep {
+  /** The step with what its contexts did; adaptive rules have decided. */
+  readonly step: ScheduledStep;
+  /** By chunk: the guided output. */
+  readonly outputs: readonly Float32Array<ArrayBuffer>[];
+  /** By context: time in the Unet, in ms. */
+  readonly milliseconds: readonly number[];
+}
+
+/** Runs a run's steps, one after the other. */
+export class UnetSteps {
+  readonly #unet: UnetExecutor;
+  readonly #chunks: readonly Chunk[];
+  readonly #adaptive: AdaptiveRun | undefined;
+  readonly #given: AdaptiveDecision[] = [];
+  /** By chunk: `uncond − cond` of the last step that ran both, where it is taken again. */
+  #deltas: readonly Float32Array[] = [];
+
+  constructor(unet: UnetExecutor, { schedule, chunks }: RunSetup) {
+    this.#unet = unet;
+    this.#chunks = chunks;
+    this.#adaptive = schedule.adaptive?.();
+  }
+
+  /** What adaptive rules have decided so far. */
+  get decisions(): readonly AdaptiveDecision[] {
+    return this.#adaptive?.decisions ?? this.#given;
+  }
+
+  /**
+   * One step.
+   * @param samples by chunk: what the Unet is handed
+   */
+  async run(
+    step: ScheduledStep,
+    samples: readonly Float32Array[],
+    signal?: AbortSignal,
+  ): Promise<UnetStep> {
+    const contexts: ScheduledContext[] = [];
+    const milliseconds: number[] = [];
+    const outputs: Float32Array<ArrayBuffer>[][] = samples.map(() => []);
+    for (const planned of step.contexts) {
+      const before = performance.now();
+      const [scheduled, made] = this.#adaptive
+        ? await this.#decide(this.#adaptive, step, planned, samples, signal)
+        : [planned, await this.#run(step, planned, samples, signal)];
+      contexts.push(scheduled);
+      made.forEach((output, i) => outputs[i]!.push(output));
+      milliseconds.push(performance.now() - before);
+      if (!this.#adaptive) this.#given.push(...scheduled.decisions);
+    }
+    return {
+      step: { ...step, contexts },
+      outputs: outputs.map((all, i) => this.#guide(step, all, i)),
+      milliseconds,
+    };
+  }
+
+  async #run(
+    { timestep }: ScheduledStep,
+    scheduled: ScheduledContext,
+    samples: readonly Float32Array[],
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array<ArrayBuffer>[]> {
+    const outputs: Float32Array<ArrayBuffer>[] = [];
+    for (const [i, { streams }] of this.#chunks.entries()) {
+      const stream = streams[scheduled.context]!;
+      outputs.push(
+        await this.#unet.step(stream, scheduled, samples[i]!, timestep, signal),
+      );
+    }
+    return outputs;
+  }
+
+  /** All chunks measure a probe before any goes on: they share one decision, by the mean of their changes. */
+  async #decide(
+    adaptive: AdaptiveRun,
+    { timestep, stepIndex }: ScheduledStep,
+    { context }: ScheduledContext,
+    samples: readonly Float32Array[],
+    signal: AbortSignal | undefined,
+  ): Promise<[ScheduledContext, Float32Array<ArrayBuffer>[]]> {
+    const calls: UnetCall[] = [];
+    try {
+      for (const [i, { streams }] of this.#chunks.entries()) {
+        const stream = streams[context]!;
+        const sample = samples[i]!;
+        calls.push(await this.#unet.call(stream, sample, timestep, signal));
+      }
+      const scheduled = await adaptive.context(
+        context,
+        stepIndex,
+        async (question) => {
+          let sum = 0;
+          for (const call of calls) sum += await call.measure(question);
+          return sum / calls.length;
+        },
+      );
+      const outputs: Float32Array<ArrayBuffer>[] = [];
+      for (const call of calls) {
+        outputs.push(await call.finish(scheduled));
+        call.dispose();
+      }
+      return [scheduled, outputs];
+    } finally {
+      for (const call of calls) call.dispose();
+    }
+  }
+
+  #guide(
+    { guidanceScale, keepsDelta, deltaAge }: ScheduledStep,
+    outputs: readonly Float32Array<ArrayBuffer>[],
+    chunk: number,
+  ): Float32Array<ArrayBuffer> {
+    const [cond, uncond] = outputs;
+    if (keepsDelta) {
+      const delta = uncond!.map((value, i) => value - cond![i]!);
+      this.#deltas = this.#deltas.toSpliced(chunk, 1, delta);
+    }
+    if (deltaAge === undefined) return guided(outputs, guidanceScale);
+    const delta = this.#deltas[chunk]!;
+    const kept = cond!.map((value, i) => value + delta[i]!);
+    return guided([cond!, kept], guidanceScale);
+  }
+}

@@ -1,0 +1,57 @@
+// What an adaptive rule decided: told in reports, and given back to run the same steps again.
+
+import type { Context } from "./plan.js";
+
+/** What an adaptive rule decided at one step in one context; all units that it applies to follow. */
+export interface AdaptiveDecision {
+  /** The step. */
+  readonly stepIndex: number;
+  /** The context, which decides for itself. */
+  readonly context: Context;
+  /** Index into the plan's rules. */
+  readonly rule: number;
+  /** Whether the kept values were reused. */
+  readonly reuse: boolean;
+  /**
+   * By how much the probe changed since the step before, as a part of its mean absolute value; missing where the rule
+   * computes in any case, or the decision was given.
+   */
+  readonly change?: number;
+}
+
+/** What decisions are looked up by. */
+export function decisionKey(
+  rule: number,
+  context: Context,
+  stepIndex: number,
+): string {
+  return `${rule} ${context} ${stepIndex}`;
+}
+
+/**
+ * Checks decisions that a caller gives back.
+ * @throws {TypeError} If they are not what a report holds
+ */
+export function parseDecisions(
+  value: unknown,
+  doing: string,
+): readonly AdaptiveDecision[] {
+  const isDecision = (given: unknown): given is AdaptiveDecision => {
+    if (typeof given !== "object" || given === null) return false;
+    const { stepIndex, context, rule, reuse } =
+      given as Partial<AdaptiveDecision>;
+    return (
+      Number.isInteger(stepIndex) &&
+      (context === "cond" || context === "uncond") &&
+      Number.isInteger(rule) &&
+      typeof reuse === "boolean"
+    );
+  };
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const wrong = list.find((given) => !isDecision(given));
+  if (Array.isArray(value) && wrong === undefined)
+    return list as readonly AdaptiveDecision[];
+  throw new TypeError(
+    `Cannot ${doing} as decisions must be a report's, each with stepIndex, context, rule and reuse: current value is ${JSON.stringify(wrong)}`,
+  );
+}

@@ -1,0 +1,188 @@
+// One call of the Unet in one context: its values, from the sample to the output.
+
+import type { Segment } from "@phaseskip/graph";
+import { breathe } from "../macrotask.js";
+import type { ProbeQuestion } from "../plan/adaptive.js";
+import type { ChannelMeans } from "../plan/channel-means.js";
+import type { CachedRead } from "../plan/port-decision.js";
+import type { ScheduledContext } from "../plan/scheduled.js";
+import type { Device, DeviceTensor } from "../session.js";
+import { checkOutput } from "./check-output.js";
+import type { Constants } from "./constants.js";
+import type { Kernels } from "./kernels.js";
+import type { KernelRun, Program, SegmentRun, Source } from "./program.js";
+import { SharedTensor } from "./shared-tensor.js";
+import type { UnetStream } from "./stream.js";
+
+/** What a call needs of the executor that makes it. */
+export interface CallParts {
+  readonly device: Device;
+  readonly constants: Constants;
+  readonly kernels: Kernels;
+  /** What depends on the timestep alone, and the timestep. */
+  readonly timestepValues: ReadonlyMap<string, SharedTensor>;
+  readonly timestep: number;
+  readonly means: ChannelMeans | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** The program of a signature. */
+  program(
+    signature: number,
+    stores: ScheduledContext["stores"],
+    reads: ScheduledContext["reads"],
+    hasOutput: boolean,
+  ): Program;
+  /** Runs a segment. */
+  runSegment(
+    segment: Segment,
+    feeds: readonly (readonly [string, DeviceTensor])[],
+    fetches: readonly string[],
+  ): Promise<[string, SharedTensor][]>;
+}
+
+/** A call that has begun: probes may be measured before the rest runs. */
+export class UnetCall {
+  readonly #parts: CallParts;
+  readonly #stream: UnetStream;
+  readonly #values: Map<string, SharedTensor>;
+  readonly #done = new Set<Segment | string>();
+  #isFirst = true;
+
+  /** @param sample the scaled sample; the call owns it */
+  constructor(parts: CallParts, stream: UnetStream, sample: SharedTensor) {
+    this.#parts = parts;
+    this.#stream = stream;
+    this.#values = new Map([["sample", sample]]);
+  }
+
+  /** Computes a probe, and tells by how much it has changed since the step before. */
+  async measure(question: ProbeQuestion): Promise<number> {
+    const { program, kernels } = this.#parts;
+    const { signature, reads, before } = question;
+    const { runs, probes } = program(signature, [], reads, false);
+    for (const run of runs) {
+      // what is made here is there for the rest of the step, whatever that reads
+      if (run.kind === "segment")
+        await this.#run({ ...run, fetches: run.segment.outputs }, reads);
+      else await this.#run(run, reads);
+    }
+    const then = this.#stream.cache.get(before)!;
+    return kernels.change(this.#look(probes[0]!, reads), then.tensor);
+  }
+
+  /**
+   * Runs what is left of the step, and keeps what later steps read.
+   * @returns the network's output in the sample's order; the caller owns it
+   */
+  async finish(
+    scheduled: ScheduledContext,
+  ): Promise<Float32Array<ArrayBuffer>> {
+    const { program, device, timestep } = this.#parts;
+    const { signature, stores, reads } = scheduled;
+    const compiled = program(signature, stores, reads, true);
+    for (const run of compiled.runs) {
+      await this.#run(run, reads);
+      for (const name of run.frees) {
+        this.#values.get(name)!.release();
+        this.#values.delete(name);
+      }
+    }
+    const source = compiled.output!;
+    const output = await device.read(this.#look(source, reads));
+    // zeros that the plan itself puts there are no failure
+    const isOwn = source.kind === "value" && source.value === source.like;
+    checkOutput(output, timestep, !isOwn);
+    this.#keep(compiled, scheduled);
+    return output;
+  }
+
+  /** Frees the call's values. */
+  dispose(): void {
+    for (const shared of this.#values.values()) shared.release();
+    this.#values.clear();
+  }
+
+  async #run(
+    run: SegmentRun | KernelRun,
+    reads: ReadonlyMap<string, CachedRead>,
+  ): Promise<void> {
+    const what = run.kind === "segment" ? run.segment : run.name;
+    if (this.#done.has(what)) return;
+    this.#done.add(what);
+    if (!this.#isFirst) await breathe();
+    this.#isFirst = false;
+    this.#parts.signal?.throwIfAborted();
+    if (run.kind === "kernel") {
+      const made = await this.#runKernel(run, reads);
+      this.#values.set(run.name, new SharedTensor(made));
+      return;
+    }
+    const feeds = run.feeds.map(
+      ({ name, source }) => [name, this.#look(source, reads)] as const,
+    );
+    const made = await this.#parts.runSegment(run.segment, feeds, run.fetches);
+    for (const [name, shared] of made) this.#values.set(name, shared);
+  }
+
+  #runKernel(
+    { inputs, work }: KernelRun,
+    reads: ReadonlyMap<string, CachedRead>,
+  ): Promise<DeviceTensor> {
+    const { kernels } = this.#parts;
+    const tensors = inputs.map((source) => this.#look(source, reads));
+    if ("scale" in work) return kernels.scale(tensors[0]!, work.scale);
+    return kernels.combine(
+      tensors,
+      "port" in work ? reads.get(work.port)!.coefficients : work.coefficients,
+    );
+  }
+
+  #look(source: Source, reads: ReadonlyMap<string, CachedRead>): DeviceTensor {
+    return source.kind === "zero"
+      ? this.#parts.constants.zeros(source.like)
+      : this.#find(source, reads).tensor;
+  }
+
+  #find(
+    source: Exclude<Source, { kind: "zero" }>,
+    reads: ReadonlyMap<string, CachedRead>,
+  ): SharedTensor {
+    const { constants, timestepValues, means, timestep } = this.#parts;
+    if (source.kind === "cache") {
+      const entry = reads.get(source.port)!.entries[source.index]!;
+      return this.#stream.cache.get(entry)!;
+    }
+    if (source.kind === "value") {
+      const { value } = source;
+      return (this.#values.get(value) ??
+        timestepValues.get(value) ??
+        this.#stream.text.get(value))!;
+    }
+    const { like, unit, output } = source;
+    const name = `mean ${like}@${unit}`;
+    const known = this.#values.get(name);
+    if (known) return known;
+    const made = new SharedTensor(
+      constants.newMeans(like, means!, unit, output, timestep),
+    );
+    this.#values.set(name, made);
+    return made;
+  }
+
+  #keep({ stores }: Program, scheduled: ScheduledContext): void {
+    const { cache } = this.#stream;
+    const { constants } = this.#parts;
+    scheduled.stores.forEach(({ entry }, i) => {
+      const source = stores[i]!;
+      const kept =
+        source.kind === "zero"
+          ? new SharedTensor(constants.newZeros(source.like))
+          : this.#find(source, scheduled.reads).retain();
+      cache.get(entry)?.release();
+      cache.set(entry, kept);
+    });
+    for (const entry of scheduled.drops) {
+      cache.get(entry)?.release();
+      cache.delete(entry);
+    }
+  }
+}
