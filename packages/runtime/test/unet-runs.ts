@@ -6,6 +6,7 @@ import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
 import { ElementType, fixedBatch, hasText, loadGraph } from "@phaseskip/graph";
 import { generator } from "@phaseskip/scheduler";
 import { openFolder } from "../src/model-folder.js";
+import type { AdaptiveDecision } from "../src/plan/adaptive-decision.js";
 import type { Context, Plan, Rule } from "../src/plan/plan.js";
 import { parsePlan } from "../src/plan/parse-plan.js";
 import type { Schedule } from "../src/plan/schedule.js";
@@ -113,29 +114,40 @@ export function textFor(unet: Unet, context: Context) {
 /** Outputs by step and context. */
 export type Outputs = readonly Partial<Record<Context, Float32Array>>[];
 
-/** Runs a schedule on the executor. */
+/**
+ * Runs a schedule on the executor.
+ * @param decisions gets what adaptive rules decide
+ */
 export async function runSchedule(
   { executor, unet }: OpenUnet,
   schedule: Schedule,
+  decisions: AdaptiveDecision[] = [],
 ): Promise<Outputs> {
-  await executor.prepare(unet, schedule.signatures);
-  const streams = {
-    cond: await executor.begin("cond", textFor(unet, "cond")),
-    uncond: await executor.begin("uncond", textFor(unet, "uncond")),
-  };
+  const { signatures, means } = schedule;
+  await executor.prepare(unet, signatures, undefined, means);
+  const cond = await executor.begin("cond", textFor(unet, "cond"));
+  const text = textFor(unet, "uncond");
+  const uncond = await executor.begin("uncond", text, {}, cond);
+  const streams = { cond, uncond };
+  const adaptive = schedule.adaptive?.();
   const outputs: Partial<Record<Context, Float32Array>>[] = [];
   try {
     for (const { contexts, stepIndex, timestep } of schedule.steps) {
       const sample = inputFor(unet, "sample", stepIndex);
       const made: Partial<Record<Context, Float32Array>> = {};
-      for (const scheduled of contexts) {
-        const stream = streams[scheduled.context];
-        made[scheduled.context] = await executor.step(
-          stream,
-          scheduled,
-          sample,
-          timestep,
-        );
+      for (const planned of contexts) {
+        const { context } = planned;
+        const call = await executor.call(streams[context], sample, timestep);
+        try {
+          const scheduled =
+            (await adaptive?.context(context, stepIndex, (question) =>
+              call.measure(question),
+            )) ?? planned;
+          decisions.push(...scheduled.decisions);
+          made[context] = await call.finish(scheduled);
+        } finally {
+          call.dispose();
+        }
       }
       outputs.push(made);
     }

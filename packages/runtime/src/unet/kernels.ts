@@ -1,7 +1,7 @@
 // Runs the small models between segments. A session is made when one is first needed, and kept.
 
-import type { Kernel, Scale } from "@phaseskip/graph";
-import { ElementType, kernelModel } from "@phaseskip/graph";
+import type { ElementType, Kernel, Scale } from "@phaseskip/graph";
+import { kernelModel } from "@phaseskip/graph";
 import { channelAxis } from "../plan/channel-means.js";
 import type { Device, DeviceTensor, Session } from "../session.js";
 import { lowPassMatrix } from "./low-pass.js";

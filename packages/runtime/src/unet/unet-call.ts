@@ -25,18 +25,18 @@ export interface CallParts {
   readonly means: ChannelMeans | undefined;
   readonly signal: AbortSignal | undefined;
   /** The program of a signature. */
-  program(
+  readonly program: (
     signature: number,
     stores: ScheduledContext["stores"],
     reads: ScheduledContext["reads"],
     hasOutput: boolean,
-  ): Program;
+  ) => Program;
   /** Runs a segment. */
-  runSegment(
+  readonly runSegment: (
     segment: Segment,
     feeds: readonly (readonly [string, DeviceTensor])[],
     fetches: readonly string[],
-  ): Promise<[string, SharedTensor][]>;
+  ) => Promise<[string, SharedTensor][]>;
 }
 
 /** A call that has begun: probes may be measured before the rest runs. */
