@@ -8,6 +8,7 @@ import { endingOf, exitCodes, oneLine } from "./exit-code.js";
 import { generate, type GenerateArguments } from "./generate.js";
 import { inspect, type InspectArguments } from "./inspect.js";
 import { integerFrom, numberFrom, pathEnding } from "./option-values.js";
+import { pack, type PackArguments } from "./pack.js";
 
 /** The release of the command; that of its package.json, as a test checks. */
 export const version = "0.1.0";
@@ -151,6 +152,21 @@ function program(io: CommandIo): Command {
     .option("--json", "one JSON object on standard output, with every time")
     .action((model: string, options: BenchArguments) =>
       bench(model, options, io),
+    );
+  root
+    .command("pack")
+    .summary("list a model's files for browsers to check")
+    .description(
+      "Writes MODEL/phaseskip.json: every file with its size and SHA-256, the plans, the\nlicence. With it browsers verify what they load, ask for one small file to know\nthat their cache is current, and tell how far a download is. Pack again after\nevery change.",
+    )
+    .argument("<MODEL>", "path of a model folder")
+    .option(
+      "--licence <NAME>",
+      "the model's licence, such as MIT (default: what\nmodel_index.json or README.md says)",
+    )
+    .option("--json", "one JSON object on standard output")
+    .action((model: string, options: PackArguments) =>
+      pack(model, options, io),
     );
   return root;
 }

@@ -32,8 +32,8 @@ export async function openPipeline(
     device,
     worker: () => new Worker(new URL("./node-worker.js", import.meta.url)),
     onProgress: (news) => {
-      if (news.kind !== "download" || news.total === undefined) return;
-      progress?.show("loading", news.loaded, news.total, news.path);
+      if (news.kind !== "download" || news.modelTotal === 0) return;
+      progress?.show("loading", news.modelLoaded, news.modelTotal, news.path);
     },
   });
 }

@@ -11,6 +11,7 @@ import { memoryStore } from "./memory-store.js";
 import { mendChunk } from "./mend-chunk.js";
 import {
   isLoaded,
+  LISTED_CHUNK_BYTES,
   listedVersion,
   MANIFEST_PATH,
   parseManifest,
@@ -22,8 +23,6 @@ import { askToPersist, inTime, storageRoom } from "./storage-room.js";
 import { exclusively, holdInUse } from "./web-lock.js";
 import { indexedDbStore, type WeightStore } from "./weight-cache.js";
 
-/** 16 MiB: small enough for every browser's storage, large enough to read at the disk's speed. */
-const CHUNK_BYTES = 2 ** 24;
 /** How long a server may send nothing, in ms. */
 const STALL_MS = 20_000;
 /** How long to wait before a second try, in ms. */
@@ -96,7 +95,7 @@ export function httpStore(
   views: ChunkViews,
   options: HttpStoreOptions,
 ): HttpStore {
-  const { cache = true, chunkBytes = CHUNK_BYTES, onProgress } = options;
+  const { cache = true, chunkBytes = LISTED_CHUNK_BYTES, onProgress } = options;
   const { stallMs = STALL_MS, retryMs = RETRY_MS } = options;
   const { persist = askToPersist } = options;
   const location = base.origin + base.pathname;

@@ -13,6 +13,13 @@ export type { ModelIndex, UnetConfig } from "./model-index.js";
 export { loadTokenizer } from "./tokenizer.js";
 export type { EncodedText, Tokenizer } from "./tokenizer.js";
 export { listPlans, loadPlan } from "./model-plans.js";
+export {
+  isLoaded,
+  LISTED_CHUNK_BYTES,
+  MANIFEST_PATH,
+  parseManifest,
+} from "./model-manifest.js";
+export type { ListedFile, ModelManifest } from "./model-manifest.js";
 
 // Plans
 export { emptyPlan } from "./plan/plan.js";
@@ -43,7 +50,7 @@ export type {
   Session,
   TensorData,
 } from "./session.js";
-export { Weights } from "./weights.js";
+export { externalPaths, Weights } from "./weights.js";
 export { UnetExecutor } from "./unet/executor.js";
 export type { UnetStream } from "./unet/stream.js";
 

@@ -16,6 +16,9 @@ import { bytesOfHex, sha256 } from "./sha256.js";
 /** The list's path inside the model folder. */
 export const MANIFEST_PATH = "phaseskip.json";
 
+/** Bytes that one digest is for: small enough for every browser's storage, large enough to read at the disk's speed. */
+export const LISTED_CHUNK_BYTES = 2 ** 24;
+
 /** One file as the list has it. */
 export interface ListedFile {
   /** Size in bytes. */

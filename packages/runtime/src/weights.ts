@@ -14,6 +14,22 @@ import type { ExternalFile } from "./session.js";
 const pieceBytes = 4 << 20;
 
 /**
+ * The files beside an ONNX file that hold its weights, as paths in the model folder, each once.
+ * @param path the ONNX file's path in the folder
+ */
+export function externalPaths(
+  path: string,
+  graph: Pick<Graph, "weights">,
+): readonly string[] {
+  const directory = path.slice(0, path.lastIndexOf("/") + 1);
+  const paths = new Set<string>();
+  for (const { data } of graph.weights.values())
+    if ("location" in data && data.location)
+      paths.add(directory + data.location);
+  return [...paths];
+}
+
+/**
  * Opens all files beside an ONNX file that hold its weights, so that they are there before they are read.
  * @param path the ONNX file's path in the folder
  * @throws {PhaseskipError} `model-invalid` If one is missing.
@@ -24,13 +40,8 @@ export async function openExternalFiles(
   graph: Pick<Graph, "weights">,
   signal?: AbortSignal,
 ): Promise<void> {
-  const directory = path.slice(0, path.lastIndexOf("/") + 1);
-  const paths = new Set<string>();
-  for (const { data } of graph.weights.values())
-    if ("location" in data && data.location)
-      paths.add(directory + data.location);
   await Promise.all(
-    [...paths].map(async (file) => {
+    externalPaths(path, graph).map(async (file) => {
       if (!(await folder.file(file, signal))) throw missingFile(folder, file);
     }),
   );
