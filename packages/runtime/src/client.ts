@@ -1,63 +1,72 @@
 // The page's end of the wire to one worker. Every question settles, also when the worker is lost.
 
 import { proxy, wrap, type Remote } from "comlink";
-import { watchWorker, workerEndpoint, type WorkerLike } from "#endpoint";
+import { watchLife, watchWorker, type WorkerLike } from "#endpoint";
 import { PhaseskipError } from "@phaseskip/graph";
+import { abortable } from "./abortable.js";
 import type { FolderProgress } from "./folder.js";
+import { greet } from "./greeting.js";
+import { Loss } from "./loss.js";
+import type { BitmapStep } from "./pipeline.js";
 import type { DenoiseOptions } from "./pipeline/request.js";
 import type { RunResult, RunStep } from "./pipeline/run.js";
 import type {
   LoadMessage,
   LoadedMessage,
   Outcome,
+  PreviewForm,
   WorkerApi,
 } from "./protocol.js";
-import { unwrap } from "./protocol.js";
+import { protocol, unwrap } from "./protocol.js";
 
 /** How long a worker may take to answer for the first time, in ms. */
 const helloLimit = 30_000;
 
-type Question<T> = (
-  api: Remote<WorkerApi>,
-  call: number,
-) => Promise<Outcome<T>>;
+type Question<T> = (api: Remote<WorkerApi>) => Promise<Outcome<T>>;
 
 let callCount = 0;
 
 /** One worker, as the page talks to it. */
 export class Client {
   readonly #worker: WorkerLike;
+  readonly #port: MessagePort;
   readonly #api: Remote<WorkerApi>;
-  readonly #unwatch: () => void;
-  readonly #lost: Promise<never>;
-  #reject!: (error: unknown) => void;
+  readonly #loss = new Loss();
+  readonly #watches: (() => void)[];
 
   constructor(worker: WorkerLike) {
     this.#worker = worker;
-    this.#api = wrap<WorkerApi>(workerEndpoint(worker));
-    this.#lost = new Promise((_, reject) => (this.#reject = reject));
-    this.#lost.catch(() => undefined);
-    this.#unwatch = watchWorker(worker, (reason) => {
-      this.#reject(
-        new PhaseskipError(
-          "worker-lost",
-          `Cannot go on as the worker was lost: ${reason}`,
-        ),
-      );
-    });
+    this.#port = greet(worker);
+    this.#port.addEventListener("messageerror", () =>
+      this.#lose("its answer could not be read"),
+    );
+    this.#api = wrap<WorkerApi>(this.#port);
+    this.#watches = [watchWorker(worker, (reason) => this.#lose(reason))];
   }
 
-  /** Waits until the worker answers for the first time. */
-  async hello(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const message = `Cannot use the worker as it must call serve() from phaseskip/worker: it did not answer within ${helloLimit / 1000} s`;
-        reject(new PhaseskipError("worker-lost", message));
-      }, helloLimit);
-    });
+  /** Whether the worker is of no more use. */
+  get isLost(): boolean {
+    return this.#loss.error !== undefined;
+  }
+
+  /**
+   * Waits until the worker answers for the first time.
+   * @throws {PhaseskipError} `worker-lost` If it does not, or is of another release
+   */
+  async hello(signal?: AbortSignal): Promise<void> {
+    const timer = setTimeout(() => {
+      this.#lose(
+        `it did not answer within ${helloLimit / 1000} s; its file must call serve() from phaseskip/worker`,
+      );
+    }, helloLimit);
     try {
-      await Promise.race([this.#api.hello(), this.#lost, late]);
+      const said = await abortable(this.#loss.race(this.#api.hello()), signal);
+      if (said.protocol !== protocol) {
+        throw lost("its file is of another release of phaseskip than the page");
+      }
+      const { life } = said;
+      if (life)
+        this.#watches.push(watchLife(life, () => this.#lose("it ended")));
     } finally {
       clearTimeout(timer);
     }
@@ -70,29 +79,51 @@ export class Client {
     onProgress: ((progress: FolderProgress) => void) | undefined,
     signal?: AbortSignal,
   ): Promise<LoadedMessage> {
-    const report = proxy((progress: FolderProgress) => onProgress?.(progress));
-    return this.#ask(
-      (api, call) => api.load(call, location, message, report),
+    const failure = new Loss();
+    const report = proxy((progress: FolderProgress) => {
+      try {
+        onProgress?.(progress);
+      } catch (error) {
+        failure.declare(error as Error);
+      }
+    });
+    const call = ++callCount;
+    let asked: Promise<Outcome<LoadedMessage>> | undefined;
+    const loading = this.#ask(
+      (api) => (asked = api.load(call, location, message, report)),
       signal,
     );
+    try {
+      return await failure.race(loading);
+    } catch (error) {
+      void this.#tell((api) => api.stop(call));
+      // a model that is loaded all the same is nobody's
+      void asked?.then((result) => {
+        if (result.isOk) void this.dispose(result.value.pipeline);
+      }, noop);
+      throw error;
+    }
   }
 
   /** Runs a request, a step for each pull; leaving early ends the run in the worker, too. */
   async *run(
     pipeline: number,
     request: DenoiseOptions,
-    signal?: AbortSignal,
-  ): AsyncGenerator<RunStep, RunResult, void> {
+    previewAs: PreviewForm,
+    signal: AbortSignal,
+  ): AsyncGenerator<RunStep | BitmapStep, RunResult, void> {
     const call = ++callCount;
+    const stop = () => void this.#tell((api) => api.stop(call));
+    // also while nobody pulls
+    signal.addEventListener("abort", stop);
     let isOpen = true;
     try {
       await this.#ask(
-        (api) => api.start(call, pipeline, request),
+        (api) => api.start(call, pipeline, request, previewAs),
         signal,
-        call,
       );
       for (;;) {
-        const pulled = await this.#ask((api) => api.next(call), signal, call);
+        const pulled = await this.#ask((api) => api.next(call), signal);
         if (!pulled.isDone) {
           yield pulled.step;
           continue;
@@ -101,7 +132,8 @@ export class Client {
         return pulled.result;
       }
     } finally {
-      if (isOpen) void this.#tell((api) => api.stop(call));
+      signal.removeEventListener("abort", stop);
+      if (isOpen && !signal.aborted) stop();
     }
   }
 
@@ -111,39 +143,38 @@ export class Client {
   }
 
   /** Ends the worker; open questions reject. */
-  close(error: unknown): void {
+  close(error: Error): void {
     this.leave(error);
     this.#worker.terminate();
   }
 
-  /** Stops listening to the worker; open questions reject. */
-  leave(error: unknown): void {
-    this.#reject(error);
-    this.#unwatch();
+  /** Stops talking to the worker; open questions reject. */
+  leave(error: Error): void {
+    for (const unwatch of this.#watches) unwatch();
+    this.#loss.declare(error);
+    this.#port.close();
   }
 
-  /** Asks the worker; rejects at once if the signal is aborted, and tells the worker. */
-  async #ask<T>(
-    question: Question<T>,
-    signal: AbortSignal | undefined,
-    call = ++callCount,
-  ): Promise<T> {
+  #lose(reason: string): void {
+    this.#loss.declare(lost(reason));
+  }
+
+  /**
+   * Asks the worker; rejects at once if the signal is aborted.
+   * @throws {TypeError} If what is asked cannot be sent
+   */
+  async #ask<T>(question: Question<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
-    let onAbort!: () => void;
-    const aborted = new Promise<void>((resolve) => {
-      onAbort = resolve;
-    }).then((): never => {
-      void this.#tell((api) => api.abort(call));
-      throw signal!.reason;
-    });
-    aborted.catch(() => undefined);
-    signal?.addEventListener("abort", onAbort);
     try {
-      return unwrap(
-        await Promise.race([question(this.#api, call), this.#lost, aborted]),
+      const answer = this.#loss.race(question(this.#api));
+      return unwrap(await abortable(answer, signal));
+    } catch (error) {
+      if (!(error instanceof DOMException && error.name === "DataCloneError"))
+        throw error;
+      throw new TypeError(
+        `Cannot hand the options to the worker as they must be plain data: ${error.message}`,
+        { cause: error },
       );
-    } finally {
-      signal?.removeEventListener("abort", onAbort);
     }
   }
 
@@ -151,6 +182,16 @@ export class Client {
   async #tell(
     message: (api: Remote<WorkerApi>) => Promise<unknown>,
   ): Promise<void> {
-    await Promise.race([message(this.#api), this.#lost]).catch(() => undefined);
+    if (this.isLost) return;
+    await this.#loss.race(message(this.#api)).catch(noop);
   }
+}
+
+const noop = () => undefined;
+
+function lost(reason: string): PhaseskipError {
+  return new PhaseskipError(
+    "worker-lost",
+    `Cannot go on as the worker was lost: ${reason}`,
+  );
 }

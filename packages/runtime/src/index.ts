@@ -1,6 +1,12 @@
 // Pipelines
-export { loadPipeline, type LoadOptions } from "./load-pipeline.js";
-export type { CallOptions, Generated, Pipeline } from "./pipeline.js";
+export { loadPipeline } from "./load-pipeline.js";
+export type {
+  BitmapStep,
+  CallOptions,
+  Generated,
+  LoadOptions,
+  Pipeline,
+} from "./pipeline.js";
 export type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
 export type { RunStep } from "./pipeline/run.js";
 export type { Picture } from "./pipeline/picture.js";

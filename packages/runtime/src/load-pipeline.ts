@@ -1,29 +1,9 @@
 // The page's side: from a model's address to a pipeline.
 
-import type { FolderProgress } from "./folder.js";
-import type { Pipeline } from "./pipeline.js";
-import type { DeviceKind } from "./session.js";
-import type { WorkerLike } from "./web-endpoint.js";
+import type { LoadOptions, Pipeline } from "./pipeline.js";
 import { WorkerPipeline } from "./worker-pipeline.js";
 
-/** How a pipeline is loaded. */
-export interface LoadOptions {
-  /**
-   * The worker that does the work. A function makes one that the pipeline owns: it ends with `dispose`, and
-   * is replaced when it is lost. A worker is the app's own, and may serve several pipelines.
-   */
-  readonly worker: WorkerLike | (() => WorkerLike);
-  /** `"auto"` is WebGPU where there is an adapter, else WASM; `"node"` needs onnxruntime-node. @default "auto" */
-  readonly device?: DeviceKind | "auto";
-  /** WASM threads. @default half the cores, at most 4; 1 without cross-origin isolation */
-  readonly threads?: number;
-  /** Keep the weights in IndexedDB. @default true */
-  readonly cache?: boolean;
-  /** Told of every file that is fetched; bytes. */
-  readonly onProgress?: (progress: FolderProgress) => void;
-  /** Cancels the loading. */
-  readonly signal?: AbortSignal;
-}
+export type { LoadOptions } from "./pipeline.js";
 
 /**
  * Loads a model folder.
@@ -59,6 +39,11 @@ export async function loadPipeline(
   const place =
     base === undefined ? String(location) : new URL(location, base).href;
   const pipeline = new WorkerPipeline(place, options);
-  await pipeline.connect(options.signal);
-  return pipeline;
+  try {
+    await pipeline.connect(options.signal);
+    return pipeline;
+  } catch (error) {
+    pipeline.dispose();
+    throw error;
+  }
 }

@@ -1,19 +1,13 @@
 // Both ends of a Node worker thread's wire. The counterpart for browsers is web-endpoint.ts.
 
-import type { Endpoint } from "comlink";
-import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { parentPort, type Worker } from "node:worker_threads";
+import { greetingPort } from "./greeting.js";
 import type { WorkerLike } from "./web-endpoint.js";
 
 export type { WorkerLike } from "./web-endpoint.js";
 
-/** The page's end. */
-export function workerEndpoint(worker: WorkerLike): Endpoint {
-  return nodeEndpoint(worker);
-}
-
 /**
- * Calls back when the worker is lost: it threw, or ended.
+ * On the page: calls back when the worker is lost: it threw, or ended.
  * @returns ends the watch
  */
 export function watchWorker(
@@ -24,10 +18,24 @@ export function watchWorker(
   const onError = (error: Error) => onLost(`it failed: ${error.message}`);
   const onExit = (code: number) => onLost(`it ended with code ${code}`);
   thread.on("error", onError).on("exit", onExit);
+  if (thread.threadId === -1) onLost("it had ended before");
   return () => thread.off("error", onError).off("exit", onExit);
 }
 
-/** The worker's end; undefined in the main thread. */
-export function scopeEndpoint(): Endpoint | undefined {
-  return parentPort ? nodeEndpoint(parentPort) : undefined;
+/** In the worker: takes every page's wire; nothing in the main thread. */
+export function onConnect(accept: (port: MessagePort) => void): void {
+  parentPort?.on("message", (message: unknown) => {
+    const port = greetingPort(message);
+    if (port) accept(port);
+  });
+}
+
+/** A thread that ends tells so itself. */
+export async function holdLife(): Promise<string | undefined> {
+  return undefined;
+}
+
+/** Never called, as no thread holds a lock. */
+export function watchLife(): () => void {
+  return () => undefined;
 }

@@ -1,15 +1,52 @@
 // A pipeline as an app sees it.
 
+import type { FolderProgress } from "./folder.js";
 import type { Picture } from "./pipeline/picture.js";
 import type { Report } from "./pipeline/report.js";
 import type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
 import type { RunStep } from "./pipeline/run.js";
 import type { DeviceKind } from "./session.js";
+import type { WorkerLike } from "./web-endpoint.js";
 
-/** What `generate` takes beside what is to be drawn. */
+/** How a pipeline is loaded. */
+export interface LoadOptions {
+  /**
+   * The worker that does the work. A function makes one that the pipeline owns: it ends with `dispose`, and
+   * is replaced when it is lost. A worker is the app's own, and may serve several pipelines.
+   */
+  readonly worker: WorkerLike | (() => WorkerLike);
+  /**
+   * `"auto"` is WebGPU where there is an adapter that the model fits, else WASM; it leaves a GPU that is lost, and says
+   * so in the warnings. `"node"` needs onnxruntime-node.
+   * @default "auto"
+   */
+  readonly device?: DeviceKind | "auto";
+  /** WASM threads. @default half the cores, at most 4; 1 without cross-origin isolation */
+  readonly threads?: number;
+  /** Keep the weights in IndexedDB. @default true */
+  readonly cache?: boolean;
+  /** Told of every file that is fetched; bytes. */
+  readonly onProgress?: (progress: FolderProgress) => void;
+  /** Cancels the loading. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a call takes beside what is to be drawn. */
 export interface CallOptions {
   /** Cancels the call: it rejects at once with the signal's reason. */
   readonly signal?: AbortSignal;
+  /**
+   * What happens if calls of this pipeline wait or run. `"queue"`: this one waits for its turn. `"latest"`: they reject
+   * with an `AbortError`, and this one goes next; for pictures that follow somebody's typing.
+   * @default "queue"
+   */
+  readonly whenBusy?: "queue" | "latest";
+}
+
+/** A step whose preview can be drawn as it is; whoever gets the bitmaps closes them. */
+export interface BitmapStep extends Omit<RunStep, "preview"> {
+  /** What the clean pictures look like so far, at the steps that were asked for. */
+  readonly preview?: readonly ImageBitmap[];
 }
 
 /** What `generate` returns. */
@@ -44,8 +81,12 @@ export interface Pipeline {
    * ends the run. The iterator's return value is what `generate` returns.
    */
   denoise(
-    options: DenoiseOptions & CallOptions,
+    options: DenoiseOptions & CallOptions & { readonly previewAs?: "picture" },
   ): AsyncGenerator<RunStep, Generated, void>;
-  /** Frees the model; a worker that the pipeline owns ends. Calls under way reject with `disposed`. */
+  /** The same with previews as `ImageBitmap`s, for `drawImage` or a canvas's `bitmaprenderer`; not in Node. */
+  denoise(
+    options: DenoiseOptions & CallOptions & { readonly previewAs: "bitmap" },
+  ): AsyncGenerator<BitmapStep, Generated, void>;
+  /** Frees the model; a worker that the pipeline owns ends. Calls that wait or run reject with `disposed`. */
   dispose(): void;
 }

@@ -4,6 +4,7 @@
 import type { ProxyMarked } from "comlink";
 import { PhaseskipError, type PhaseskipErrorCode } from "@phaseskip/graph";
 import type { FolderProgress } from "./folder.js";
+import type { BitmapStep } from "./pipeline.js";
 import type { DenoiseOptions } from "./pipeline/request.js";
 import type { RunResult, RunStep } from "./pipeline/run.js";
 import type { DeviceKind, DeviceOptions } from "./session.js";
@@ -11,29 +12,38 @@ import type { DeviceKind, DeviceOptions } from "./session.js";
 /** What a worker offers. Every method resolves; none rejects. */
 export interface WorkerApi {
   /** Answers, so that the page knows the worker to be one of ours. */
-  hello(): Protocol;
+  hello(): Promise<HelloMessage>;
   load(
     call: number,
     location: string,
     options: LoadMessage,
     onProgress: ((progress: FolderProgress) => void) & ProxyMarked,
   ): Promise<Outcome<LoadedMessage>>;
-  /** Begins a run; its steps are pulled by `next`. */
+  /** Begins a run when those before it have ended; its steps are pulled by `next`. */
   start(
     call: number,
     pipeline: number,
     options: DenoiseOptions,
+    previewAs: PreviewForm,
   ): Promise<Outcome<void>>;
   next(call: number): Promise<Outcome<StepMessage>>;
-  /** Ends a run before its last step. */
+  /** Cancels a load, or a run that waits or is under way. */
   stop(call: number): Promise<Outcome<void>>;
-  /** Cancels a load or a run. */
-  abort(call: number): void;
   dispose(pipeline: number): Promise<Outcome<void>>;
 }
 
 /** The protocol's version: page and worker must be of one release. */
-export type Protocol = 1;
+export const protocol = 2;
+
+/** How a worker introduces itself. */
+export interface HelloMessage {
+  readonly protocol: number;
+  /** Name of a lock that is held while the worker lives, where there are locks. */
+  readonly life: string | undefined;
+}
+
+/** What previews travel as. */
+export type PreviewForm = "picture" | "bitmap";
 
 /** How a pipeline is loaded. */
 export interface LoadMessage extends DeviceOptions {
@@ -50,7 +60,7 @@ export interface LoadedMessage {
 
 /** One pull of a run. */
 export type StepMessage =
-  | { readonly isDone: false; readonly step: RunStep }
+  | { readonly isDone: false; readonly step: RunStep | BitmapStep }
   | { readonly isDone: true; readonly result: RunResult };
 
 /** A result or an error as data. */

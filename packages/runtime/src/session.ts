@@ -94,6 +94,7 @@ export async function openDevice(
     tensor: (type, dims, data) =>
       new OrtTensor(makeTensor(ort, deviceType(type, hasHalf), dims, data)),
     read: async (tensor) => readFloats(tensor as OrtTensor, gpu?.loss),
+    isLost: () => gpu?.loss.error !== undefined,
     close: () => gpu?.device.destroy(),
     async createSession(bytes, external) {
       const sessionOptions: Ort.InferenceSession.SessionOptions = {

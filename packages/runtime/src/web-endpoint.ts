@@ -1,6 +1,6 @@
 // Both ends of a web worker's wire. The counterpart for Node is node-endpoint.ts.
 
-import type { Endpoint } from "comlink";
+import { greetingPort } from "./greeting.js";
 
 /** A worker of this platform, as an app makes it. */
 export interface WorkerLike {
@@ -10,13 +10,8 @@ export interface WorkerLike {
   terminate(): unknown;
 }
 
-/** The page's end. */
-export function workerEndpoint(worker: WorkerLike): Endpoint {
-  return worker as Worker;
-}
-
 /**
- * Calls back when the worker is lost: its script cannot be loaded or run.
+ * On the page: calls back when the worker fails: its script cannot be loaded or run, or it throws.
  * @returns ends the watch
  */
 export function watchWorker(
@@ -29,15 +24,47 @@ export function watchWorker(
     onLost(
       message
         ? `its script failed: ${message}`
-        : "its script could not be loaded (is the URL right, is it served as JavaScript, does the content security policy allow it?)",
+        : "its script could not be loaded (is the URL right, is it JavaScript and served as such, does the content security policy allow it?)",
     );
   };
   target.addEventListener("error", listener);
   return () => target.removeEventListener("error", listener);
 }
 
-/** The worker's end; undefined in one of ONNX Runtime's own threads. */
-export function scopeEndpoint(): Endpoint | undefined {
-  const scope = globalThis as unknown as Endpoint & { readonly name?: string };
-  return scope.name === "em-pthread" ? undefined : scope;
+/** In the worker: takes every page's wire; nothing in one of ONNX Runtime's own threads. */
+export function onConnect(accept: (port: MessagePort) => void): void {
+  if ((globalThis as { readonly name?: string }).name === "em-pthread") return;
+  addEventListener("message", ({ data }: MessageEvent<unknown>) => {
+    const port = greetingPort(data);
+    if (port) accept(port);
+  });
+}
+
+/**
+ * In the worker: takes a lock that the browser frees when the worker ends, which nothing else tells its page.
+ * @returns the lock's name; undefined where there are no locks: outside a secure context
+ */
+export async function holdLife(): Promise<string | undefined> {
+  const { locks } = navigator as Partial<Navigator>;
+  if (!locks) return undefined;
+  const name = `phaseskip-worker-${crypto.randomUUID()}`;
+  const hold = (isHeld: (name: string) => void) => () => {
+    isHeld(name);
+    return new Promise<never>(() => undefined);
+  };
+  return new Promise((resolve) => {
+    locks.request(name, hold(resolve)).catch(() => resolve(undefined));
+  });
+}
+
+/**
+ * On the page: calls back when the worker that took a lock has ended.
+ * @returns ends the watch
+ */
+export function watchLife(name: string, onEnd: () => void): () => void {
+  const watch = new AbortController();
+  navigator.locks
+    .request(name, { mode: "shared", signal: watch.signal }, onEnd)
+    .catch(() => undefined); // the watch was ended
+  return () => watch.abort();
 }

@@ -1,12 +1,18 @@
 // A pipeline whose model lives in a worker: it joins the worker, and replaces it when it is lost.
 
 import { PhaseskipError } from "@phaseskip/graph";
+import { abortable } from "./abortable.js";
 import { Client } from "./client.js";
-import type { LoadOptions } from "./load-pipeline.js";
-import type { CallOptions, Generated, Pipeline } from "./pipeline.js";
+import type {
+  BitmapStep,
+  CallOptions,
+  Generated,
+  LoadOptions,
+  Pipeline,
+} from "./pipeline.js";
 import type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
 import type { RunStep } from "./pipeline/run.js";
-import type { LoadedMessage } from "./protocol.js";
+import type { LoadedMessage, PreviewForm } from "./protocol.js";
 import type { DeviceKind } from "./session.js";
 
 interface Connection {
@@ -14,14 +20,20 @@ interface Connection {
   readonly loaded: LoadedMessage;
 }
 
+/** After these a worker is of no more use, or its model is not. */
+const fatal = ["worker-lost", "device-lost", "out-of-memory"];
+
 /** What `loadPipeline` returns. */
 export class WorkerPipeline implements Pipeline {
   readonly #location: string;
   readonly #options: LoadOptions;
+  readonly #calls = new Set<AbortController>();
+  readonly #life = new AbortController();
   #connection: Promise<Connection> | undefined;
   #loaded: LoadedMessage | undefined;
   #device: DeviceKind | "auto";
-  #isDisposed = false;
+  /** Why a pipeline that may choose its device has left the GPU. */
+  #leftGpu: string | undefined;
 
   constructor(location: string, options: LoadOptions) {
     this.#location = location;
@@ -39,15 +51,19 @@ export class WorkerPipeline implements Pipeline {
 
   /** Joins the worker and loads the model, unless that is done. */
   async connect(signal?: AbortSignal): Promise<Connection> {
-    if (this.#isDisposed) throw disposed();
-    this.#connection ??= this.#open(signal);
+    this.#life.signal.throwIfAborted();
+    const connection = (this.#connection ??= this.#open());
     try {
-      return await this.#connection;
+      const found = await abortable(connection, signal);
+      if (!found.client.isLost || !this.#isOwner) return found;
     } catch (error) {
-      // the next call starts afresh
-      this.#connection = undefined;
+      if (signal?.aborted) throw error;
+      this.#forget(connection);
       throw error;
     }
+    // it was lost since, while nothing ran
+    this.#forget(connection);
+    return this.connect(signal);
   }
 
   async generate(
@@ -56,78 +72,174 @@ export class WorkerPipeline implements Pipeline {
   ): Promise<Generated> {
     const { onStep, ...rest } = options;
     const steps = this.denoise(rest);
-    let pulled = await steps.next();
-    for (; !pulled.done; pulled = await steps.next()) onStep?.(pulled.value);
-    return pulled.value;
+    try {
+      let pulled = await steps.next();
+      for (; !pulled.done; pulled = await steps.next()) onStep?.(pulled.value);
+      return pulled.value;
+    } finally {
+      // where onStep threw, the run ends
+      await steps.return(undefined as never);
+    }
   }
 
+  denoise(
+    options: DenoiseOptions & CallOptions & { readonly previewAs?: "picture" },
+  ): AsyncGenerator<RunStep, Generated, void>;
+  denoise(
+    options: DenoiseOptions & CallOptions & { readonly previewAs: "bitmap" },
+  ): AsyncGenerator<BitmapStep, Generated, void>;
   async *denoise(
-    options: DenoiseOptions & CallOptions,
-  ): AsyncGenerator<RunStep, Generated, void> {
-    const { signal, ...request } = options;
+    options: DenoiseOptions &
+      CallOptions & { readonly previewAs?: PreviewForm },
+  ): AsyncGenerator<RunStep | BitmapStep, Generated, void> {
+    const {
+      signal,
+      whenBusy = "queue",
+      previewAs = "picture",
+      ...request
+    } = options;
+    oneOf("whenBusy", whenBusy, ["queue", "latest"]);
+    oneOf("previewAs", previewAs, ["picture", "bitmap"]);
     signal?.throwIfAborted();
-    const { client, loaded } = await this.connect(signal);
+    if (whenBusy === "latest") {
+      const message = "A later call took the place of this one";
+      this.#endCalls(new DOMException(message, "AbortError"));
+    }
+    const call = new AbortController();
+    const follow = () => call.abort(signal!.reason);
+    signal?.addEventListener("abort", follow);
+    this.#calls.add(call);
+    let connection: Connection | undefined;
     try {
-      return yield* client.run(loaded.pipeline, request, signal);
+      connection = await this.connect(call.signal);
+      const { client, loaded } = connection;
+      const steps = client.run(
+        loaded.pipeline,
+        request,
+        previewAs,
+        call.signal,
+      );
+      const { report, ...made } = yield* steps;
+      const warnings = [...loaded.warnings, ...report.warnings];
+      return { ...made, report: { ...report, warnings } };
     } catch (error) {
-      this.#afterError(error, client);
+      if (connection) this.#afterError(error, connection);
       throw error;
+    } finally {
+      this.#calls.delete(call);
+      signal?.removeEventListener("abort", follow);
     }
   }
 
   dispose(): void {
-    if (this.#isDisposed) return;
-    this.#isDisposed = true;
-    const connection = this.#connection;
-    this.#connection = undefined;
-    void connection?.then(
-      async ({ client, loaded }) => {
-        if (typeof this.#options.worker === "function")
-          client.close(disposed());
-        else {
-          await client.dispose(loaded.pipeline);
-          client.leave(disposed());
-        }
-      },
+    if (this.#life.signal.aborted) return;
+    this.#life.abort(disposed());
+    this.#endCalls(disposed());
+    void this.#connection?.then(
+      (connection) => this.#close(connection, disposed()),
       () => undefined,
     );
+    this.#connection = undefined;
   }
 
-  async #open(signal?: AbortSignal): Promise<Connection> {
-    const { worker, threads, cache = true, onProgress } = this.#options;
-    const isOwn = typeof worker === "function";
-    const client = new Client(isOwn ? worker() : worker);
+  /** Whether the worker is this pipeline's own. */
+  get #isOwner(): boolean {
+    return typeof this.#options.worker === "function";
+  }
+
+  #endCalls(reason: Error): void {
+    for (const call of this.#calls) call.abort(reason);
+    this.#calls.clear();
+  }
+
+  async #open(): Promise<Connection> {
     try {
-      await client.hello();
+      return await this.#load();
+    } catch (error) {
+      if (!this.#leaveGpu(error)) throw error;
+      return this.#load();
+    }
+  }
+
+  async #load(): Promise<Connection> {
+    const { threads, cache = true, onProgress } = this.#options;
+    const client = new Client(this.#worker());
+    try {
+      const { signal } = this.#life;
+      await client.hello(signal);
       const message = {
         device: this.#device,
         cache,
         ...(threads !== undefined && { threads }),
       };
-      const loaded = await client.load(
+      const { warnings, ...loaded } = await client.load(
         this.#location,
         message,
         onProgress,
         signal,
       );
-      this.#loaded = loaded;
-      return { client, loaded };
+      const left = this.#leftGpu ? [this.#leftGpu] : [];
+      this.#loaded = { ...loaded, warnings: [...left, ...warnings] };
+      return { client, loaded: this.#loaded };
     } catch (error) {
-      if (isOwn) client.close(error);
+      if (this.#isOwner) client.close(error as Error);
+      else client.leave(error as Error);
       throw error;
     }
   }
 
-  /** After these a worker is of no more use; the next call gets a fresh one, and `auto` leaves WebGPU. */
-  #afterError(error: unknown, client: Client): void {
-    if (!(error instanceof PhaseskipError)) return;
-    if (!["worker-lost", "device-lost", "out-of-memory"].includes(error.code))
-      return;
-    if (error.code === "device-lost" && this.#device === "auto")
-      this.#device = "wasm";
-    this.#connection = undefined;
-    if (typeof this.#options.worker === "function") client.close(error);
+  #worker() {
+    const { worker } = this.#options;
+    if (typeof worker !== "function") return worker;
+    try {
+      return worker();
+    } catch (cause) {
+      throw new PhaseskipError(
+        "worker-lost",
+        `Cannot make the worker: ${String(cause)}; its file must be on the page's own origin, and the content security policy must allow it`,
+        { cause },
+      );
+    }
   }
+
+  /** The next call starts afresh, but for a worker of the app's that is lost: it stays so. */
+  #afterError(error: unknown, connection: Connection): void {
+    if (!(error instanceof PhaseskipError) || !fatal.includes(error.code))
+      return;
+    this.#leaveGpu(error);
+    if (!this.#isOwner && connection.client.isLost) return;
+    this.#connection = undefined;
+    void this.#close(connection, error);
+  }
+
+  /** Whether it goes on elsewhere: a pipeline that may choose leaves a GPU that was lost, or is too small. */
+  #leaveGpu(error: unknown): boolean {
+    if (this.#device !== "auto" || !(error instanceof PhaseskipError))
+      return false;
+    const isFull =
+      error.code === "out-of-memory" && this.#loaded?.device === "webgpu";
+    if (error.code !== "device-lost" && !isFull) return false;
+    this.#device = "wasm";
+    this.#leftGpu = `running on wasm: the GPU ${isFull ? "ran out of memory" : "was lost"} before`;
+    return true;
+  }
+
+  async #close({ client, loaded }: Connection, error: Error): Promise<void> {
+    if (this.#isOwner) return client.close(error);
+    await client.dispose(loaded.pipeline);
+    client.leave(error);
+  }
+
+  #forget(connection: Promise<Connection>): void {
+    if (this.#connection === connection) this.#connection = undefined;
+  }
+}
+
+function oneOf(name: string, value: string, known: readonly string[]): void {
+  if (known.includes(value)) return;
+  throw new TypeError(
+    `Cannot generate an image as ${name} must be one of ${known.join(", ")}: current value is ${String(value)}`,
+  );
 }
 
 function disposed(): PhaseskipError {

@@ -1,24 +1,19 @@
-// The worker's side: pipelines and runs by number, one queue for everything that touches the device.
+// The worker's side: pipelines by number, runs by call, one queue for everything that touches the device.
 
 import { expose, transfer, type Endpoint } from "comlink";
-import { scopeEndpoint } from "#endpoint";
+import { holdLife, onConnect } from "#endpoint";
 import { PhaseskipError } from "@phaseskip/graph";
 import { macrotask } from "./macrotask.js";
 import { openFolder } from "./model-folder.js";
 import { Mutex } from "./mutex.js";
 import { Model } from "./pipeline/model.js";
+import type { Picture } from "./pipeline/picture.js";
 import { parseRequest } from "./pipeline/request.js";
 import type { RunResult, RunStep } from "./pipeline/run.js";
 import { runPipeline } from "./pipeline/run.js";
-import type {
-  LoadMessage,
-  LoadedMessage,
-  StepMessage,
-  WorkerApi,
-} from "./protocol.js";
-import { outcome } from "./protocol.js";
-import type { Device, DeviceKind, DeviceOptions } from "./session.js";
-import { openDevice } from "./session.js";
+import type { LoadedMessage, StepMessage, WorkerApi } from "./protocol.js";
+import { outcome, protocol, type PreviewForm } from "./protocol.js";
+import { WorkerDevices } from "./worker-devices.js";
 
 /** How a worker serves. */
 export interface ServeOptions {
@@ -34,8 +29,20 @@ interface Loaded {
 
 interface Run {
   readonly steps: AsyncGenerator<RunStep, RunResult>;
+  readonly previewAs: PreviewForm;
   readonly release: () => void;
 }
+
+/** What all pages' wires to this worker share. */
+interface Shared {
+  /** One turn at a time, of whatever touches a device. */
+  readonly queue: Mutex;
+  readonly devices: WorkerDevices;
+  readonly pipelines: Map<number, Loaded>;
+  readonly life: Promise<string | undefined>;
+}
+
+let pipelineCount = 0;
 
 /**
  * Makes this worker serve pipelines to its page. Call it once, at the top of the worker's file.
@@ -48,19 +55,26 @@ interface Run {
  * ```
  */
 export function serve(options: ServeOptions = {}): void {
-  const endpoint = scopeEndpoint();
-  if (endpoint) serveOn(endpoint, options);
+  let shared: Shared | undefined;
+  onConnect((port) => {
+    shared ??= {
+      queue: new Mutex(),
+      devices: new WorkerDevices(options.wasmPaths),
+      pipelines: new Map(),
+      life: holdLife(),
+    };
+    serveOn(port, shared);
+  });
 }
 
-function serveOn(endpoint: Endpoint, options: ServeOptions): void {
-  const device = new Mutex();
-  const devices = new Map<string, Promise<Device>>();
-  const pipelines = new Map<number, Loaded>();
+function serveOn(
+  endpoint: Endpoint,
+  { queue, devices, pipelines, life }: Shared,
+): void {
   const runs = new Map<number, Run>();
   const calls = new Map<number, AbortController>();
-  let pipelineCount = 0;
 
-  /** Runs a call that can be aborted. */
+  /** Runs a call that `stop` ends. */
   const cancellable = async <T>(
     call: number,
     work: (signal: AbortSignal) => Promise<T>,
@@ -81,7 +95,7 @@ function serveOn(endpoint: Endpoint, options: ServeOptions): void {
   };
 
   const api: WorkerApi = {
-    hello: () => 1,
+    hello: async () => ({ protocol, life: await life }),
     async load(call, location, message, onProgress) {
       const result = await cancellable(
         call,
@@ -92,16 +106,20 @@ function serveOn(endpoint: Endpoint, options: ServeOptions): void {
             onProgress: (progress) => onProgress(progress),
           });
           try {
-            return await device.run(async () => {
-              const { opened, warnings } = await chooseDevice(
-                devices,
-                message,
-                options,
+            return await queue.run(async () => {
+              let warnings: readonly string[] = [];
+              const model = await Model.load(
+                folder,
+                async (unet) => {
+                  const chosen = await devices.choose(message, unet);
+                  warnings = chosen.warnings;
+                  return chosen.device;
+                },
+                signal,
               );
-              const model = await Model.load(folder, opened, signal);
               const pipeline = pipelineCount++;
               pipelines.set(pipeline, { model, runs: new Mutex() });
-              return { pipeline, device: opened.kind, warnings };
+              return { pipeline, device: model.device.kind, warnings };
             }, signal);
           } catch (error) {
             await folder.close();
@@ -112,13 +130,18 @@ function serveOn(endpoint: Endpoint, options: ServeOptions): void {
       calls.delete(call);
       return result;
     },
-    start: (call, pipeline, request) =>
-      cancellable(call, async (signal) => {
-        const { model, runs: queue } = find(pipelines, pipeline);
+    async start(call, pipeline, request, previewAs) {
+      const started = await cancellable(call, async (signal) => {
+        const { model, runs: turns } = find(pipelines, pipeline);
         const parsed = parseRequest(request);
-        const release = await queue.acquire(signal);
-        runs.set(call, { steps: runPipeline(model, parsed, signal), release });
-      }),
+        if (previewAs === "bitmap") assertBitmaps();
+        const release = await turns.acquire(signal);
+        const steps = runPipeline(model, parsed, signal);
+        runs.set(call, { steps, previewAs, release });
+      });
+      if (!started.isOk) calls.delete(call);
+      return started;
+    },
     next: async (call) => {
       const pulled = await cancellable(
         call,
@@ -130,11 +153,11 @@ function serveOn(endpoint: Endpoint, options: ServeOptions): void {
               "Cannot go on with a run that has ended",
             );
           try {
-            const { done, value } = await device.run(
+            const { done, value } = await queue.run(
               () => run.steps.next(),
               signal,
             );
-            if (!done) return { isDone: false, step: value };
+            if (!done) return await stepMessage(value, run.previewAs);
             await endRun(call);
             return { isDone: true, result: value };
           } catch (error) {
@@ -145,20 +168,26 @@ function serveOn(endpoint: Endpoint, options: ServeOptions): void {
           }
         },
       );
-      return pulled.isOk ? transfer(pulled, buffers(pulled.value)) : pulled;
+      return pulled.isOk ? transfer(pulled, transferred(pulled.value)) : pulled;
     },
-    stop: (call) => outcome(() => endRun(call)),
-    abort: (call) => {
-      const controller = calls.get(call) ?? new AbortController();
-      calls.set(call, controller);
-      controller.abort();
+    stop: (call) => {
+      calls.get(call)?.abort();
+      return outcome(() => endRun(call));
     },
     dispose: (pipeline) =>
       outcome(async () => {
-        const loaded = find(pipelines, pipeline);
+        const { model, runs: turns } = find(pipelines, pipeline);
         pipelines.delete(pipeline);
-        const release = await loaded.runs.acquire();
-        await device.run(() => loaded.model.dispose()).finally(release);
+        const release = await turns.acquire();
+        await queue
+          .run(async () => {
+            await model.dispose();
+            const { device } = model;
+            const others = [...pipelines.values()];
+            if (!others.some((other) => other.model.device === device))
+              devices.close(device);
+          })
+          .finally(release);
       }),
   };
   expose(api, endpoint);
@@ -176,48 +205,32 @@ function find(
   );
 }
 
-/** `auto` is WebGPU where there is an adapter, else WASM, and says why. */
-async function chooseDevice(
-  devices: Map<string, Promise<Device>>,
-  message: LoadMessage,
-  options: ServeOptions,
-): Promise<{ opened: Device; warnings: string[] }> {
-  const { wasmPaths } = options;
-  const deviceOptions: DeviceOptions = {
-    ...message,
-    ...(wasmPaths !== undefined && { wasmPaths }),
-  };
-  const open = (kind: DeviceKind) => {
-    const known = devices.get(kind);
-    if (known) return known;
-    const opening = openDevice(kind, deviceOptions);
-    devices.set(kind, opening);
-    opening.catch(() => devices.delete(kind));
-    return opening;
-  };
-  const warnings: string[] = [];
-  let opened: Device;
-  try {
-    opened = await open(message.device === "auto" ? "webgpu" : message.device);
-  } catch (error) {
-    if (message.device !== "auto") throw error;
-    warnings.push(
-      `running on wasm: ${error instanceof Error ? error.message : String(error)}`,
-    );
-    opened = await open("wasm");
-  }
-  if (opened.kind === "wasm" && (message.threads ?? 0) > opened.threads) {
-    warnings.push(
-      `running on ${opened.threads} thread instead of ${message.threads}: this page is not cross-origin isolated`,
-    );
-  }
-  return { opened, warnings };
+function assertBitmaps(): void {
+  if (typeof createImageBitmap === "function") return;
+  throw new TypeError(
+    'Cannot make previews as previewAs must be "picture" where there is no ImageBitmap: current value is "bitmap"',
+  );
+}
+
+async function stepMessage(
+  step: RunStep,
+  previewAs: PreviewForm,
+): Promise<StepMessage> {
+  const { preview, ...rest } = step;
+  if (previewAs === "picture" || !preview) return { isDone: false, step };
+  const bitmaps = await Promise.all(
+    preview.map(({ data, width, height }) =>
+      createImageBitmap(new ImageData(data, width, height)),
+    ),
+  );
+  return { isDone: false, step: { ...rest, preview: bitmaps } };
 }
 
 /** Pictures and samples change hands; nothing here needs them any more. */
-function buffers(message: StepMessage): ArrayBuffer[] {
-  if (!message.isDone)
-    return (message.step.preview ?? []).map((image) => image.data.buffer);
+function transferred(message: StepMessage): Transferable[] {
+  const moved = (image: Picture | ImageBitmap) =>
+    "data" in image ? image.data.buffer : image;
+  if (!message.isDone) return (message.step.preview ?? []).map(moved);
   const { sample, images } = message.result;
-  return [sample.buffer, ...images.map((image) => image.data.buffer)];
+  return [sample.buffer, ...images.map(moved)];
 }

@@ -42,15 +42,17 @@ export class Model implements PlannableModel {
 
   /**
    * Loads a model. The Unet's sessions are made by its first run, which knows the plan.
+   * @param on the device, or what chooses it for the Unet
    * @throws {PhaseskipError} as the parts of the folder demand
    */
   static async load(
     folder: ModelFolder,
-    device: Device,
+    on: Device | ((unet: Graph) => Promise<Device>),
     signal?: AbortSignal,
   ): Promise<Model> {
     const index = await loadModelIndex(folder, signal);
     const graph = await readGraph(folder, "unet/model.onnx", signal);
+    const device = typeof on === "function" ? await on(graph) : on;
     const model = new Model(folder, device, index, graph);
     try {
       if (index.hasTextEncoder)

@@ -1,0 +1,59 @@
+// Whether a model fits a device, judged before anything is tried.
+
+import type { Graph } from "@phaseskip/graph";
+import { ElementType, PhaseskipError } from "@phaseskip/graph";
+import type { Device } from "./device.js";
+
+/** Bytes that a WebAssembly memory can have. */
+const wasmMemory = 2 ** 32;
+/** From here on browsers may tell less memory than there is, in GiB. */
+const toldAtMost = 8;
+
+/**
+ * Why a Unet's weights do not fit a device; undefined where they may.
+ * @param deviceMemory what the browser tells of the machine's memory, in GiB; a power of two near it
+ */
+export function misfit(
+  { weights }: Graph,
+  device: Device,
+  deviceMemory = Infinity,
+): string | undefined {
+  let total = 0;
+  for (const { name, type, byteLength } of weights.values()) {
+    const isWidened = type === ElementType.FLOAT16 && !device.hasHalf;
+    const bytes = isWidened ? 2 * byteLength : byteLength;
+    if (bytes > device.maxTensorBytes)
+      return `its weight ${name} takes ${megabytes(bytes)}: this GPU takes tensors of at most ${megabytes(device.maxTensorBytes)}`;
+    total += bytes;
+  }
+  if (device.kind === "wasm" && total > wasmMemory)
+    return `its weights take ${megabytes(total)}: WebAssembly has ${megabytes(wasmMemory)}`;
+  const memory = deviceMemory * 2 ** 30;
+  if (deviceMemory < toldAtMost && total > 1.5 * memory)
+    return `its weights take ${megabytes(total)}: this machine has about ${megabytes(memory)} of memory`;
+  return undefined;
+}
+
+/**
+ * Checks that a device can hold every tensor of a run.
+ * @param shapes the Unet's values at the run's size
+ * @throws {PhaseskipError} `model-unsupported` If one is too large
+ */
+export function checkTensorSizes(
+  shapes: Iterable<readonly [string, { readonly dims: readonly number[] }]>,
+  { maxTensorBytes, hasHalf }: Device,
+): void {
+  if (maxTensorBytes === Infinity) return;
+  for (const [name, { dims }] of shapes) {
+    const bytes = dims.reduce((product, dim) => product * dim, hasHalf ? 2 : 4);
+    if (bytes <= maxTensorBytes) continue;
+    throw new PhaseskipError(
+      "model-unsupported",
+      `Cannot draw at this size on this GPU as it takes tensors of at most ${megabytes(maxTensorBytes)}: ${name} takes ${megabytes(bytes)}; draw fewer images at once, or smaller ones, or use the device wasm`,
+    );
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1e6)} MB`;
+}

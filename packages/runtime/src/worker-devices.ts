@@ -1,0 +1,87 @@
+// The devices of a worker, each opened once, and the choice between them.
+
+import type { Graph } from "@phaseskip/graph";
+import { PhaseskipError } from "@phaseskip/graph";
+import { misfit } from "./device-fit.js";
+import type { LoadMessage } from "./protocol.js";
+import type { Device, DeviceKind, DeviceOptions } from "./session.js";
+import { openDevice } from "./session.js";
+
+/** A device for a model, and what the caller should know of the choice. */
+export interface ChosenDevice {
+  readonly device: Device;
+  readonly warnings: readonly string[];
+}
+
+/** Opens devices, and keeps them for the models that follow. */
+export class WorkerDevices {
+  readonly #opened = new Map<DeviceKind, Device>();
+  readonly #wasmPaths: string | undefined;
+
+  constructor(wasmPaths: string | undefined) {
+    this.#wasmPaths = wasmPaths;
+  }
+
+  /**
+   * A device for a Unet: under `auto` WebGPU where there is an adapter that it fits, else WASM, and why.
+   * @throws {PhaseskipError} `model-unsupported` If there is no such device, or it cannot hold a weight;
+   * `out-of-memory` if under `auto` there is none that it fits
+   */
+  async choose(message: LoadMessage, unet: Graph): Promise<ChosenDevice> {
+    const { device: wish, threads = 0 } = message;
+    const warnings: string[] = [];
+    let device: Device | undefined;
+    if (wish !== "auto") device = await this.#open(wish, message);
+    else {
+      try {
+        const gpu = await this.#open("webgpu", message);
+        const reason = misfit(unet, gpu, memory());
+        if (reason) {
+          warnings.push(`running on wasm: the GPU is too small: ${reason}`);
+          this.close(gpu);
+        } else device = gpu;
+      } catch (error) {
+        warnings.push(`running on wasm: ${(error as Error).message}`);
+      }
+      device ??= await this.#open("wasm", message);
+    }
+    const reason = misfit(unet, device, wish === "auto" ? memory() : undefined);
+    if (reason && (wish === "auto" || device.maxTensorBytes < Infinity)) {
+      const code = wish === "auto" ? "out-of-memory" : "model-unsupported";
+      throw new PhaseskipError(
+        code,
+        `Cannot load the model on ${device.kind} as ${reason}`,
+      );
+    }
+    if (device.kind === "wasm" && threads > device.threads) {
+      warnings.push(
+        `running on ${device.threads} thread instead of ${threads}: this page is not cross-origin isolated`,
+      );
+    }
+    return { device, warnings };
+  }
+
+  /** Gives back a device that no model uses. */
+  close(device: Device): void {
+    this.#opened.delete(device.kind);
+    device.close();
+  }
+
+  async #open(kind: DeviceKind, options: DeviceOptions): Promise<Device> {
+    const known = this.#opened.get(kind);
+    if (known && !known.isLost()) return known;
+    const device = await openDevice(kind, {
+      ...options,
+      ...(this.#wasmPaths !== undefined && { wasmPaths: this.#wasmPaths }),
+    });
+    this.#opened.set(kind, device);
+    return device;
+  }
+}
+
+/** What the browser tells of the machine's memory, in GiB. */
+function memory(): number | undefined {
+  return (
+    globalThis.navigator as { readonly deviceMemory?: number } | undefined
+  )?.deviceMemory;
+}
