@@ -2,6 +2,7 @@
 // declarations, which then move beside them.
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 
 const packages = readdirSync("packages").filter((name) =>
   existsSync(`packages/${name}/src`),
@@ -11,11 +12,11 @@ for (const name of packages)
 rmSync("build/types", { recursive: true, force: true });
 
 const run = (tool, ...args) =>
-  new Promise((resolve) => {
+  new Promise((done) => {
     const child = spawn(process.execPath, [tool, ...args], {
       stdio: "inherit",
     });
-    child.on("exit", (code) => resolve(code ?? 1));
+    child.on("exit", (code) => done(code ?? 1));
   });
 
 const codes = await Promise.all([
@@ -40,4 +41,13 @@ for (const name of packages) {
   for (const folder of [types, `packages/${name}/src`])
     if (existsSync(folder)) cpSync(folder, `packages/${name}/dist`, toDist);
 }
+// the page that `phaseskip serve` hands out; it is made of what was just built
+codes.push(
+  await run(
+    "node_modules/vite/bin/vite.js",
+    ...["build", "examples/playground", "--mode", "served"],
+    ...["--outDir", resolve("packages/phaseskip/dist/playground")],
+    ...["--emptyOutDir", "--logLevel", "warn"],
+  ),
+);
 process.exitCode = Math.max(...codes);

@@ -28,9 +28,10 @@ const besideThePage = {
   },
 };
 
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   base: "./",
-  plugins: [besideThePage],
+  // `phaseskip serve` has the prebuilt folder already
+  plugins: mode === "served" ? [] : [besideThePage],
   build: { target: "es2022", chunkSizeWarningLimit: 1000 },
   server: {
     headers: {
@@ -38,4 +39,4 @@ export default defineConfig({
       "Cross-Origin-Embedder-Policy": "require-corp",
     },
   },
-});
+}));

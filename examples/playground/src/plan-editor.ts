@@ -1,7 +1,9 @@
 // The plan as text, with mistakes marked at their place.
 
 import { json } from "@codemirror/lang-json";
+import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { type Diagnostic, lintGutter, setDiagnostics } from "@codemirror/lint";
+import { tags } from "@lezer/highlight";
 import { EditorView, basicSetup } from "codemirror";
 import {
   type ParseError,
@@ -20,18 +22,61 @@ interface Mistake {
   readonly message: string;
 }
 
+/** The page's colours, which reach into the shadow tree as variables. */
+const look = EditorView.theme({
+  "&": {
+    height: "340px",
+    border: "1px solid var(--line)",
+    borderRadius: "6px",
+    fontSize: "13px",
+    color: "var(--ink)",
+    backgroundColor: "var(--paper)",
+  },
+  "&.cm-focused": { outline: "2px solid var(--accent)" },
+  ".cm-content": { caretColor: "var(--ink)" },
+  ".cm-cursor": { borderLeftColor: "var(--ink)" },
+  ".cm-gutters": {
+    backgroundColor: "var(--off)",
+    color: "var(--soft)",
+    border: "0",
+  },
+  ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "var(--veil)" },
+  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground":
+    { backgroundColor: "var(--reuse)" },
+  ".cm-matchingBracket.cm-matchingBracket": { backgroundColor: "var(--reuse)" },
+  ".cm-tooltip": {
+    backgroundColor: "var(--card)",
+    color: "var(--ink)",
+    border: "1px solid var(--line)",
+  },
+});
+
+/** Colours of JSON that are read well on light and on dark. */
+const highlighting = syntaxHighlighting(
+  HighlightStyle.define([
+    { tag: tags.propertyName, color: "var(--accent)" },
+    { tag: tags.string, color: "var(--text)" },
+    { tag: [tags.number, tags.bool, tags.null], color: "var(--number)" },
+  ]),
+);
+
 /** An editor for one plan. */
 export class PlanEditor {
   readonly #view: EditorView;
 
   /** @param onChange told of every change by hand or by `text =` */
   constructor(parent: HTMLElement, onChange: () => void) {
+    // in a shadow tree the editor's styles are constructed sheets, which a strict policy allows
+    const root = parent.attachShadow({ mode: "open" });
     this.#view = new EditorView({
-      parent,
+      parent: root,
+      root,
       extensions: [
         basicSetup,
         json(),
         lintGutter(),
+        look,
+        highlighting,
         EditorView.lineWrapping,
         EditorView.contentAttributes.of({ "aria-label": "Plan as JSON" }),
         EditorView.updateListener.of((update) => {
@@ -53,16 +98,16 @@ export class PlanEditor {
   /** The plan, or undefined where the text is none: then the mistake is marked. */
   check(): { plan?: Plan; message?: string } {
     const result = readPlan(this.text);
-    this.mark("plan" in result ? undefined : result);
+    this.#mark("plan" in result ? undefined : result);
     return "plan" in result ? result : { message: result.message };
   }
 
   /** Marks what a run found wrong with the plan, at the place that the message names. */
   markMessage(message: string): void {
-    this.mark({ ...place(this.text, message), message });
+    this.#mark({ ...place(this.text, message), message });
   }
 
-  private mark(mistake: Mistake | undefined): void {
+  #mark(mistake: Mistake | undefined): void {
     const end = this.#view.state.doc.length;
     const diagnostics: Diagnostic[] = mistake
       ? [

@@ -10,6 +10,16 @@ export interface CommandIo {
   readonly stderr: ProgressStream;
   /** Cancels the command. @default never */
   readonly signal?: AbortSignal;
+  /** What `serve` hands out. @default nothing: `serve` says so */
+  readonly site?: Site;
+}
+
+/** Folders with the built files that a browser is given. */
+export interface Site {
+  /** The playground's page. */
+  readonly playground: string;
+  /** The worker, with ONNX Runtime beside it. */
+  readonly prebuilt: string;
 }
 
 /** Writes one JSON object, with a line break at its end. */

@@ -9,6 +9,8 @@ import { generate, type GenerateArguments } from "./generate.js";
 import { inspect, type InspectArguments } from "./inspect.js";
 import { integerFrom, numberFrom, pathEnding } from "./option-values.js";
 import { pack, type PackArguments } from "./pack.js";
+import { serve, type ServeArguments } from "./serve.js";
+import { addSweepCommands } from "./sweep-commands.js";
 
 /** The release of the command; that of its package.json, as a test checks. */
 export const version = "0.1.0";
@@ -139,6 +141,20 @@ function program(io: CommandIo): Command {
       generate(model, options, io),
     );
   root
+    .command("serve")
+    .summary("the playground, in a browser on this machine")
+    .description(
+      "Serves the playground: draw with a model whole and under a plan, side by side.",
+    )
+    .argument(
+      "[MODEL...]",
+      "model folders (default: those here and in models/)",
+    )
+    .option("--port <N>", "0 is any that is free", integerFrom(0), 8080)
+    .action((models: string[], options: ServeArguments) =>
+      serve(models, options, io),
+    );
+  root
     .command("bench")
     .summary("what cutting the model costs against ONNX Runtime alone")
     .description(
@@ -168,5 +184,6 @@ function program(io: CommandIo): Command {
     .action((model: string, options: PackArguments) =>
       pack(model, options, io),
     );
+  addSweepCommands(root, io);
   return root;
 }

@@ -2,6 +2,7 @@
 // The `phaseskip` command. It sets the exit code and lets the process end by itself, so that nothing
 // written is lost.
 
+import { fileURLToPath } from "node:url";
 import { runCommand } from "@phaseskip/cli";
 
 const controller = new AbortController();
@@ -13,8 +14,14 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+/** A folder that the build makes, also where this file is run unbuilt. */
+function built(folder: string): string {
+  return fileURLToPath(new URL(`../dist/${folder}`, import.meta.url));
+}
+
 process.exitCode = await runCommand(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   signal: controller.signal,
+  site: { playground: built("playground/"), prebuilt: built("prebuilt/") },
 });
