@@ -1,7 +1,11 @@
 // Whole pipelines of every kind against diffusers' own, and what they refuse.
 
 import { readFileSync, readdirSync } from "node:fs";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { generator } from "@phaseskip/scheduler";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { readNpy } from "../../cli/src/npy.js";
 import { openFolder } from "../src/model-folder.js";
@@ -14,7 +18,6 @@ import type {
 import { parseRequest } from "../src/pipeline/request.js";
 import type { RunResult } from "../src/pipeline/run.js";
 import { runPipeline } from "../src/pipeline/run.js";
-import type { Device } from "../src/session.js";
 import { openDevice } from "../src/session.js";
 import { fewSteps, relativeError } from "./pipeline-cases.js";
 import { fixtureFolder } from "./unet-runs.js";
@@ -54,11 +57,10 @@ async function picture(name: string): Promise<InputPicture> {
   return { data, width, height };
 }
 
-let device: Device | undefined;
+const device = await openDevice("wasm", { threads: 1 });
 const models = new Map<string, Model>();
 
 async function load(name: string): Promise<Model> {
-  device ??= await openDevice("wasm", { threads: 1 });
   const known = models.get(name);
   if (known) return known;
   const model = await Model.load(await openFolder(fixtureFolder(name)), device);
@@ -101,5 +103,327 @@ describe("runPipeline() draws what diffusers' pipelines draw", () => {
       return Math.abs(shown - 255 * Math.min(Math.max(value / 2 + 0.5, 0), 1));
     });
     expect(Math.max(...off)).toBeLessThan(0.51);
+  });
+});
+
+/** A float image of the fixtures' size, of random levels. */
+function floats(seed: number, size = 16): InputPicture {
+  const data = generator(seed)
+    .randn(3 * size * size)
+    .map((value) => Math.tanh(value));
+  return { data, width: size, height: size };
+}
+
+/** The left half is kept. */
+const rightHalf: InputPicture = {
+  data: Float32Array.from({ length: 256 }, (_, i) => (i % 16 < 8 ? 0 : 1)),
+  width: 16,
+  height: 16,
+};
+
+describe("runPipeline() from an image", () => {
+  test("runs the last steps of the schedule, as many as strength says", async () => {
+    const options = { ...fewSteps, image: floats(1), numInferenceSteps: 10 };
+    const timesteps = async (more: GenerateOptions) =>
+      (await draw("tiny-text-ts", { ...options, ...more })).report.steps.map(
+        ({ timestep }) => timestep,
+      );
+    const { report } = await draw("tiny-text-ts", {
+      ...fewSteps,
+      numInferenceSteps: 10,
+    });
+    const all = report.steps.map(({ timestep }) => timestep);
+    expect(await timesteps({ strength: 0.35 })).toEqual(all.slice(7));
+    expect(await timesteps({})).toEqual(all.slice(2));
+    expect(await timesteps({ mask: rightHalf })).toEqual(all);
+  });
+
+  test("keeps to the image the better the lower the strength", async () => {
+    const image = floats(2);
+    const away = async (strength: number) => {
+      const options = { ...fewSteps, numInferenceSteps: 20, image, strength };
+      const { sample } = await draw("tiny-text-ts", options);
+      return relativeError(sample, image.data as Float32Array);
+    };
+    const distances = [await away(0.05), await away(0.3), await away(0.9)];
+    expect(distances).toEqual(distances.toSorted((a, b) => a - b));
+  });
+
+  test("keeps every level exactly where the mask is dark, also in previews", async () => {
+    const data = Uint8ClampedArray.from({ length: 4 * 256 }, (_, i) => i * 7);
+    const image = { data, width: 16, height: 16 };
+    const run = runPipeline(
+      await load("tiny-text-ts"),
+      parseRequest({ ...fewSteps, image, mask: rightHalf, preview: 1 }),
+    );
+    const pictures: Uint8ClampedArray[] = [];
+    let step = await run.next();
+    for (; !step.done; step = await run.next())
+      pictures.push(step.value.preview![0]!.data);
+    pictures.push(step.value.images[0]!.data);
+    const isKept = (i: number) => (i >> 2) % 16 < 8 && i % 4 < 3;
+    for (const drawn of pictures)
+      expect(drawn.filter((_, i) => isKept(i))).toEqual(
+        data.filter((_, i) => isKept(i)),
+      );
+    expect(pictures.at(-1)).not.toEqual(data);
+  });
+
+  test("takes levels for the floats that they stand for", async () => {
+    const levels = new Uint8ClampedArray(4 * 256).fill(51);
+    const grey = { data: levels, width: 16, height: 16 };
+    const data = new Float32Array(3 * 256).fill(2 * Math.fround(51 / 255) - 1);
+    const options = { ...fewSteps, strength: 0.5 };
+    const a = await draw("tiny-text-ts", { ...options, image: grey });
+    const b = await draw("tiny-text-ts", {
+      ...options,
+      image: { ...grey, data },
+    });
+    expect(a.sample).toEqual(b.sample);
+  });
+});
+
+describe("runPipeline() of a batch", () => {
+  test.each(["tiny-text-ts", "tiny-text-ts-static", "tiny-sdxl-ts"])(
+    "of %s draws each image as a run of its own does",
+    async (name) => {
+      const prompt = ["a red boat", "the moon and a cat"];
+      const negativePrompt = ["a dog", ""];
+      const { sample, sampleShape } = await draw(name, {
+        ...fewSteps,
+        prompt,
+        negativePrompt,
+        numImagesPerPrompt: 3,
+      });
+      expect(sampleShape[0]).toBe(6);
+      for (const i of [0, 2, 3, 5]) {
+        const which = Math.floor(i / 3);
+        const one = await draw(name, {
+          ...fewSteps,
+          prompt: prompt[which]!,
+          negativePrompt: negativePrompt[which]!,
+          seed: fewSteps.seed + i,
+        });
+        const { length } = one.sample;
+        expect(sample.length).toBe(6 * length);
+        const own = sample.subarray(i * length, (i + 1) * length);
+        expect(relativeError(own, one.sample)).toBeLessThan(same);
+      }
+    },
+  );
+
+  test("takes one negative prompt for all", async () => {
+    const options = { ...fewSteps, prompt: ["a red boat", "the moon"] };
+    const one = await draw("tiny-text-ts", {
+      ...options,
+      negativePrompt: "a dog",
+    });
+    const each = await draw("tiny-text-ts", {
+      ...options,
+      negativePrompt: ["a dog", "a dog"],
+    });
+    expect(one.sample).toEqual(each.sample);
+  });
+});
+
+describe("runPipeline() of distilled and XL models", () => {
+  test("runs a Unet that is told the weight in one context", async () => {
+    const options = { ...fewSteps, numInferenceSteps: 2 };
+    const { report } = await draw("tiny-lcm-ts", options);
+    expect(report.steps.map(({ contexts }) => contexts.length)).toEqual([1, 1]);
+    expect(report.guidanceScale).toBe(fewSteps.guidanceScale);
+    expect(report.macs).toBe(report.exactMacs);
+    const { numInferenceSteps } = (
+      await draw("tiny-lcm-ts", { prompt: fewSteps.prompt })
+    ).report;
+    expect(numInferenceSteps).toBe(4);
+  });
+
+  test("computes what depends on SDXL's sizes alone once", async () => {
+    const { report } = await draw("tiny-sdxl-ts", fewSteps);
+    expect(report.macs).toBe(report.exactMacs);
+    expect(report.exactMacs).toBeLessThan(report.fullMacs);
+  });
+
+  test("tells no negative prompt from an empty one", async () => {
+    const none = await draw("tiny-sdxl-ts", fewSteps);
+    const empty = await draw("tiny-sdxl-ts", {
+      ...fewSteps,
+      negativePrompt: "",
+    });
+    expect(relativeError(none.sample, empty.sample)).toBeGreaterThan(0.01);
+  });
+});
+
+describe("runPipeline() refuses", () => {
+  const image = floats(3);
+  test.each<[string, string, GenerateOptions, string]>([
+    [
+      "an image where there is no encoder",
+      "tiny-sd-ts",
+      { image: floats(4, 32) },
+      "has no vae_encoder/model.onnx",
+    ],
+    [
+      "a height that the Unet cannot halve",
+      "tiny-text-ts",
+      { height: 18 },
+      "height must be a multiple of 4 pixels",
+    ],
+    [
+      "a width that VAE and Unet cannot halve",
+      "tiny-sd-ts",
+      { width: 30 },
+      "width must be a multiple of 4 pixels",
+    ],
+    [
+      "another size than the export is fixed to",
+      "tiny-text-ts-static",
+      { width: 32 },
+      "width must be the 16 pixels that the model's export is fixed to",
+    ],
+    [
+      "an image of another size than the export is fixed to",
+      "tiny-text-ts-static",
+      { image: floats(5, 32) },
+      "the image's height must be the 16 pixels",
+    ],
+    [
+      "an image of another size than is asked for",
+      "tiny-text-ts",
+      { image, height: 32 },
+      "must have the height that is drawn, 32 pixels: current value is 16",
+    ],
+    [
+      "an image of other channels",
+      "tiny-text-ts",
+      { image: { ...image, data: new Float32Array(256) } },
+      "must have 3 channels: current number is 1",
+    ],
+    [
+      "a mask of more than one channel",
+      "tiny-text-ts",
+      { image, mask: image },
+      "must have one channel: current number is 3",
+    ],
+    [
+      "a strength that leaves no step",
+      "tiny-text-ts",
+      { image, strength: 0.1 },
+      "strength must leave at least one of 5 steps: current value is 0.1",
+    ],
+    [
+      "another scheduler's option",
+      "tiny-text-ts",
+      { originalInferenceSteps: 10 },
+      "originalInferenceSteps is for the scheduler lcm: current scheduler is ddim",
+    ],
+  ])("%s", async (_, name, options, message) => {
+    await expect(draw(name, { ...fewSteps, ...options })).rejects.toThrow(
+      message,
+    );
+  });
+
+  test.each<[string, string, string | object, string]>([
+    [
+      "a text encoder without the layer before its last",
+      "text_encoder_2/model.onnx",
+      "tiny-lcm-ts/text_encoder/model.onnx",
+      "text_encoder_2 as it must have an output named hidden_states.0: it has last_hidden_state, pooler_output",
+    ],
+    [
+      "a Unet that reads an encoder that is not there",
+      "model_index.json",
+      {
+        _class_name: "StableDiffusionXLPipeline",
+        text_encoder: ["transformers", "CLIPTextModel"],
+        vae: ["diffusers", "AutoencoderKL"],
+      },
+      "its input text_embeds needs a second text encoder",
+    ],
+  ])("%s", async (_, file, content, message) => {
+    const root = await mkdtemp(join(tmpdir(), "phaseskip-"));
+    const folder = await openFolder(root);
+    try {
+      await cp(fixtureFolder("tiny-sdxl-ts"), root, { recursive: true });
+      await (typeof content === "string"
+        ? cp(fixtureFolder(content), join(root, file))
+        : writeFile(join(root, file), JSON.stringify(content)));
+      const run = async () => {
+        const model = await Model.load(folder, device);
+        await runPipeline(model, parseRequest(fewSteps)).next();
+      };
+      await expect(run()).rejects.toMatchObject({
+        code: "model-unsupported",
+        message: expect.stringContaining(message) as string,
+      });
+    } finally {
+      await folder.close();
+      await rm(root, { recursive: true });
+    }
+  });
+
+  test("a list of prompts for an unconditional model", async () => {
+    const prompt = ["a red boat", "a cat"];
+    await expect(draw("tiny-ddpm-ts", { prompt })).rejects.toThrow(
+      "this model is unconditional",
+    );
+  });
+
+  test.each<[string, DenoiseOptions, typeof TypeError, string]>([
+    [
+      "strength 0",
+      { image, strength: 0 },
+      RangeError,
+      "strength must be above 0",
+    ],
+    ["strength above 1", { image, strength: 1.01 }, RangeError, "at most 1"],
+    [
+      "strength without an image",
+      { strength: 0.5 },
+      TypeError,
+      "image is missing",
+    ],
+    ["a mask without an image", { mask: image }, TypeError, "image is missing"],
+    [
+      "a mask of another size",
+      { image, mask: floats(6, 32) },
+      RangeError,
+      "mask must have the image's size, 16 × 16 pixels: current size is 32 × 32",
+    ],
+    [
+      "an image of too few bytes",
+      { image: { ...image, data: new Uint8ClampedArray(3) } },
+      TypeError,
+      "a picture of 1024 bytes, 16 × 16 pixels: current number is 3",
+    ],
+    [
+      "an image without a size",
+      { image: { data: new Float32Array(3) } as unknown as InputPicture },
+      TypeError,
+      "image must be a picture with data, width and height",
+    ],
+    [
+      "no prompt of a list",
+      { prompt: [] },
+      TypeError,
+      "prompt must be a string or",
+    ],
+    [
+      "fewer negative prompts than prompts",
+      { prompt: ["a", "b", "c"], negativePrompt: ["d", "e"] },
+      RangeError,
+      "one for each of 3 prompts: current number is 2",
+    ],
+    ["half a pixel", { height: 7.5 }, RangeError, "height must be an integer"],
+    [
+      "a size of one number",
+      { targetSize: [3] as unknown as [number, number] },
+      TypeError,
+      "targetSize must be two numbers",
+    ],
+  ])("%s", (_, options, Kind, message) => {
+    expect(() => parseRequest(options)).toThrow(Kind);
+    expect(() => parseRequest(options)).toThrow(message);
   });
 });
