@@ -36,7 +36,7 @@ export interface Cell {
   readonly cell: string;
   /**
    * The part: a unit's path; a skip's; `up_blocks.1.**.skip` for all skips of a level; `**.skip` for all skips;
-   * `down_blocks.1 without skips` for what the block hands to the next one alone.
+   * `down_blocks.1 with skips` for a block and the skips that it feeds.
    */
   readonly unit: string;
   /** The part as the patterns of a plan's rule. */
@@ -82,7 +82,7 @@ export interface CellEffect {
 export interface CellMacs {
   /** Multiply-accumulates of the Unet in one full run of one pair: all steps, all contexts. */
   readonly full: number;
-  /** Those of the live graphs that the cell's run saves; fewer than 0 are not possible. */
+  /** Those that the cell's run saves, by the live graphs of its steps. */
   readonly saved: number;
 }
 
@@ -131,8 +131,34 @@ export interface FloorRow {
   readonly effects: readonly Omit<ResponseEffect, "norm">[];
 }
 
+/** A line of `emergence.jsonl`: when the final picture's composition is there, in the full run of one pair. */
+export interface EmergenceRow {
+  /** Its name: `emergence/<pair>`. */
+  readonly emergence: string;
+  /** Index into the manifest's pairs. */
+  readonly pair: number;
+  /**
+   * At each step: SSIM of the clean picture as it is predicted there to the final one, both blurred, in [-1, 1].
+   */
+  readonly lowPassSsim: readonly number[];
+}
+
+/**
+ * A line of `references.jsonl`: what the full run of one pair gave, in a few numbers, by which shards from different
+ * machines are compared.
+ */
+export interface ReferenceRow {
+  /** Its name: `reference/<pair>`. */
+  readonly reference: string;
+  /** Index into the manifest's pairs. */
+  readonly pair: number;
+  /** The final sample's products with random vectors: two samples are as far apart as these are, about. */
+  readonly projections: readonly number[];
+}
+
 /** A result of any kind. */
-export type SweepRow = CellRow | ResponseRow | FloorRow;
+export type SweepRow =
+  CellRow | ResponseRow | FloorRow | EmergenceRow | ReferenceRow;
 
 /**
  * A cell's name: `<unit>/<kind>:<first>-<end>/<action>[-<every>]`, steps with leading zeros. Its end is exclusive.
@@ -154,21 +180,33 @@ export function windowName({ kind, firstStep, endStep }: Window): string {
 /** The name of a row of any kind. */
 export function rowKey(row: SweepRow): string {
   if ("cell" in row) return row.cell;
-  return "response" in row ? row.response : row.floor;
+  if ("response" in row) return row.response;
+  if ("floor" in row) return row.floor;
+  return "emergence" in row ? row.emergence : row.reference;
 }
 
-/** A cell as the rule of a plan, without its phases. */
-export function cellRule(
+/**
+ * A cell as the rules of a plan, without their phases. Skips have no shortcut: where the residuals of others are
+ * zeroed, skips are zeroed whole.
+ */
+export function cellRules(
   cell: Pick<Cell, "units" | "action" | "refresh">,
-): Rule {
+): Rule[] {
   const { units, action, refresh } = cell;
   switch (action) {
-    case "zeroResidual":
-      return { units, action: "zero", value: "residual" };
+    case "zeroResidual": {
+      const skips = units.filter((unit) => unit.endsWith(".skip"));
+      const others = units.filter((unit) => !unit.endsWith(".skip"));
+      const rules: Rule[] = [
+        { units: others, action: "zero", value: "residual" },
+        { units: skips, action: "zero" },
+      ];
+      return rules.filter((rule) => rule.units.length > 0);
+    }
     case "reuse":
-      return { units, action: "reuse", refresh: refresh ?? { every: 2 } };
+      return [{ units, action: "reuse", refresh: refresh ?? { every: 2 } }];
     default:
-      return { units, action };
+      return [{ units, action }];
   }
 }
 
@@ -192,14 +230,15 @@ export function parseRows<T extends SweepRow>(text: string, file: string): T[] {
     const isRow =
       typeof row === "object" &&
       row !== null &&
-      ("cell" in row || "response" in row || "floor" in row) &&
-      "effects" in row;
+      rowKinds.some((name) => name in row);
     if (isRow) return [row as T];
     throw new TypeError(
       `Cannot read ${file} as every line must be a row of a sweep: line ${i + 1} is ${line.slice(0, 40)}`,
     );
   });
 }
+
+const rowKinds = ["cell", "response", "floor", "emergence", "reference"];
 
 function parseJson(text: string): unknown {
   try {

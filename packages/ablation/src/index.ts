@@ -1,7 +1,7 @@
 // What is measured
 export {
   cellKey,
-  cellRule,
+  cellRules,
   formatRows,
   parseRows,
   rowKey,
@@ -15,7 +15,9 @@ export type {
   CellMacs,
   CellRefresh,
   CellRow,
+  EmergenceRow,
   FloorRow,
+  ReferenceRow,
   ResponseEffect,
   ResponseRow,
   SweepRow,
@@ -32,6 +34,37 @@ export type {
   SweepIdentity,
   SweepManifest,
   SweepSettings,
+  UnitKind,
 } from "./manifest.js";
 export { formatEntry, parseJournal } from "./journal.js";
 export type { JournalEntry, JournalText } from "./journal.js";
+
+export { mergeShards } from "./merge.js";
+export type { MergeOptions, SweepShard } from "./merge.js";
+
+// Layout
+export {
+  actionNames,
+  actionsOf,
+  defaultUnits,
+  findTargets,
+} from "./targets.js";
+export type { CellKind, Target } from "./targets.js";
+export {
+  countCalls,
+  itemCalls,
+  layOutWork,
+  rowsOf,
+  shardItems,
+} from "./work.js";
+export type { CallCount, Response, WorkItem } from "./work.js";
+export { normaliseCells, responseAt } from "./response.js";
+export type { ResponsePoint } from "./response.js";
+export { layOutSweep } from "./lay-out.js";
+export type { SweepLayout } from "./lay-out.js";
+
+// Running
+export { runSweep } from "./sweep.js";
+export type { SweepProgress, SweepRequest, SweepTotals } from "./sweep.js";
+export { defaultPrompts } from "./default-prompts.js";
+export { pictureName } from "./picture-name.js";

@@ -65,8 +65,10 @@ export interface SweepManifest {
   readonly logSnr: readonly number[];
   /** Prompts × seeds: all seeds of the first prompt, then of the next. */
   readonly pairs: readonly Pair[];
-  /** Units of the model that are measured, outermost first where they nest. */
+  /** The parts of the model that are measured, in the order of the Unet. */
   readonly measured: readonly MeasuredUnit[];
+  /** Names of the rows that this folder holds once it is whole, sorted. */
+  readonly rows: readonly string[];
   /** Part of the sweep that this folder holds; `{ index: 0, count: 1 }` is all of it. */
   readonly shard: Shard;
   /** Vector extensions of the processor, sorted; different ones may round differently. */
@@ -75,16 +77,29 @@ export interface SweepManifest {
   readonly tolerance?: number;
 }
 
-/** A part of a model, as reports draw it. */
+/** What a measured part of a model is. */
+export type UnitKind =
+  /** `down_blocks.1`, `mid_block`, `up_blocks.2`. */
+  | "block"
+  /** A block and the skips that it feeds. */
+  | "blockWithSkips"
+  /** Any other module. */
+  | "unit"
+  /** An up- or downsampler. */
+  | "sampler"
+  /** One skip connection. */
+  | "skip"
+  /** All skip connections of a level, or of the model. */
+  | "skips";
+
+/** A measured part of a model, as reports draw it. */
 export interface MeasuredUnit {
   /** As in `Cell.unit`. */
   readonly unit: string;
   /** What it is. */
-  readonly kind: "unit" | "sampler" | "skip" | "skips";
-  /** For a skip: the unit that makes what it hands over. */
+  readonly kind: UnitKind;
+  /** For a skip: the unit, as deep as possible, that makes what it hands over. */
   readonly source?: string;
-  /** Multiply-accumulates of one call in which it is removed or cut off less, of the whole Unet's, in [0, 1]. */
-  readonly macsShare: number;
 }
 
 /** One of several parts of a sweep. */
@@ -138,7 +153,11 @@ export function differenceOf(
     );
     if (one !== other) return `${name}: ${one} and ${other}`;
   }
-  for (const key of Object.keys(a.settings) as (keyof SweepSettings)[]) {
+  const keys = new Set([
+    ...Object.keys(a.settings),
+    ...Object.keys(b.settings),
+  ]);
+  for (const key of keys as Set<keyof SweepSettings>) {
     const [one, other] = [a, b].map(({ settings }) =>
       JSON.stringify(settings[key]),
     );

@@ -16,7 +16,7 @@ export async function readInput(
     return await readFile(path);
   } catch (cause) {
     throw new RangeError(
-      `Cannot read ${what} as ${path} must be a file that exists and may be read: current state is ${reason(cause)}`,
+      `Cannot read ${what} as ${path} must be a file that exists and may be read: current state is ${systemReason(cause)}`,
       { cause },
     );
   }
@@ -37,14 +37,14 @@ export async function writeOutput(
     await writeFile(path, bytes);
   } catch (cause) {
     throw new Error(
-      `Cannot write ${what} as ${path} must be in a folder that may be written: current state is ${reason(cause)}`,
+      `Cannot write ${what} as ${path} must be in a folder that may be written: current state is ${systemReason(cause)}`,
       { cause },
     );
   }
 }
 
 /** The system's code, such as `ENOENT`, with its meaning where one line can say it. */
-function reason(cause: unknown): string {
+export function systemReason(cause: unknown): string {
   const code =
     cause instanceof Error && "code" in cause
       ? String(cause.code)

@@ -1,5 +1,6 @@
 // Values of options, checked as they are read.
 
+import { windowKinds, type Shard, type WindowKind } from "@phaseskip/ablation";
 import { InvalidArgumentError } from "commander";
 
 /**
@@ -41,4 +42,30 @@ export function pathEnding(ending: string): (text: string) => string {
       return text;
     throw new InvalidArgumentError(`It must end in ${ending}.`);
   };
+}
+
+/**
+ * Reads the part of a sweep to do, such as `0/4`, the first of four.
+ * @throws {InvalidArgumentError} For anything else.
+ */
+export function readShard(text: string): Shard {
+  const [, index, count] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
+  const shard = { index: Number(index), count: Number(count) };
+  if (shard.index < shard.count) return shard;
+  throw new InvalidArgumentError(
+    "It must be I/N, the part and how many there are, with I from 0 to N - 1: 0/4 is the first of four.",
+  );
+}
+
+/**
+ * Reads kinds of windows, such as `single,prefix`.
+ * @throws {InvalidArgumentError} For anything else.
+ */
+export function readWindows(text: string): WindowKind[] {
+  const kinds = text.split(",").map((kind) => kind.trim());
+  const known = windowKinds.filter((kind) => kinds.includes(kind));
+  if (known.length === new Set(kinds).size) return known;
+  throw new InvalidArgumentError(
+    `It must be some of ${windowKinds.join(", ")}, with commas between them.`,
+  );
 }

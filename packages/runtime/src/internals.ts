@@ -63,4 +63,7 @@ export type {
   StudyWindow,
 } from "./study/study.js";
 export type { AdvanceOptions, StudyRun, StudyStep } from "./study/study-run.js";
+export { formatMeans, parseMeans } from "./study/means-file.js";
+export type { MeansCollector } from "./study/means-collector.js";
 export type { KeptValue, RestartPoint } from "./study/restart-point.js";
+export type { ChannelMeans } from "./plan/channel-means.js";

@@ -2,7 +2,6 @@
 
 import type { ElementType } from "@phaseskip/graph";
 import type { NoiseGeneratorState, SchedulerState } from "@phaseskip/scheduler";
-import type { Context } from "../plan/plan.js";
 import type { Device } from "../session.js";
 import { SharedTensor } from "../unet/shared-tensor.js";
 import type { UnetStream } from "../unet/stream.js";
@@ -31,33 +30,40 @@ export interface RestartPoint {
   readonly state: SchedulerState;
   /** Where the noise of the steps goes on. */
   readonly noise: NoiseGeneratorState;
-  /** By context and port: the values that later steps reuse; empty outside of a window that reuses. */
-  readonly kept: Readonly<
-    Partial<Record<Context, Readonly<Record<string, KeptValue>>>>
-  >;
+  /** By the name of their entry: the values that later steps reuse; empty outside of a window that reuses. */
+  readonly kept: Readonly<Record<string, KeptValue>>;
 }
 
-/** Reads what a stream keeps. */
+/** Reads what streams of the same images keep. */
 export async function readKept(
   device: Device,
-  { cache }: UnetStream,
+  streams: readonly UnetStream[],
 ): Promise<Record<string, KeptValue>> {
   const kept: Record<string, KeptValue> = {};
-  for (const [port, { tensor }] of cache) {
-    const { type, dims } = tensor;
-    kept[port] = { type, dims: [...dims], data: await device.read(tensor) };
+  for (const cache of cachesOf(streams)) {
+    for (const [entry, { tensor }] of cache) {
+      const { type, dims } = tensor;
+      kept[entry] = { type, dims: [...dims], data: await device.read(tensor) };
+    }
   }
   return kept;
 }
 
-/** Puts kept values in place of what a stream keeps; the stream owns them. */
+/** Puts kept values in place of what streams of the same images keep; the streams own them. */
 export function restoreKept(
   device: Device,
-  { cache }: UnetStream,
+  streams: readonly UnetStream[],
   kept: Readonly<Record<string, KeptValue>> = {},
 ): void {
-  for (const shared of cache.values()) shared.release();
-  cache.clear();
-  for (const [port, { type, dims, data }] of Object.entries(kept))
-    cache.set(port, new SharedTensor(device.tensor(type, dims, data)));
+  for (const cache of cachesOf(streams)) {
+    for (const shared of cache.values()) shared.release();
+    cache.clear();
+    for (const [entry, { type, dims, data }] of Object.entries(kept))
+      cache.set(entry, new SharedTensor(device.tensor(type, dims, data)));
+  }
+}
+
+/** Streams of the same images share their cache. */
+function cachesOf(streams: readonly UnetStream[]): Set<UnetStream["cache"]> {
+  return new Set(streams.map(({ cache }) => cache));
 }

@@ -35,8 +35,12 @@ export class Signatures {
   }
 
   #indexOf(live: LiveGraph): number {
-    const acting = [...live.ports].filter(([, { state }]) => state !== "fresh");
-    const key = JSON.stringify(acting.sort(([a], [b]) => (a < b ? -1 : 1)));
+    const acting = [...live.ports.values()].filter(
+      ({ unit: _unit, value: _value, ...decision }) =>
+        JSON.stringify(decision) !== JSON.stringify({ state: "fresh" }),
+    );
+    const lines = acting.map((port) => JSON.stringify(port)).sort();
+    const key = lines.join("\n");
     const known = this.#indices.get(key);
     if (known !== undefined) return known;
     this.#indices.set(key, this.#signatures.length);

@@ -19,6 +19,8 @@ export interface StudyStep {
   readonly modelOutput: Float32Array<ArrayBuffer>;
   /** The clean sample as estimated at this step. */
   readonly predOriginalSample: Float32Array<ArrayBuffer>;
+  /** Time of the Unet's call, all contexts, in ms; 0 where it was not called. */
+  readonly milliseconds: number;
 }
 
 /** How a run goes on. */
@@ -47,6 +49,8 @@ export class StudyRun {
   readonly #steps: (window: StudyWindow) => readonly ScheduledStep[];
   readonly #signal: AbortSignal | undefined;
   #calls = 0;
+  /** Of the last call. */
+  #milliseconds = 0;
 
   /** Made by `Study.begin`. */
   constructor(
@@ -124,7 +128,12 @@ export class StudyRun {
             noise: noise.randn(at.sample.length),
           }),
         });
-        onStep?.({ before: at, modelOutput, predOriginalSample });
+        onStep?.({
+          before: at,
+          modelOutput,
+          predOriginalSample,
+          milliseconds: isKnown ? 0 : this.#milliseconds,
+        });
         at = {
           stepIndex: i + 1,
           sample: prevSample,
@@ -158,7 +167,9 @@ export class StudyRun {
       batch,
     );
     const outputs: Float32Array<ArrayBuffer>[] = [];
+    this.#milliseconds = 0;
     for (const scheduled of contexts) {
+      const begun = performance.now();
       const stream = chunks[0]!.streams[scheduled.context]!;
       outputs.push(
         await this.#model.unet.step(
@@ -169,6 +180,7 @@ export class StudyRun {
           this.#signal,
         ),
       );
+      this.#milliseconds += performance.now() - begun;
       await collect?.take(this.#model.device, stream, timestep);
     }
     this.#calls++;

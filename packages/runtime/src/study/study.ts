@@ -5,6 +5,7 @@ import { PhaseskipError, type Graph } from "@phaseskip/graph";
 import type { Scheduler } from "@phaseskip/scheduler";
 import { openFolder } from "../model-folder.js";
 import { partCosts } from "../pipeline/costs.js";
+import type { PartCosts } from "../pipeline/costs.js";
 import { Model } from "../pipeline/model.js";
 import type { Picture } from "../pipeline/picture.js";
 import { samplePicture } from "../pipeline/picture.js";
@@ -19,6 +20,8 @@ import { matchesPattern } from "../plan/pattern.js";
 import type { ScheduledStep } from "../plan/schedule.js";
 import { schedulePlan } from "../plan/schedule.js";
 import { openDevice } from "../session.js";
+import type { ChannelMeans } from "../plan/channel-means.js";
+import { MeansCollector } from "./means-collector.js";
 import { Signatures } from "./signatures.js";
 import { StudyRun } from "./study-run.js";
 
@@ -69,6 +72,8 @@ export class Study {
   readonly #signal: AbortSignal | undefined;
   readonly #signatures: Signatures;
   readonly #windows = new Map<string, readonly ScheduledStep[]>();
+  #means: ChannelMeans | undefined;
+  #costs: PartCosts | undefined;
 
   private constructor(model: Model, run: PlannedRun, signal?: AbortSignal) {
     this.#model = model;
@@ -192,7 +197,9 @@ export class Study {
   macs(window: StudyWindow): { readonly full: number; readonly saved: number } {
     const steps = this.#steps(window);
     const { signatures } = this.#signatures;
-    const costs = partCosts(this.#run.unet, { signatures });
+    if (this.#costs?.signatures.length !== signatures.length)
+      this.#costs = partCosts(this.#run.unet, { signatures });
+    const costs = this.#costs;
     const sum = (all: readonly ScheduledStep[]) =>
       all
         .flatMap(({ contexts }) => contexts)
@@ -217,7 +224,23 @@ export class Study {
       this.#run.unet,
       this.#signatures.signatures,
       this.#signal,
+      this.#means,
     );
+  }
+
+  /**
+   * Takes the means of units' outputs over full runs: give it to their `advance`, then its means to {@link setMeans}.
+   * @param patterns of units that a prepared window puts means in place of
+   */
+  collectMeans(patterns: readonly string[]): MeansCollector {
+    const { unet, batch } = this.#run;
+    return new MeansCollector(unet, this.match(patterns), batch);
+  }
+
+  /** Says what the action `mean` puts in place of outputs; until then these are zeros. */
+  async setMeans(means: ChannelMeans): Promise<void> {
+    this.#means = means;
+    await this.prepare([]);
   }
 
   /**
@@ -259,12 +282,20 @@ export class Study {
 
   #schedule({ rules, firstStep, endStep }: StudyWindow): ScheduledStep[] {
     const { unet, scheduler, guidanceScale } = this.#run;
+    const patterns = rules.flatMap((rule) =>
+      rule.action === "mean" ? rule.units : [],
+    );
+    const means =
+      patterns.length > 0
+        ? MeansCollector.zeros(unet, this.match(patterns), [0])
+        : undefined;
     const schedule = schedulePlan(unet, {
       plan: parsePlan({ ...emptyPlan, rules }),
       timesteps: scheduler.timesteps.slice(firstStep, endStep),
       numTrainTimesteps: scheduler.numTrainTimesteps,
       guidanceScale,
       scheduler: scheduler.name,
+      ...(means && { means }),
     });
     return this.#signatures.adopt(schedule, firstStep);
   }

@@ -1,0 +1,111 @@
+// The subcommands that measure which part of a model matters when.
+
+import { actionNames, defaultUnits } from "@phaseskip/ablation";
+import { schedulerNames } from "@phaseskip/scheduler";
+import { Option, type Command } from "commander";
+import { ablate, type AblateArguments } from "./ablate.js";
+import type { CommandIo } from "./command-io.js";
+import { merge, type MergeArguments } from "./merge.js";
+import {
+  integerFrom,
+  numberFrom,
+  readShard,
+  readWindows,
+} from "./option-values.js";
+
+/** Adds them to the command. */
+export function addSweepCommands(root: Command, io: CommandIo): void {
+  root
+    .command("ablate")
+    .summary("which part of a model matters when")
+    .description(
+      "Takes parts of a model away at some steps and measures the final picture. Run again, it goes on where it stopped.",
+    )
+    .argument("<MODEL>", "path or URL of a model folder")
+    .requiredOption("--out <DIR>", "the sweep's folder")
+    .addOption(
+      new Option(
+        "--units <PATTERN...>",
+        "parts to measure (default: blocks, what they are\nmade of, and all skips)",
+      ).default([...defaultUnits], "blocks, their modules, all skips"),
+    )
+    .option(
+      "--bins <N>",
+      "parts of the run, of as many steps each; the last\nstep is one of its own",
+      integerFrom(1),
+      10,
+    )
+    .addOption(
+      new Option(
+        "--windows <KINDS>",
+        "single,prefix,suffix: one bin, all up to it, all from\nit on",
+      )
+        .argParser(readWindows)
+        .default(["single"], "single"),
+    )
+    .addOption(
+      new Option(
+        "--action <NAME...>",
+        `what is done: ${actionNames.join(", ")}`,
+      ).default(["removal"], "removal"),
+    )
+    .option("--prompts <FILE>", "texts, one a line (default: four of our own)")
+    .option("--seeds <N>", "pictures of each prompt", integerFrom(1), 4)
+    .option("--seed <S>", "the first seed", integerFrom(0), 0)
+    .addOption(
+      new Option(
+        "--shard <I/N>",
+        "measure one part of N, with I from 0; merge joins them",
+      )
+        .argParser(readShard)
+        .default({ index: 0, count: 1 }, "all of it"),
+    )
+    .option("--steps <N>", "sampling steps", integerFrom(1), 50)
+    .addOption(
+      new Option(
+        "--scheduler <NAME>",
+        "sampler (default: the model's)",
+      ).choices([...schedulerNames]),
+    )
+    .option(
+      "--guidance <G>",
+      "guidance weight, 1 is off (default: the model's, else 7.5)",
+      numberFrom(0),
+    )
+    .option(
+      "--directions <N>",
+      "random directions of the sampler's response in each\nwindow, each of another norm",
+      integerFrom(2),
+      4,
+    )
+    .option(
+      "--pictures <N>",
+      "pairs whose pictures are kept for every cell",
+      integerFrom(0),
+      1,
+    )
+    .addOption(
+      new Option("--backend <NAME>", "node needs onnxruntime-node")
+        .choices(["wasm", "node"])
+        .default("wasm"),
+    )
+    .action((model: string, options: AblateArguments) =>
+      ablate(model, options, io),
+    );
+  root
+    .command("merge")
+    .summary("the shards of a sweep as one")
+    .description(
+      "Joins the folders of all shards; the result is that of a single run, byte for byte.",
+    )
+    .argument("<DIR...>", "folders of shards")
+    .requiredOption("--out <DIR>", "the whole sweep's folder")
+    .option(
+      "--tolerance <X>",
+      "let shards of other processors pass whose full runs are\nno further apart, relative to their norm; recorded",
+      numberFrom(0),
+    )
+    .action((folders: string[], options: MergeArguments) =>
+      merge(folders, options, io),
+    );
+}
