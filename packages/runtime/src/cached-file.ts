@@ -3,6 +3,7 @@
 import type { FileKey } from "./chunk-store.js";
 import type { StoredFile } from "./download.js";
 import type { ModelFile } from "./folder.js";
+import { LISTED_CHUNK_BYTES } from "./model-manifest.js";
 import { sha256 } from "./sha256.js";
 
 /** Loads chunks by name and keeps the last few, so that neighbouring reads share them. */
@@ -63,7 +64,7 @@ export function cachedFile(
   return {
     path,
     size,
-    ...(digests && { sha256: digests }),
+    ...(digests && chunkBytes === LISTED_CHUNK_BYTES && { sha256: digests }),
     async read(offset, length) {
       const end = offset + length;
       if (offset < 0 || length < 0 || end > size) {

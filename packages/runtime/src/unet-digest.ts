@@ -2,10 +2,9 @@
 
 import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
-import type { ModelFolder } from "./folder.js";
-
-/** Bytes that are digested together. */
-const chunkBytes = 16 << 20;
+import type { ModelFile, ModelFolder } from "./folder.js";
+import { LISTED_CHUNK_BYTES } from "./model-manifest.js";
+import { bytesOfHex, hasSha256, sha256 } from "./sha256.js";
 
 /**
  * `sha256:` and the hexadecimal SHA-256 over the SHA-256 digests of the 16 MiB chunks of a Unet's files:
@@ -21,12 +20,11 @@ export async function unetDigest(
   graph: Pick<Graph, "weights">,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
-  const subtle = (globalThis.crypto as Crypto | undefined)?.subtle;
-  if (!subtle) return undefined;
+  if (!hasSha256()) return undefined;
   const locations = new Set<string>();
   for (const { data } of graph.weights.values())
     if ("location" in data && data.location) locations.add(data.location);
-  const digests: ArrayBuffer[] = [];
+  let digests = "";
   for (const name of ["model.onnx", ...[...locations].sort()]) {
     const file = await folder.file(`unet/${name}`, signal);
     if (!file) {
@@ -35,18 +33,23 @@ export async function unetDigest(
         `Cannot load the model as its weights file unet/${name} is missing from ${folder.location}`,
       );
     }
-    for (let at = 0; at < file.size; at += chunkBytes) {
-      signal?.throwIfAborted();
-      const length = Math.min(chunkBytes, file.size - at);
-      digests.push(
-        await subtle.digest(
-          "SHA-256",
-          new Uint8Array(await file.read(at, length)),
-        ),
-      );
-    }
+    digests += await chunkDigests(file, signal);
   }
-  const all = await new Blob(digests).arrayBuffer();
-  const bytes = new Uint8Array(await subtle.digest("SHA-256", all));
-  return `sha256:${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  return `sha256:${await sha256(bytesOfHex(digests))}`;
+}
+
+/** The digests of a file's chunks, one behind the other; a file that was loaded over HTTP knows them. */
+async function chunkDigests(
+  file: ModelFile,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const { size, sha256: known } = file;
+  if (known) return known.join("");
+  let digests = "";
+  for (let at = 0; at < size; at += LISTED_CHUNK_BYTES) {
+    signal?.throwIfAborted();
+    const chunk = await file.read(at, Math.min(LISTED_CHUNK_BYTES, size - at));
+    digests += await sha256(new Uint8Array(chunk));
+  }
+  return digests;
 }

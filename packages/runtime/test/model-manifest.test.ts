@@ -10,7 +10,6 @@ import {
   CHUNK,
   kinds,
   open,
-  PATH,
   progress,
   readAll,
   serve,
