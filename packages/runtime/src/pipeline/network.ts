@@ -10,6 +10,7 @@ import {
 import type { ModelFolder } from "../folder.js";
 import { breathe } from "../macrotask.js";
 import type { Device, DeviceTensor, Session } from "../session.js";
+import { checkOutput } from "../unet/check-output.js";
 import { Weights } from "../weights.js";
 
 /** What a network reads or makes, without the batch. */
@@ -86,6 +87,7 @@ export class Network {
       for (const name of fetches) {
         const [, ...dims] = outputs[name]!.dims;
         const data = await this.#device.read(outputs[name]!);
+        checkOutput(data, this.#path);
         made.push({ dims, data: data.slice(0, elementCount(dims)) });
       }
       return made;

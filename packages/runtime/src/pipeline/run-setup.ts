@@ -1,5 +1,6 @@
 // From a request to everything that a run needs before its first step.
 
+import { checkTensorSizes } from "../device-fit.js";
 import { breathe } from "../macrotask.js";
 import type { Context } from "../plan/plan.js";
 import type { UnetStream } from "../unet/stream.js";
@@ -35,6 +36,7 @@ export async function prepareRun(
 ): Promise<RunSetup> {
   checkPrompt(model, request);
   const run = await planRun(model, request, signal);
+  checkTensorSizes(run.unet.shapes, model.device);
   const { signatures, means } = run.schedule;
   await model.unet.prepare(run.unet, signatures, signal, means);
   return beginRun(model, run, request, signal);

@@ -90,7 +90,7 @@ export class UnetCall {
     const output = await device.read(this.#look(source, reads));
     // zeros that the plan itself puts there are no failure
     const isOwn = source.kind === "value" && source.value === source.like;
-    checkOutput(output, timestep, !isOwn);
+    checkOutput(output, `the Unet at timestep ${timestep}`, !isOwn);
     this.#keep(compiled, scheduled);
     return output;
   }
