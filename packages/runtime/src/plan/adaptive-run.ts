@@ -82,7 +82,8 @@ export class AdaptiveRun {
     for (const context of ["cond", "uncond"] as const) {
       const { computed, probed } = this.#state[context];
       for (const [port, points] of computed) {
-        if (this.#lastRead(port) < stepIndex) continue;
+        const isRead = this.#rules.readPorts.has(port);
+        if (!isRead || this.#lastRead(port) < stepIndex) continue;
         for (const point of points) {
           for (const kind of ["value", "difference"] as const)
             kept.add(cacheEntry(kind, context, port, point.stepIndex));

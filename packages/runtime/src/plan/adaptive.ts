@@ -63,6 +63,11 @@ export class AdaptiveRules {
     }
   }
 
+  /** Keys of ports whose kept values any outcome reads. */
+  get readPorts(): ReadonlySet<string> {
+    return this.#simulation.readPorts;
+  }
+
   /** A rule by its index. */
   rule(index: number): AdaptiveAction {
     return this.#plan.rules[index] as Rule & AdaptiveAction;

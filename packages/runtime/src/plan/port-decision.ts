@@ -139,7 +139,8 @@ export class PortDecider {
     const { timesteps } = this.#timeline;
     const isFirst = this.#timeline.isFirst(path, context, stepIndex);
     if (isDue(rule.refresh, last, stepIndex, timesteps, isFirst)) return fresh;
-    if (kept !== port) return { ...not, state: "fresh" };
+    if (isResidual && unit.residual && owner === undefined)
+      return { ...not, state: "fresh" };
     if (rule.action === "reuse" && rule.value === "mean")
       return { ...not, ...this.#meanOfContexts(port, stepIndex, state) };
     if (!last) {

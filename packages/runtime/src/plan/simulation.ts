@@ -43,6 +43,8 @@ export class Simulation {
   readonly signatures: LiveGraph[] = [];
   /** Indices of rules that applied to a port that was reached. */
   readonly reached = new Set<number>();
+  /** Keys of ports whose kept values were read. */
+  readonly readPorts = new Set<string>();
   readonly #unet: Unet;
   readonly #plan: Plan;
   readonly #timeline: Timeline;
@@ -128,6 +130,7 @@ export class Simulation {
       if (read) {
         const { entries, coefficients, age, result } = read;
         reads.set(key, { entries, coefficients });
+        this.readPorts.add(key);
         reused.set(unit, Math.max(age, reused.get(unit) ?? 0));
         if (result !== undefined) {
           makes.push({ entry: result, port, kind: "result" });
