@@ -1,0 +1,1 @@
+import "https://widget.example/phaseskip/phaseskip.worker.js";
