@@ -17,6 +17,9 @@ export type { WorkerLike } from "./web-endpoint.js";
 export type { SchedulerName } from "@phaseskip/scheduler";
 
 // Plans
+export type { AdaptiveDecision } from "./plan/adaptive-decision.js";
+export type { ChannelMeans } from "./plan/channel-means.js";
+export type { ChangedBy } from "./plan/scheduled.js";
 export type {
   Action,
   AdaptiveAction,

@@ -45,7 +45,8 @@ export type PlanRequest = Pick<
   | "strength"
   | "mask"
   | keyof SizeRequest
->;
+> &
+  Partial<Pick<Request, "decisions" | "means">>;
 
 /** The part of a request that decides the sizes. */
 export type SizeRequest = Pick<
@@ -136,8 +137,11 @@ export async function planRun(
   const scheduler = makeScheduler(model, request, plan);
   const sized = sizeRun(model, request);
   const { startIndex, timesteps } = runTimesteps(scheduler, request);
+  const { decisions, means } = request;
   const schedule = schedulePlan(sized.unet, {
     plan,
+    ...(decisions && { decisions }),
+    ...(means && { means }),
     timesteps,
     numTrainTimesteps: scheduler.numTrainTimesteps,
     guidanceScale: sized.guidanceScale,

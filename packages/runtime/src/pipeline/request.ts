@@ -1,6 +1,10 @@
 // What an app asks of a pipeline, checked once.
 
 import type { SchedulerName } from "@phaseskip/scheduler";
+import type { AdaptiveDecision } from "../plan/adaptive-decision.js";
+import { isDecisionList } from "../plan/adaptive-decision.js";
+import type { ChannelMeans } from "../plan/channel-means.js";
+import { isChannelMeans } from "../plan/channel-means.js";
 import type { Plan } from "../plan/plan.js";
 import type { InputPicture } from "./input-picture.js";
 import { pictureProblem } from "./input-picture.js";
@@ -50,6 +54,10 @@ export interface GenerateOptions {
    * pixel space, else in the latent, whose pixels take the mask's value at their upper left corner.
    */
   readonly mask?: InputPicture;
+  /** What adaptive rules of the plan decided, from an earlier run's report: its steps again. @default they decide anew */
+  readonly decisions?: readonly AdaptiveDecision[];
+  /** What the plan's action `mean` puts in place of outputs; an error where it has that action and there are none. */
+  readonly means?: ChannelMeans;
   /** SDXL: height and width that the picture is to look as if it were scaled from. @default its own */
   readonly originalSize?: readonly [height: number, width: number];
   /** SDXL: top and left of the part that the picture is to look as if it were cut out at. @default [0, 0] */
@@ -228,6 +236,16 @@ export function parseRequest(
     image,
     strength,
     mask,
+    decisions: checked(
+      "decisions",
+      "a report's, each with stepIndex, context, rule and reuse",
+      isDecisionList,
+    ),
+    means: checked(
+      "means",
+      "timesteps, and for each unit a list of Float32Arrays",
+      isChannelMeans,
+    ),
     originalSize: pair("originalSize"),
     cropsCoordsTopLeft: pair("cropsCoordsTopLeft"),
     targetSize: pair("targetSize"),
@@ -240,7 +258,7 @@ const fields = new Set<string>([
   ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "initNoise"],
   ...["preview", "height", "width", "image", "strength", "mask"],
   ...["originalSize", "cropsCoordsTopLeft", "targetSize"],
-  "originalInferenceSteps",
+  ...["originalInferenceSteps", "decisions", "means"],
 ]);
 
 const isSameSize = (a: InputPicture, b: InputPicture): boolean =>

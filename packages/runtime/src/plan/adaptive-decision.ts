@@ -28,15 +28,9 @@ export function decisionKey(
   return `${rule} ${context} ${stepIndex}`;
 }
 
-/**
- * Checks decisions that a caller gives back.
- * @throws {TypeError} If they are not what a report holds
- */
-export function parseDecisions(
-  value: unknown,
-  doing: string,
-): readonly AdaptiveDecision[] {
-  const isDecision = (given: unknown): given is AdaptiveDecision => {
+/** Whether a value has the form of a report's decisions. */
+export function isDecisionList(value: unknown): boolean {
+  const isDecision = (given: unknown): boolean => {
     if (typeof given !== "object" || given === null) return false;
     const { stepIndex, context, rule, reuse } =
       given as Partial<AdaptiveDecision>;
@@ -47,11 +41,5 @@ export function parseDecisions(
       typeof reuse === "boolean"
     );
   };
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const wrong = list.find((given) => !isDecision(given));
-  if (Array.isArray(value) && wrong === undefined)
-    return list as readonly AdaptiveDecision[];
-  throw new TypeError(
-    `Cannot ${doing} as decisions must be a report's, each with stepIndex, context, rule and reuse: current value is ${JSON.stringify(wrong)}`,
-  );
+  return Array.isArray(value) && value.every(isDecision);
 }

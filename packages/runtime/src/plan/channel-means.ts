@@ -12,6 +12,23 @@ export interface ChannelMeans {
   readonly units: Readonly<Record<string, readonly Float32Array[]>>;
 }
 
+/** Whether a value has the form of means per channel. */
+export function isChannelMeans(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { timesteps, units } = value as Partial<Record<string, unknown>>;
+  return (
+    Array.isArray(timesteps) &&
+    timesteps.every(Number.isFinite) &&
+    typeof units === "object" &&
+    units !== null &&
+    Object.values(units).every(
+      (outputs) =>
+        Array.isArray(outputs) &&
+        outputs.every((output) => output instanceof Float32Array),
+    )
+  );
+}
+
 /** Which axis holds the channels: the last of `[batch, token, channel]`, else the one behind the batch. */
 export function channelAxis(rank: number): number {
   return rank === 3 ? 2 : 1;
