@@ -75,6 +75,7 @@ export async function* runPipeline(
       images.map((image) => image.sample),
     );
     const images = await pictures(model, samples, height, width, signal);
+    signal?.throwIfAborted();
     const sample = new Float32Array(samples.length * samples[0]!.length);
     samples.forEach((one, i) => sample.set(one, i * one.length));
     const { contextCount: contexts } = setup;
