@@ -68,3 +68,16 @@ export { runSweep } from "./sweep.js";
 export type { SweepProgress, SweepRequest, SweepTotals } from "./sweep.js";
 export { defaultPrompts } from "./default-prompts.js";
 export { pictureName } from "./picture-name.js";
+
+// Findings
+export { findPhases } from "./phases.js";
+export type {
+  Courses,
+  PhaseBoundary,
+  PhaseFinding,
+  PhaseOptions,
+} from "./phases.js";
+export { findSweepPhases, leastBinsForPhases } from "./sweep-phases.js";
+export type { RunTime, SweepBoundary, SweepPhases } from "./sweep-phases.js";
+export { rankUnits, rankingAgreement } from "./rankings.js";
+export type { RankedUnit, RankingChoice } from "./rankings.js";

@@ -17,6 +17,22 @@ const actions: readonly (readonly [string, Rule])[] = [
   ["zero of a skip", { units: [`${unit}.skip`], action: "zero" }],
   ["reuse every 2", { units: [unit], action: "reuse", refresh: { every: 2 } }],
   ["reuse every 5", { units: [unit], action: "reuse", refresh: { every: 5 } }],
+  ["zero of a residual", { units: [unit], action: "zero", value: "residual" }],
+  [
+    "reuse of a residual",
+    {
+      units: [unit],
+      action: "reuse",
+      value: "residual",
+      refresh: { every: 3 },
+    },
+  ],
+  ["bypass", { units: ["mid_block"], action: "bypass" }],
+  ["mean", { units: [unit, `${unit}.skip`], action: "mean" }],
+  [
+    "extrapolate",
+    { units: [unit], action: "extrapolate", order: 1, refresh: { every: 2 } },
+  ],
 ];
 
 const windowOf = (rule: Rule): StudyWindow => ({
@@ -40,6 +56,11 @@ describe.each(schedulerNames)("Study under %s", (scheduler) => {
     });
     await study.prepare(actions.map(([, rule]) => windowOf(rule)));
     run = await study.begin(draw);
+    const collect = study.collectMeans([unit, `${unit}.skip`]);
+    await run.advance(run.start(), study.scheduler.timesteps.length, {
+      collect,
+    });
+    await study.setMeans(collect.means());
   });
   afterAll(async () => {
     run.dispose();

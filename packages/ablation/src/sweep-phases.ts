@@ -1,0 +1,137 @@
+// The phases of a sweep: what findPhases says of its cells, in timesteps.
+
+import { mean } from "@phaseskip/metrics";
+import type { CellAction, CellRefresh, CellRow } from "./cells.js";
+import type { SweepManifest } from "./manifest.js";
+import type { PhaseFinding, PhaseOptions } from "./phases.js";
+import { findPhases } from "./phases.js";
+
+/** Bins from which phases are claimed; fewer show a course, and no more. */
+export const leastBinsForPhases = 25;
+
+/** A time of the run. */
+export interface RunTime {
+  /** Step index. */
+  readonly step: number;
+  /** What the Unet is handed there. */
+  readonly timestep: number;
+  /** `log(ᾱ / (1 − ᾱ))` there. */
+  readonly logSnr: number;
+}
+
+/** Where one phase ends and the next begins: the first step of the next, and the interval's ends. */
+export interface SweepBoundary {
+  readonly at: RunTime;
+  /** The earlier end: the noisier one. */
+  readonly lower: RunTime;
+  readonly upper: RunTime;
+}
+
+/** The phases of one action. */
+export interface SweepPhases extends Omit<PhaseFinding, "boundaries"> {
+  readonly action: CellAction;
+  readonly refresh: CellRefresh | null;
+  /** The units whose rows were looked at: those with an effect in every bin, for every pair. */
+  readonly units: readonly string[];
+  /** What was left out and resampled: prompts, or seeds where there are fewer than 3 prompts. */
+  readonly groupedBy: "prompts" | "seeds";
+  /** Bins of the grid; with fewer than {@link leastBinsForPhases} the finding is no claim. */
+  readonly bins: number;
+  readonly boundaries: readonly SweepBoundary[];
+}
+
+/**
+ * Looks for phases in a sweep's single bins, apart for each action, in the logarithm of the normalised change of the
+ * final sample.
+ *
+ * @param manifest of the sweep
+ * @param cells its cells, normalised
+ * @throws {RangeError} If an option is out of range
+ */
+export function findSweepPhases(
+  manifest: SweepManifest,
+  cells: readonly CellRow[],
+  options: PhaseOptions = {},
+): SweepPhases[] {
+  const byAction = new Map<string, CellRow[]>();
+  for (const cell of cells) {
+    if (cell.window.kind !== "single") continue;
+    const key = `${cell.action} ${cell.refresh?.every}`;
+    byAction.set(key, [...(byAction.get(key) ?? []), cell]);
+  }
+  return [...byAction.values()].flatMap((rows) => {
+    const found = phasesOf(manifest, rows, options);
+    return found ? [found] : [];
+  });
+}
+
+function phasesOf(
+  manifest: SweepManifest,
+  cells: readonly CellRow[],
+  options: PhaseOptions,
+): SweepPhases | undefined {
+  const bins = [...new Set(cells.map(({ window }) => window.bin))].sort(
+    (a, b) => a - b,
+  );
+  const firstSteps = bins.map(
+    (bin) => cells.find(({ window }) => window.bin === bin)!.window.firstStep,
+  );
+  const { groupedBy, groups } = groupsOf(manifest);
+  const units: string[] = [];
+  const courses: number[][][] = groups.map(() => []);
+  for (const unit of new Set(cells.map((cell) => cell.unit))) {
+    const own = cells.filter((cell) => cell.unit === unit);
+    const rows = groups.map((pairs) =>
+      bins.map((bin) => {
+        const cell = own.find(({ window }) => window.bin === bin);
+        return cell ? logEffect(cell, pairs) : NaN;
+      }),
+    );
+    if (!rows.flat().every(Number.isFinite)) continue;
+    units.push(unit);
+    rows.forEach((row, group) => courses[group]!.push(row));
+  }
+  if (units.length === 0) return undefined;
+  const { boundaries, ...finding } = findPhases(courses, options);
+  const last = manifest.timesteps.length - 1;
+  const timeOf = (bin: number): RunTime => {
+    const step = Math.min(firstSteps[Math.round(bin)] ?? last, last);
+    return {
+      step,
+      timestep: manifest.timesteps[step]!,
+      logSnr: manifest.logSnr[step]!,
+    };
+  };
+  return {
+    action: cells[0]!.action,
+    refresh: cells[0]!.refresh,
+    units,
+    groupedBy,
+    bins: bins.length,
+    ...finding,
+    boundaries: boundaries.map(({ at, lower, upper }) => ({
+      at: timeOf(at),
+      lower: timeOf(lower),
+      upper: timeOf(upper),
+    })),
+  };
+}
+
+/** Indices of the pairs of each group. */
+function groupsOf({ pairs }: SweepManifest) {
+  const by = (key: "prompt" | "seed") =>
+    [...new Set(pairs.map((pair) => pair[key]))].map((value) =>
+      pairs.flatMap((pair, i) => (pair[key] === value ? [i] : [])),
+    );
+  const prompts = by("prompt");
+  return prompts.length >= 3
+    ? { groupedBy: "prompts" as const, groups: prompts }
+    : { groupedBy: "seeds" as const, groups: by("seed") };
+}
+
+function logEffect({ effects }: CellRow, pairs: readonly number[]): number {
+  const values = effects
+    .filter(({ pair }) => pairs.includes(pair))
+    .map(({ normalised }) => Math.log(normalised?.relativeL2 ?? NaN));
+  return values.length > 0 ? mean(values) : NaN;
+}
