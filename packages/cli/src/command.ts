@@ -7,7 +7,12 @@ import type { CommandIo } from "./command-io.js";
 import { endingOf, exitCodes, oneLine } from "./exit-code.js";
 import { generate, type GenerateArguments } from "./generate.js";
 import { inspect, type InspectArguments } from "./inspect.js";
-import { integerFrom, numberFrom, pathEnding } from "./option-values.js";
+import {
+  integerFrom,
+  listed,
+  numberFrom,
+  pathEnding,
+} from "./option-values.js";
 import { pack, type PackArguments } from "./pack.js";
 import { serve, type ServeArguments } from "./serve.js";
 import { addSweepCommands } from "./sweep-commands.js";
@@ -81,7 +86,11 @@ function program(io: CommandIo): Command {
     .summary("draw pictures")
     .description("Draws pictures, with the whole model or under a plan.")
     .argument("<MODEL>", "path or URL of a model folder")
-    .option("--prompt <P>", "what to draw; needed where the model takes a text")
+    .option(
+      "--prompt <P>",
+      "what to draw; needed where the model takes a text; may\nbe given several times",
+      listed,
+    )
     .option(
       "--negative <N>",
       "what guidance leads away from (default: nothing)",
@@ -89,12 +98,12 @@ function program(io: CommandIo): Command {
     .option("--seed <S>", "picture i starts from seed S + i", integerFrom(0), 0)
     .option(
       "--count <N>",
-      "pictures to draw (default: as many as --init-noise\nholds, else 1)",
+      "pictures to draw of each prompt (default: as many as\n--init-noise holds, else 1)",
       integerFrom(1),
     )
     .option(
       "--steps <N>",
-      "sampling steps (default: the plan's, else 50)",
+      "sampling steps (default: the plan's, else 50, or 4 for\nlatent consistency models)",
       integerFrom(1),
     )
     .addOption(
@@ -112,6 +121,26 @@ function program(io: CommandIo): Command {
       "--plan <P>",
       "a plan: a file, a name that the model ships, or none",
       "none",
+    )
+    .option(
+      "--height <N>",
+      "height in pixels (default: the image's, else the\nmodel's)",
+      integerFrom(1),
+    )
+    .option(
+      "--width <N>",
+      "width in pixels (default: the image's, else the model's)",
+      integerFrom(1),
+    )
+    .option("--image <FILE.png>", "start from this picture")
+    .option(
+      "--strength <S>",
+      "how far to leave --image, above 0 to 1 (default: 0.8,\nor 1 with --mask)",
+      numberFrom(0),
+    )
+    .option(
+      "--mask <FILE.png>",
+      "draw --image anew only where this picture is light",
     )
     .option(
       "--compare",

@@ -31,7 +31,10 @@ function similarities({ generated, full }: Drawn): number[] | undefined {
 /** What was drawn, as one object for `--json`. */
 export function summarizeDrawn(
   model: string,
-  options: { readonly prompt?: string; readonly seed: number },
+  options: {
+    readonly prompt: string | readonly string[] | undefined;
+    readonly seed: number;
+  },
   drawn: Drawn,
   files: DrawnFiles,
 ): object {

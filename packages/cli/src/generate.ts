@@ -16,13 +16,13 @@ import {
 import { openPipeline } from "./node-pipeline.js";
 import { readNpy, writeNpy, type NpyArray } from "./npy.js";
 import { planArgument } from "./plan-argument.js";
-import { writePng } from "./png.js";
+import { readPng, writePng } from "./png.js";
 import { progress, type Progress } from "./progress.js";
 import { pictureScale, sheet } from "./sheet.js";
 
 /** The options of `generate`, read. */
 export interface GenerateArguments {
-  readonly prompt?: string;
+  readonly prompt?: readonly string[];
   readonly negative?: string;
   readonly seed: number;
   readonly count?: number;
@@ -30,6 +30,11 @@ export interface GenerateArguments {
   readonly scheduler?: SchedulerName;
   readonly guidance?: number;
   readonly plan: string;
+  readonly height?: number;
+  readonly width?: number;
+  readonly image?: string;
+  readonly strength?: number;
+  readonly mask?: string;
   readonly compare?: true;
   readonly out?: string;
   readonly initNoise?: string;
@@ -81,21 +86,34 @@ export async function generate(
   if (noise) checkNoise(noise, drawn.generated, options.initNoise!);
   const files = await writeFiles(drawn, options);
   writeNotes(io, [...pipeline.warnings, ...drawn.generated.report.warnings]);
-  if (options.json) writeJson(io, summarizeDrawn(model, options, drawn, files));
-  else io.stdout.write(describeDrawn(drawn, files, io));
+  if (options.json) {
+    const asked = { prompt: promptOf(options), seed: options.seed };
+    writeJson(io, summarizeDrawn(model, asked, drawn, files));
+  } else io.stdout.write(describeDrawn(drawn, files, io));
 }
 
+/** Pictures of each prompt. */
 function countOf(
-  { count, initNoise }: GenerateArguments,
+  { count, initNoise, prompt = [""] }: GenerateArguments,
   noise: NpyArray | undefined,
 ): number {
   if (!noise) return count ?? 1;
   const [batch = 0] = noise.shape;
-  if (noise.shape.length === 4 && batch > 0 && batch === (count ?? batch))
-    return batch;
+  const each = batch / prompt.length;
+  const isWhole = Number.isInteger(each) && each > 0;
+  if (noise.shape.length === 4 && isWhole && each === (count ?? each))
+    return each;
+  const wanted = count === undefined ? "batch" : count * prompt.length;
   throw new RangeError(
-    `Cannot start from ${initNoise} as its shape must be [${count ?? "batch"}, channel, height, width]: it is [${noise.shape.join(", ")}]`,
+    `Cannot start from ${initNoise} as its shape must be [${wanted}, channel, height, width]: it is [${noise.shape.join(", ")}]`,
   );
+}
+
+/** One text as it is, several as a list. */
+function promptOf({
+  prompt,
+}: GenerateArguments): string | readonly string[] | undefined {
+  return prompt?.length === 1 ? prompt[0] : prompt;
 }
 
 async function requestOf(
@@ -103,12 +121,19 @@ async function requestOf(
   count: number,
   noise: NpyArray | undefined,
 ): Promise<GenerateOptions> {
-  const { prompt, negative, seed, steps, scheduler, guidance } = options;
+  const { negative, seed, steps, scheduler, guidance } = options;
+  const prompt = promptOf(options);
+  const { height, width, image, strength, mask } = options;
   return {
     plan: await planArgument(options.plan),
     seed,
     numImagesPerPrompt: count,
     ...(prompt !== undefined && { prompt }),
+    ...(height !== undefined && { height }),
+    ...(width !== undefined && { width }),
+    ...(image !== undefined && { image: await readPng("the image", image) }),
+    ...(strength !== undefined && { strength }),
+    ...(mask !== undefined && { mask: await readPng("the mask", mask) }),
     ...(negative !== undefined && { negativePrompt: negative }),
     ...(steps !== undefined && { numInferenceSteps: steps }),
     ...(scheduler !== undefined && { scheduler }),

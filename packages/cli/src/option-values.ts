@@ -31,6 +31,14 @@ export function numberFrom(least: number): (text: string) => number {
   };
 }
 
+/** Adds a value to those that were given before, for an option that may be given several times. */
+export function listed(
+  text: string,
+  before: readonly string[] = [],
+): readonly string[] {
+  return [...before, text];
+}
+
 /**
  * A reader of file names with an ending that says the format written.
  * @param ending such as `.png`

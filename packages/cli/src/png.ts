@@ -1,8 +1,8 @@
 // Pictures as PNG files.
 
 import type { Picture } from "@phaseskip/metrics";
-import { encode } from "fast-png";
-import { writeOutput } from "./file.js";
+import { convertIndexedToRgb, decode, encode } from "fast-png";
+import { readInput, writeOutput } from "./file.js";
 import { upscale } from "./picture-grid.js";
 
 /** How a picture becomes a PNG. */
@@ -43,6 +43,53 @@ export async function writePng(
   options: PngOptions = {},
 ): Promise<void> {
   await writeOutput("the picture", path, encodePng(picture, options));
+}
+
+/**
+ * Reads a PNG file of any kind: grey, colours or a palette, with alpha or without, 1 to 16 bits.
+ * @param what what the file is to the user, such as `the mask`
+ * @throws {RangeError} If the file cannot be read, or is no PNG.
+ */
+export async function readPng(what: string, path: string): Promise<Picture> {
+  const bytes = await readInput(what, path);
+  try {
+    return decodePng(bytes);
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    throw new RangeError(
+      `Cannot read ${what} as ${path} must be a PNG: current state is ${said}`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * A PNG's picture, RGBA of 8 bits per channel.
+ * @throws {Error} If it is none.
+ */
+export function decodePng(bytes: Uint8Array): Picture {
+  const png = decode(bytes);
+  const { width, height, depth } = png;
+  // grey of few bits is packed as a palette's indices are
+  const levels = Array.from({ length: 2 ** depth }, (_, i) => {
+    const level = Math.round((255 * i) / (2 ** depth - 1));
+    return [level, level, level];
+  });
+  const isPacked = png.palette !== undefined || depth < 8;
+  const values = isPacked
+    ? convertIndexedToRgb({ ...png, palette: png.palette ?? levels })
+    : depth === 16
+      ? png.data.map((value) => value >> 8)
+      : png.data;
+  const pixels = width * height;
+  const channels = values.length / pixels;
+  const data = new Uint8ClampedArray(4 * pixels).fill(255);
+  for (let i = 0; i < pixels; i++) {
+    for (let c = 0; c < 3; c++)
+      data[4 * i + c] = values[channels * i + (channels < 3 ? 0 : c)]!;
+    if (channels % 2 === 0) data[4 * i + 3] = values[channels * (i + 1) - 1]!;
+  }
+  return { data, width, height };
 }
 
 function isOpaque(data: Uint8ClampedArray): boolean {

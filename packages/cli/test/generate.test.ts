@@ -5,6 +5,7 @@ import { decode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openPipeline } from "../src/index.js";
 import { readNpy, writeNpy } from "../src/npy.js";
+import { writePng } from "../src/png.js";
 import { fixture, run } from "./run.js";
 
 const model = fixture("tiny-text-ts");
@@ -104,6 +105,58 @@ describe("phaseskip generate", { timeout: 120_000 }, () => {
       Math.abs(value - both[second.length + i]!),
     );
     expect(Math.max(...distance)).toBeLessThan(1e-4);
+  });
+
+  test("--prompt, given again, draws each", async () => {
+    const both = await sampleOf("--prompt", "a castle");
+    expect(both).toHaveLength(2 * usual.length);
+    const distance = usual.map((value, i) => Math.abs(value - both[i]!));
+    expect(Math.max(...distance)).toBeLessThan(1e-4);
+  });
+
+  test("--height and --width choose the size", async () => {
+    expect(await sampleOf("--height", "8", "--width", "24")).toHaveLength(
+      3 * 8 * 24,
+    );
+  });
+
+  test("--image, --strength and --mask start from a picture", async () => {
+    const levels = (of: (x: number, c: number) => number) => ({
+      data: Uint8ClampedArray.from({ length: 4 * 256 }, (_, i) =>
+        of((i >> 2) % 16, i % 4),
+      ),
+      width: 16,
+      height: 16,
+    });
+    const [image, mask] = [inFolder("image.png"), inFolder("mask.png")];
+    await writePng(
+      image,
+      levels((x, c) => (c === 3 ? 255 : 16 * x)),
+    );
+    await writePng(
+      mask,
+      levels((x, c) => (c === 3 || x >= 8 ? 255 : 0)),
+    );
+    const some = await sampleOf("--image", image, "--strength", "0.4");
+    expect(some).not.toEqual(await sampleOf("--image", image));
+    const under = await sampleOf("--image", image, "--mask", mask);
+    const kept = under.filter((_, i) => i % 16 < 8);
+    const right = kept.map((_, i) => (16 * (i % 8)) / 127.5 - 1);
+    expect(
+      Math.max(...kept.map((value, i) => Math.abs(value - right[i]!))),
+    ).toBeLessThan(1e-6);
+    for (const [options, message] of [
+      [["--mask", mask], "image is missing"],
+      [["--image", image, "--strength", "0"], "strength must be above 0"],
+      [["--image", inFolder("hold.json")], "hold.json must be a PNG"],
+      [["--image", inFolder("none.png")], "no such file"],
+    ] as const) {
+      const { exitCode, stderr } = await run([
+        ...["generate", model, "--prompt", "a", ...options],
+      ]);
+      expect(exitCode).toBe(2);
+      expect(stderr).toContain(message);
+    }
   });
 
   test("--init-noise takes the place of the seed's noise", async () => {

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { decode } from "fast-png";
 import { describe, expect, test } from "vitest";
 import { grid, intoRows, upscale } from "../src/picture-grid.js";
-import { encodePng, writePng } from "../src/png.js";
+import { decodePng, encodePng, writePng } from "../src/png.js";
 
 /** A picture whose red channel counts its pixels from `first`. */
 function counting(
@@ -80,6 +80,50 @@ describe("encodePng()", () => {
     ).toThrow(RangeError);
     for (const scale of [0, 1.5, -1, NaN]) {
       expect(() => encodePng(counting(1, 1, 0), { scale })).toThrow(RangeError);
+    }
+  });
+});
+
+describe("decodePng()", () => {
+  /** Written by Pillow. */
+  const kinds: readonly [string, string, readonly number[]][] = [
+    [
+      "black and white",
+      "iVBORw0KGgoAAAANSUhEUgAAAAMAAAACAQAAAAC1D1u3AAAADElEQVR42mNIYFIAAAFIAIMMtY70AAAAAElFTkSuQmCC",
+      [0, 1, 1, 1, 0, 0].flatMap((v) => [255 * v, 255 * v, 255 * v, 255]),
+    ],
+    [
+      "a palette of two bits",
+      "iVBORw0KGgoAAAANSUhEUgAAAAMAAAACAgMAAADgGo6JAAAACVBMVEUKFB4oMjz/AAdzQjH2AAAADElEQVR42mOQYJgAAADcAKlSGhOPAAAAAElFTkSuQmCC",
+      [
+        [10, 20, 30],
+        [40, 50, 60],
+        [255, 0, 7],
+        [255, 0, 7],
+        [40, 50, 60],
+        [10, 20, 30],
+      ].flatMap((rgb) => [...rgb, 255]),
+    ],
+    [
+      "grey of 16 bits",
+      "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABEAAAAACB2fwVAAAADUlEQVR42mMQMvn/HwAD5gJF8RyEZQAAAABJRU5ErkJggg==",
+      [18, 18, 18, 255, 255, 255, 255, 255],
+    ],
+    [
+      "grey with alpha",
+      "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAQAAABeK7cBAAAADUlEQVR42mPg/H+CGQAEuQHUCfWvqAAAAABJRU5ErkJggg==",
+      [9, 9, 9, 255, 200, 200, 200, 3],
+    ],
+  ];
+  test.each(kinds)("reads %s", (_, base64, right) => {
+    const { data } = decodePng(Buffer.from(base64, "base64"));
+    expect([...data]).toEqual(right);
+  });
+
+  test("reads what encodePng() writes", () => {
+    for (const alpha of [255, 9]) {
+      const picture = counting(3, 2, 7, alpha);
+      expect(decodePng(encodePng(picture))).toEqual(picture);
     }
   });
 });

@@ -10,6 +10,7 @@ export type {
 export type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
 export type { RunStep } from "./pipeline/run.js";
 export type { Picture } from "./pipeline/picture.js";
+export type { InputPicture } from "./pipeline/input-picture.js";
 export type { ContextReport, Report, StepReport } from "./pipeline/report.js";
 export type { FolderProgress } from "./folder.js";
 export type { DeviceKind } from "./session.js";
