@@ -1,10 +1,12 @@
-import { PhaseskipError } from "@phaseskip/graph";
+import { PhaseskipError, hasText } from "@phaseskip/graph";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test, vi } from "vitest";
+import type { AdaptiveDecision } from "../src/plan/adaptive-decision.js";
 import type { GuidanceRule, Refresh, Rule } from "../src/plan/plan.js";
+import { matchesPattern } from "../src/plan/pattern.js";
 import type { Device } from "../src/session.js";
 import { openDevice } from "../src/session.js";
-import { NeverComputedError, ReferenceExecutor } from "./reference-executor.js";
+import { ImpossibleError, ReferenceExecutor } from "./reference-executor.js";
 import {
   farthest,
   fixtureFile,
@@ -45,6 +47,9 @@ const patterns = [
     "mid_block.**",
     "**.upsamplers.0",
     "**.ff",
+    "**.resnets.1",
+    "**.attentions.*",
+    "mid_block.*.0",
   ],
 ];
 
@@ -62,6 +67,20 @@ const refreshes: fc.Arbitrary<Refresh> = fc.oneof(
   }),
   fc.constant<Refresh>("never"),
 );
+
+const values = [undefined, undefined, undefined, "residual" as const];
+const channels = [
+  [0, 0.5],
+  [0.25, 1],
+] as const;
+
+/** An object without fields that are undefined. */
+function plain<T extends object>(value: T): T {
+  const entries: [string, unknown][] = Object.entries(value);
+  return Object.fromEntries(
+    entries.filter(([, field]) => field !== undefined),
+  ) as T;
+}
 
 const rules: fc.Arbitrary<Rule> = fc
   .record({
@@ -84,22 +103,67 @@ const rules: fc.Arbitrary<Rule> = fc
     ),
     action: fc.oneof(
       {
-        weight: 6,
-        arbitrary: refreshes.map((refresh) => ({
-          action: "reuse" as const,
-          refresh,
-        })),
+        weight: 7,
+        arbitrary: fc
+          .record({
+            action: fc.constant("reuse" as const),
+            refresh: refreshes,
+            value: fc.constantFrom(...values, "mean" as const),
+          })
+          .map(plain),
       },
-      { weight: 1, arbitrary: fc.constant({ action: "zero" as const }) },
+      {
+        weight: 3,
+        arbitrary: fc.record({
+          action: fc.constant("extrapolate" as const),
+          order: fc.integer({ min: 0, max: 3 }),
+          refresh: refreshes,
+        }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc
+          .record({
+            action: fc.constant("zero" as const),
+            value: fc.constantFrom(...values),
+          })
+          .map(plain),
+      },
+      {
+        weight: 2,
+        arbitrary: fc
+          .record({
+            action: fc.constant("scale" as const),
+            factor: fc.constantFrom(0.5, 0.9, -0.7),
+            channels: fc.constantFrom(undefined, ...channels),
+          })
+          .map(plain),
+      },
+      { weight: 1, arbitrary: fc.constant({ action: "bypass" as const }) },
       { weight: 1, arbitrary: fc.constant({ action: "run" as const }) },
     ),
   })
-  .map(({ units, phases, contexts, action }) => ({
-    units,
-    ...(phases && { phases }),
-    ...(contexts && { contexts }),
-    ...action,
-  }));
+  .map(
+    ({ action, ...rest }) => ({ ...plain(rest), ...action }) as unknown as Rule,
+  );
+
+/** A rule that watches what its units cannot change: they come after it. */
+const adaptives: fc.Arbitrary<Rule[]> = fc
+  .record({
+    units: fc.constantFrom(
+      ["up_blocks.1", "mid_block"],
+      ["up_blocks.*"],
+      ["mid_block.**", "up_blocks.1.**.skip"],
+    ),
+    action: fc.constant("adaptive" as const),
+    probe: fc.constantFrom("conv_in", "down_blocks.0"),
+    threshold: fc.constantFrom(0.8, 1.7, 3),
+    maxConsecutive: fc.constantFrom(undefined, 1, 2),
+    warmup: fc.constantFrom(undefined, 2),
+    phases: fc.constantFrom(undefined, ["late"]),
+    contexts: fc.constantFrom(undefined, ["cond" as const]),
+  })
+  .map((rule) => [plain(rule) as Rule]);
 
 const guidances: fc.Arbitrary<GuidanceRule[]> = fc.constantFrom<GuidanceRule[]>(
   [],
@@ -112,10 +176,23 @@ beforeAll(async () => {
   device = await openDevice("wasm", { threads: 1 });
 });
 
+/** What a function gives; undefined where it throws what it may. */
+function mayThrow<T>(may: boolean, make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (may && error instanceof PhaseskipError) return undefined;
+    throw error;
+  }
+}
+
 describe("UnetExecutor under random plans equals one session of the whole graph with switches in it", () => {
   test.each([
-    ["tiny-text-ts", undefined, 10],
+    ["tiny-text-ts", undefined, 12],
     ["tiny-text-dynamo", "model.onnx.data", 6],
+    ["tiny-sd-ts", "weights.pb", 4],
+    ["tiny-ddpm-ts", undefined, 6],
+    ["tiny-text-ts-static", undefined, 4],
   ])("%s", async (name, external, numRuns) => {
     const open = await openUnet(name, device);
     const file = fixtureFile(name, "unet/model.onnx");
@@ -123,14 +200,25 @@ describe("UnetExecutor under random plans equals one session of the whole graph 
       name: external,
       bytes: fixtureFile(name, `unet/${external}`),
     };
+    const paths = [...open.unet.units.units.keys()];
     let ran = 0;
     const plans = fc.tuple(
       fc.array(rules, { minLength: 1, maxLength: 4 }),
+      fc.oneof(
+        { weight: 2, arbitrary: fc.constant<Rule[]>([]) },
+        { weight: 1, arbitrary: adaptives },
+      ),
       guidances,
     );
     await fc.assert(
-      fc.asyncProperty(plans, async ([given, guidance]) => {
-        const plan = planOf(given, guidance);
+      fc.asyncProperty(plans, async ([given, adaptive, guidance]) => {
+        const known = [...given, ...adaptive].flatMap((rule) => {
+          const units = rule.units.filter((pattern) =>
+            paths.some((path) => matchesPattern(pattern, path)),
+          );
+          return units.length > 0 ? [{ ...rule, units }] : [];
+        });
+        const plan = planOf(known, guidance);
         const reference = await ReferenceExecutor.open(
           device,
           open.unet,
@@ -139,22 +227,36 @@ describe("UnetExecutor under random plans equals one session of the whole graph 
           weights || undefined,
         );
         try {
-          const right = await reference.run(3).catch((error: unknown) => {
-            if (error instanceof NeverComputedError) return error;
+          const weight = hasText(open.graph) ? 3 : 1;
+          const right = await reference.run(weight).catch((error: unknown) => {
+            if (error instanceof ImpossibleError) return error;
             throw error;
           });
-          if (right instanceof NeverComputedError) {
+          if (right instanceof ImpossibleError) {
             expect(() => scheduleOf(open.unet, plan)).toThrow(PhaseskipError);
             return;
           }
-          const found = await runSchedule(open, scheduleOf(open.unet, plan));
+          // what an adaptive rule might decide, yet does not, may be impossible
+          const schedule = mayThrow(adaptive.length > 0, () =>
+            scheduleOf(open.unet, plan),
+          );
+          if (!schedule) return;
+          const decisions: AdaptiveDecision[] = [];
+          const found = await runSchedule(open, schedule, decisions);
           expect(farthest(found, right)).toBeLessThan(close);
+          if (schedule.adaptive) {
+            const again = scheduleOf(open.unet, plan, 3, decisions);
+            expect(await runSchedule(open, again)).toEqual(found);
+          }
           ran++;
         } finally {
           await reference.release();
         }
       }),
-      { seed: 20, numRuns },
+      {
+        seed: Number(process.env["SEED"] ?? 20),
+        numRuns: numRuns * Number(process.env["RUNS"] ?? 1),
+      },
     );
     expect(ran).toBeGreaterThan(numRuns / 3);
     await open.close();

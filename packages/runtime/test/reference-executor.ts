@@ -4,55 +4,69 @@
 
 import type { Unet } from "@phaseskip/graph";
 import { ElementType } from "@phaseskip/graph";
-import type { NodeProto } from "../../graph/src/onnx/onnx_pb.js";
-import {
-  readModelProto,
-  writeModelProto,
-} from "../../graph/src/onnx/onnx_pb.js";
-import { decode, encode } from "../../graph/src/onnx/wire.js";
-import { op, value } from "../../graph/test/onnx-model.js";
-import type { Context, Plan, Rule } from "../src/plan/plan.js";
+import type {
+  AdaptiveAction,
+  Context,
+  Plan,
+  Refresh,
+  Rule,
+  ScaleAction,
+} from "../src/plan/plan.js";
 import type { Device, DeviceTensor, Session } from "../src/session.js";
+import type { ReferenceGraph, Switch } from "./reference-graph.js";
+import { feedNames, referenceGraph } from "./reference-graph.js";
 import type { Outputs } from "./unet-runs.js";
 import { inputFor, textFor, timesteps } from "./unet-runs.js";
 
-/** A place where an action takes hold: `to` is `from`, or what is given instead. */
-interface Switch {
-  readonly unit: string;
-  readonly from: string;
-  readonly to: string;
-  /** The graph's value behind it. */
-  readonly value: string;
+type Floats = Float32Array;
+
+/** A switch's computed values by step, and their differences to the main input. */
+type Kept = Map<number, { readonly value: Floats; readonly added?: Floats }>;
+
+/** What a context keeps, by switch; and what adaptive rules keep. */
+interface Cache {
+  readonly kept: Map<string, Kept>;
+  readonly probes: Map<number, { step: number; value: Floats }>;
+  readonly sums: Map<number, number>;
+  readonly inRow: Map<number, number>;
 }
 
-type Kept = { readonly data: Float32Array; readonly step: number };
+/** What a switch hands on. */
+type Choice =
+  | { readonly kind: "computed"; readonly scale?: ScaleAction }
+  /** A sum of kept values, with or without the main input. */
+  | {
+      readonly kind: "given";
+      readonly values: readonly (readonly [number, Floats])[];
+      readonly withMain?: boolean;
+    }
+  /** Computed, though the value is not the unit's own. */
+  | { readonly kind: "summed" };
 
-/** A needed value that was never computed. */
-export class NeverComputedError extends Error {}
+/** A value that cannot be had: never computed, or of the wrong shape. */
+export class ImpossibleError extends Error {}
 
 /** Runs plans on the whole graph of a file that holds its own weights. */
 export class ReferenceExecutor {
   readonly #device: Device;
   readonly #unet: Unet;
   readonly #plan: Plan;
-  readonly #switches = new Map<string, Switch>();
-  readonly #nodes: readonly NodeProto[];
+  readonly #graph: ReferenceGraph;
   readonly #session: Session;
+  readonly #caches: Record<Context, Cache> = { cond: cache(), uncond: cache() };
 
   private constructor(
     device: Device,
     unet: Unet,
     plan: Plan,
-    nodes: readonly NodeProto[],
-    switches: readonly Switch[],
+    graph: ReferenceGraph,
     session: Session,
   ) {
     this.#device = device;
     this.#unet = unet;
     this.#plan = plan;
-    this.#nodes = nodes;
+    this.#graph = graph;
     this.#session = session;
-    for (const made of switches) this.#switches.set(made.to, made);
   }
 
   /** Writes the graph with its switches, and makes its session. */
@@ -63,109 +77,38 @@ export class ReferenceExecutor {
     file: Uint8Array,
     external?: { readonly name: string; readonly bytes: Uint8Array },
   ): Promise<ReferenceExecutor> {
-    const model = decode(readModelProto, file);
-    const graph = model.graph!;
-    const acted = new Set(
-      [...unet.units.units.keys()].filter((path) =>
-        plan.rules.some(({ units }) => units.some((p) => matches(p, path))),
-      ),
-    );
-    const switches = new Map<string, Switch>();
-    const after = (name: string, units: readonly string[]): string => {
-      let from = name;
-      for (const unit of units) {
-        const to = `${name}#${units.slice(0, units.indexOf(unit) + 1).join("#")}`;
-        if (!switches.has(to))
-          switches.set(to, { unit, from, to, value: name });
-        from = to;
-      }
-      return from;
-    };
-    const writer = new Map(
-      unet.graph.nodes.map((node) => [node.outputs[0], node]),
-    );
-    const nodes: NodeProto[] = graph.node.map((proto) => {
-      const node = writer.get(proto.output[0]);
-      if (!node) return proto; // a constant
-      const input = proto.input.map((name, slot) =>
-        after(
-          name,
-          unitsAround(unet, name, node.index, slot).filter((unit) =>
-            acted.has(unit),
+    const paths = (is: (rule: Rule) => boolean) =>
+      new Set(
+        [...unet.units.units.keys()].filter((path) =>
+          plan.rules.some(
+            (rule) => is(rule) && rule.units.some((p) => matches(p, path)),
           ),
         ),
       );
-      return { ...proto, input };
-    });
-    const result = graph.output[0]!.name;
-    const end = after(
-      result,
-      unitsAround(unet, result, undefined, -1).filter((unit) =>
-        acted.has(unit),
-      ),
+    const probes = plan.rules.flatMap((rule) =>
+      rule.action === "adaptive" ? [rule.probe] : [],
     );
-    nodes.push(op("Identity", [end], ["the_end"]));
-
-    // a switch stands right behind what it reads
-    const ordered: NodeProto[] = [];
-    const waiting = new Map<string, Switch[]>();
-    for (const made of switches.values()) {
-      waiting.set(made.from, [...(waiting.get(made.from) ?? []), made]);
-    }
-    const flush = (name: string): void => {
-      for (const made of waiting.get(name) ?? []) {
-        ordered.push(
-          op("Where", [`on:${made.to}`, `in:${made.to}`, made.from], [made.to]),
-        );
-        flush(made.to);
-      }
-    };
-    for (const node of nodes) {
-      ordered.push(node);
-      node.output.forEach(flush);
-    }
-    for (const { to, value: name } of switches.values()) {
-      graph.input.push(value(`on:${to}`, [], ElementType.BOOL));
-      graph.input.push(value(`in:${to}`, unet.shapes.get(name)!.dims));
-    }
-    const outputs = new Set([
-      "the_end",
-      ...[...switches.values()].map(({ from }) => from),
-    ]);
-    graph.node = ordered;
-    graph.output = [...outputs].map((name) => {
-      const base = name === "the_end" ? result : name.split("#")[0]!;
-      return value(name, unet.shapes.get(base)!.dims);
-    });
-    const session = await device.createSession(
-      encode(writeModelProto, model),
-      external,
-    );
-    return new ReferenceExecutor(
-      device,
+    const graph = referenceGraph(
       unet,
-      plan,
-      ordered,
-      [...switches.values()],
-      session,
+      file,
+      paths(() => true),
+      paths(isResidual),
+      probes,
     );
+    const session = await device.createSession(graph.bytes, external);
+    return new ReferenceExecutor(device, unet, plan, graph, session);
   }
 
-  /** Runs all steps. @throws {NeverComputedError} If a value is needed that no step computed */
+  /** Runs all steps. @throws {ImpossibleError} If a value is needed that cannot be had */
   async run(guidanceScale: number): Promise<Outputs> {
-    const caches = {
-      cond: new Map<string, Kept>(),
-      uncond: new Map<string, Kept>(),
-    };
     const outputs: Partial<Record<Context, Float32Array>>[] = [];
     for (const step of timesteps.keys()) {
       const contexts: Context[] = this.#isGuided(step, guidanceScale)
         ? ["cond", "uncond"]
         : ["cond"];
       const made: Partial<Record<Context, Float32Array>> = {};
-      for (const context of contexts) {
-        made[context] = await this.#step(step, context, caches[context]);
-      }
+      for (const context of contexts)
+        made[context] = await this.#step(step, context);
       outputs.push(made);
     }
     return outputs;
@@ -176,65 +119,138 @@ export class ReferenceExecutor {
     return this.#session.release();
   }
 
-  async #step(
+  async #step(step: number, context: Context): Promise<Floats> {
+    const reuses = new Map<number, boolean>();
+    for (const index of this.#plan.rules.keys())
+      await this.#probe(index, step, context, reuses);
+    const decided = this.#walk("the_end", step, context, reuses);
+    const all = await this.#compute(decided, step, context);
+    const { kept } = this.#caches[context];
+    for (const [to, choice] of decided) {
+      if (choice.kind !== "computed") continue;
+      const { from, main } = this.#graph.switches.get(to)!;
+      const [value, input] = [all(from), main && all(main)];
+      const added = input && value.map((x, i) => x - input[i]!);
+      const values = kept.get(to) ?? new Map<number, never>();
+      kept.set(to, values.set(step, { value, ...(added && { added }) }));
+    }
+    return all("the_end");
+  }
+
+  /** Lets an adaptive rule decide. */
+  async #probe(
+    index: number,
     step: number,
     context: Context,
-    cache: Map<string, Kept>,
-  ): Promise<Float32Array> {
-    const decided = this.#walk(step, context, cache);
+    reuses: Map<number, boolean>,
+  ): Promise<void> {
+    const rule = this.#plan.rules[index]!;
+    if (rule.action !== "adaptive") return;
+    const applies = [...this.#graph.switches.values()].some(
+      ({ unit }) => this.#ruleAt(unit, step, context) === rule,
+    );
+    if (!applies) return;
+    const name = this.#graph.probe(rule.probe);
+    const decided = this.#walk(name, step, context, reuses);
+    const value = (await this.#compute(decided, step, context))(name);
+    const { probes, sums, inRow } = this.#caches[context];
+    const before = probes.get(index);
+    probes.set(index, { step, value });
+    const { warmup = 0, maxConsecutive = Infinity }: AdaptiveAction = rule;
+    let reuse = false;
+    const isOpen =
+      step >= warmup &&
+      before?.step === step - 1 &&
+      (inRow.get(index) ?? 0) < maxConsecutive;
+    if (isOpen) {
+      const mean = (data: Floats) =>
+        data.reduce((sum, x) => sum + Math.abs(x), 0) / data.length;
+      const change =
+        mean(value.map((x, i) => x - before.value[i]!)) / mean(before.value);
+      const sum = (sums.get(index) ?? 0) + change;
+      reuse = sum < rule.threshold;
+      sums.set(index, sum);
+    }
+    if (!reuse) sums.delete(index);
+    inRow.set(index, reuse ? (inRow.get(index) ?? 0) + 1 : 0);
+    reuses.set(index, reuse);
+  }
+
+  /** Runs the whole graph under these choices. */
+  async #compute(
+    decided: ReadonlyMap<string, Choice>,
+    step: number,
+    context: Context,
+  ): Promise<(name: string) => Floats> {
     const feeds: Record<string, DeviceTensor> = {};
     const { shapes } = this.#unet;
-    const floats = (name: string, data: Float32Array, of = name) => {
-      feeds[name] = this.#device.tensor(
-        ElementType.FLOAT,
-        shapes.get(of)!.dims,
-        data,
-      );
+    const floats = (name: string, data: Floats, of = name) => {
+      const { dims } = shapes.get(of)!;
+      feeds[name] = this.#device.tensor(ElementType.FLOAT, dims, data);
     };
+    const scalar = (type: ElementType, x: number) =>
+      this.#device.tensor(type, [], [x]);
     floats("sample", inputFor(this.#unet, "sample", step));
     const text = textFor(this.#unet, context);
     if (text) floats("encoder_hidden_states", text);
     const { type, dims } = shapes.get("timestep")!;
-    const timestep =
-      type === ElementType.INT64
-        ? Math.trunc(timesteps[step]!)
-        : timesteps[step]!;
+    const t = timesteps[step]!;
+    const timestep = type === ElementType.INT64 ? Math.trunc(t) : t;
     feeds["timestep"] = this.#device.tensor(
       type,
       dims,
       new Array<number>(dims[0] ?? 1).fill(timestep),
     );
-    for (const { to, value: name } of this.#switches.values()) {
-      const choice = decided.get(to) ?? "computed";
-      const count = shapes.get(name)!.dims.reduce((a, b) => a * b, 1);
-      const given =
-        choice === "cached" ? cache.get(to)!.data : new Float32Array(count);
-      feeds[`on:${to}`] = this.#device.tensor(
-        ElementType.BOOL,
-        [],
-        [choice === "computed" ? 0 : 1],
-      );
-      floats(`in:${to}`, given, name);
+    for (const made of this.#graph.switches.values()) {
+      const names = feedNames(made);
+      const choice = decided.get(made.to) ?? { kind: "summed" };
+      const shape = shapes.get(made.value)!.dims;
+      const given = new Float32Array(shape.reduce((a, b) => a * b, 1));
+      const isGiven = choice.kind === "given";
+      for (const [weight, data] of isGiven ? choice.values : [])
+        data.forEach((x, i) => (given[i]! += weight * x));
+      const scale = choice.kind === "computed" ? choice.scale : undefined;
+      feeds[names.isGiven] = scalar(ElementType.BOOL, isGiven ? 1 : 0);
+      floats(names.given, given, made.value);
+      floats(names.factor, factors(shape, scale), made.value);
+      const withMain = isGiven && choice.withMain === true;
+      if (made.main !== undefined)
+        feeds[names.mainFactor] = scalar(ElementType.FLOAT, withMain ? 1 : 0);
     }
-    const computed = [...decided].flatMap(([to, choice]) =>
-      choice === "computed" ? [this.#switches.get(to)!] : [],
-    );
-    const fetches = new Set(["the_end", ...computed.map(({ from }) => from)]);
-    const outputs = await this.#session.run(feeds, [...fetches]);
-    for (const { to, from } of computed) {
-      cache.set(to, { data: await this.#device.read(outputs[from]!), step });
-    }
-    const result = await this.#device.read(outputs["the_end"]!);
+    const outputs = await this.#session.run(feeds, this.#outputs());
+    const read = new Map<string, Floats>();
+    for (const [name, tensor] of Object.entries(outputs))
+      read.set(name, await this.#device.read(tensor));
     for (const tensor of [...Object.values(feeds), ...Object.values(outputs)])
       tensor.dispose();
-    return result;
+    return (name) =>
+      name === "sample"
+        ? inputFor(this.#unet, "sample", step)
+        : read.get(name)!;
   }
 
-  /** Walks back from the output and decides at every switch that it meets. */
-  #walk(step: number, context: Context, cache: ReadonlyMap<string, Kept>) {
-    const decided = new Map<string, "computed" | "cached" | "zero">();
+  #outputs(): string[] {
+    const probes = this.#plan.rules.flatMap((rule) =>
+      rule.action === "adaptive" ? [this.#graph.probe(rule.probe)] : [],
+    );
+    const names = [...this.#graph.switches.values()].flatMap(
+      ({ from, main }) => [from, main ?? from],
+    );
+    const all = new Set(["the_end", ...probes, ...names]);
+    all.delete("sample");
+    return [...all];
+  }
+
+  /** Walks back from a value and decides at every switch that it meets. */
+  #walk(
+    end: string,
+    step: number,
+    context: Context,
+    reuses: ReadonlyMap<number, boolean>,
+  ): Map<string, Choice> {
+    const decided = new Map<string, Choice>();
     const makers = new Map(
-      this.#nodes.flatMap((node) =>
+      this.#graph.nodes.flatMap((node) =>
         node.output.map((name) => [name, node] as const),
       ),
     );
@@ -242,49 +258,130 @@ export class ReferenceExecutor {
     const visit = (name: string): void => {
       if (seen.has(name)) return;
       seen.add(name);
-      const met = this.#switches.get(name);
-      if (met) {
-        const choice = this.#choose(met, step, context, cache.get(name));
-        decided.set(name, choice);
-        if (choice === "computed") visit(met.from);
-      } else makers.get(name)?.input.forEach(visit);
+      const met = this.#graph.switches.get(name);
+      if (!met) {
+        makers.get(name)?.input.forEach(visit);
+        return;
+      }
+      const choice = this.#choose(met, step, context, reuses);
+      decided.set(name, choice);
+      const isGiven = choice.kind === "given";
+      if (!isGiven) visit(met.from);
+      const keepsAdded =
+        choice.kind === "computed" && this.#keepsAdded(met, context);
+      if (met.main !== undefined && (isGiven ? choice.withMain : keepsAdded))
+        visit(met.main);
     };
-    visit("the_end");
+    visit(end);
     return decided;
   }
 
+  /** Whether a rule may want the unit's difference to its main input. */
+  #keepsAdded({ unit, isResidual: isSum }: Switch, context: Context): boolean {
+    return (
+      !isSum &&
+      this.#plan.rules.some(
+        (rule) =>
+          rule.action === "reuse" &&
+          isResidual(rule) &&
+          rule.units.some((p) => matches(p, unit)) &&
+          (rule.contexts ?? [context]).includes(context),
+      )
+    );
+  }
+
   #choose(
-    { unit }: Switch,
+    met: Switch,
     step: number,
     context: Context,
-    kept: Kept | undefined,
-  ) {
+    reuses: ReadonlyMap<number, boolean>,
+  ): Choice {
+    const { unit, to, isResidual: isSum } = met;
     const rule = this.#ruleAt(unit, step, context);
-    if (!rule || rule.action === "run") return "computed";
-    if (rule.action === "zero") return "zero";
-    if (rule.action !== "reuse") throw new Error(`no ${rule.action} here`);
-    const { refresh } = rule;
-    const isNew =
-      step === 0 || this.#ruleAt(unit, step - 1, context) !== rule || !kept;
-    let isDue = false;
-    if (refresh === "never") isDue = false;
-    else if ("every" in refresh)
-      isDue = isNew || step - kept.step >= refresh.every;
-    else if ("everyTimesteps" in refresh) {
-      isDue =
-        isNew ||
-        timesteps[kept.step]! - timesteps[step]! >= refresh.everyTimesteps;
-    } else if ("at" in refresh) isDue = refresh.at.includes(step);
-    else {
-      const above = step === 0 ? Infinity : timesteps[step - 1]!;
-      isDue = refresh.atTimesteps.some(
-        (t) => timesteps[step]! <= t && t < above,
-      );
+    const { skip, outputs } = this.#unet.units.units.get(unit)!;
+    const computed: Choice = { kind: "computed" };
+    const values = this.#caches[context].kept.get(to);
+    const last = values && Math.max(...values.keys());
+    const impossible = () =>
+      new ImpossibleError(`${rule?.action} ${unit} at step ${step}`);
+    if (!rule || rule.action === "run") return computed;
+    if (skip && (rule.action === "bypass" || isResidual(rule))) return computed;
+    if (isSum && !isResidual(rule)) return computed;
+    const sum = [...this.#graph.switches.values()].find(
+      (other) => other.unit === unit && other.isResidual,
+    );
+    const withMain = (given: readonly (readonly [number, Floats])[]) => {
+      const isOne = rule.action === "bypass" || outputs.length === 1;
+      if (met.main === undefined || !isOne) throw impossible();
+      return { kind: "given", values: given, withMain: true } as const;
+    };
+    switch (rule.action) {
+      case "scale":
+        return { kind: "computed", scale: rule };
+      case "bypass":
+        return withMain([]);
+      case "zero":
+        if (!isResidual(rule) || isSum) return { kind: "given", values: [] };
+        return sum ? { kind: "summed" } : withMain([]);
+      case "adaptive":
+        return reuses.get(this.#plan.rules.indexOf(rule)) && values
+          ? { kind: "given", values: [[1, values.get(last!)!.value]] }
+          : computed;
+      case "mean":
+        throw new Error("no means here");
+      default:
     }
-    if (isDue) return "computed";
-    if (!kept)
-      throw new NeverComputedError(`${unit} at step ${step} (${context})`);
-    return "cached";
+    const own = sum && isResidual(rule) ? sum.to : to;
+    const ownValues = this.#caches[context].kept.get(own);
+    const ownLast = ownValues && Math.max(...ownValues.keys());
+    if (this.#isDue(rule, rule.refresh, unit, step, context, ownLast))
+      return computed;
+    if (own !== to) return { kind: "summed" };
+    if (rule.action === "reuse" && rule.value === "mean") {
+      const both = (["cond", "uncond"] as const).flatMap((one) => {
+        const found = this.#caches[one].kept.get(to);
+        return found ? [found.get(Math.max(...found.keys()))!.value] : [];
+      });
+      if (both.length === 0) throw impossible();
+      const given = both.map((data) => [1 / both.length, data] as const);
+      return { kind: "given", values: given };
+    }
+    if (!values) throw impossible();
+    if (isResidual(rule) && !isSum)
+      return withMain([[1, values.get(last!)!.added ?? new Float32Array()]]);
+    const order = rule.action === "extrapolate" ? rule.order : 0;
+    const steps = [...values.keys()].sort((a, b) => b - a).slice(0, order + 1);
+    const t = (index: number) => timesteps[index]!;
+    const given = steps.map((i) => {
+      const others = steps.filter((j) => j !== i);
+      const top = others.reduce((all, j) => all * (t(step) - t(j)), 1);
+      const bottom = others.reduce((all, j) => all * (t(i) - t(j)), 1);
+      return [top / bottom, values.get(i)!.value] as const;
+    });
+    return { kind: "given", values: given };
+  }
+
+  #isDue(
+    rule: Rule,
+    refresh: Refresh,
+    unit: string,
+    step: number,
+    context: Context,
+    last: number | undefined,
+  ): boolean {
+    const isNew =
+      step === 0 ||
+      this.#ruleAt(unit, step - 1, context) !== rule ||
+      last === undefined;
+    if (refresh === "never") return false;
+    if ("every" in refresh) return isNew || step - last >= refresh.every;
+    if ("everyTimesteps" in refresh) {
+      const passed = timesteps[last ?? step]! - timesteps[step]!;
+      return isNew || passed >= refresh.everyTimesteps;
+    }
+    if ("at" in refresh) return refresh.at.includes(step);
+    const above = step === 0 ? Infinity : timesteps[step - 1]!;
+    return refresh.atTimesteps.some((t) => timesteps[step]! <= t && t < above);
   }
 
   #ruleAt(unit: string, step: number, context: Context): Rule | undefined {
@@ -318,30 +415,34 @@ export class ReferenceExecutor {
   }
 }
 
-/** The units that hold a value's maker and not its reader, innermost first, then the skip it is. */
-function unitsAround(
-  { graph, units, dependencies }: Unet,
-  name: string,
-  reader: number | undefined,
-  slot: number,
-): string[] {
-  const maker = graph.producers.get(name);
-  if (!((dependencies.values.get(name) ?? 0) & 4)) return [];
-  const prefixes = (path: string) =>
-    path
-      .split(".")
-      .map((_, i, parts) => parts.slice(0, parts.length - i).join("."))
-      .filter((prefix) => units.units.has(prefix));
-  const outer = new Set(
-    reader === undefined ? [] : prefixes(units.unitOf[reader]!),
-  );
-  const around = maker
-    ? prefixes(units.unitOf[maker.index]!).filter((path) => !outer.has(path))
-    : [];
-  const skip = [...units.units.values()].find(
-    (unit) => unit.skip?.reader.index === reader && unit.skip?.slot === slot,
-  );
-  return skip && reader !== undefined ? [...around, skip.path] : around;
+function cache(): Cache {
+  return {
+    kept: new Map(),
+    probes: new Map(),
+    sums: new Map(),
+    inRow: new Map(),
+  };
+}
+
+function isResidual(rule: Rule): boolean {
+  return "value" in rule && rule.value === "residual";
+}
+
+/** What each element is multiplied by. */
+function factors(shape: readonly number[], scale?: ScaleAction): Floats {
+  const count = shape.reduce((a, b) => a * b, 1);
+  if (!scale) return new Float32Array(count).fill(1);
+  const axis = shape.length === 3 ? 2 : 1;
+  const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1);
+  const channels = shape[axis]!;
+  const [from, to] = scale.channels ?? [0, 1];
+  return Float32Array.from({ length: count }, (_, i) => {
+    const channel = Math.floor(i / inner) % channels;
+    const isInside =
+      channel >= Math.floor(from * channels) &&
+      channel < Math.floor(to * channels);
+    return isInside ? scale.factor : 1;
+  });
 }
 
 /** Unit patterns as a regular expression. */

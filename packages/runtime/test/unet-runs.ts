@@ -85,6 +85,7 @@ export function scheduleOf(
   unet: Unet,
   plan: Plan,
   guidanceScale = 3,
+  decisions?: readonly AdaptiveDecision[],
 ): Schedule {
   return schedulePlan(unet, {
     plan,
@@ -92,6 +93,7 @@ export function scheduleOf(
     numTrainTimesteps: 1000,
     guidanceScale: hasText(unet.graph) ? guidanceScale : 1,
     scheduler: "ddim",
+    ...(decisions && { decisions }),
   });
 }
 

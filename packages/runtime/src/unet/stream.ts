@@ -12,6 +12,9 @@ export class UnetStream {
   /** Kept values by the name of their entry; both contexts of the same images share them. */
   readonly cache: Map<string, SharedTensor>;
 
+  /** Whether the plan has changed a value, which may have become zero. */
+  mayBeZero = false;
+
   /** @param beside the other context's stream */
   constructor(context: Context, beside?: UnetStream) {
     this.context = context;

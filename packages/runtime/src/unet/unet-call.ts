@@ -86,11 +86,12 @@ export class UnetCall {
         this.#values.delete(name);
       }
     }
-    const source = compiled.output!;
-    const output = await device.read(this.#look(source, reads));
-    // zeros that the plan itself puts there are no failure
-    const isOwn = source.kind === "value" && source.value === source.like;
-    checkOutput(output, `the Unet at timestep ${timestep}`, !isOwn);
+    const output = await device.read(this.#look(compiled.output!, reads));
+    // zeros that the plan itself put there, now or in a kept value, are no failure
+    const { zeroed, changed } = scheduled;
+    if (zeroed.length + changed.size > 0) this.#stream.mayBeZero = true;
+    const { mayBeZero } = this.#stream;
+    checkOutput(output, `the Unet at timestep ${timestep}`, mayBeZero);
     this.#keep(compiled, scheduled);
     return output;
   }
