@@ -71,6 +71,8 @@ export interface FaultServerOptions {
   readonly folders?: Readonly<Record<string, string>>;
   /** Lets pages of other origins read, as the README tells servers to do. @default true */
   readonly cors?: boolean;
+  /** Headers that those pages may see beyond the safelisted ones. */
+  readonly exposes?: readonly string[];
   /** @default 0, any that is free */
   readonly port?: number;
 }
@@ -106,6 +108,7 @@ export async function serveFaults({
   pages = {},
   folders = {},
   cors = true,
+  exposes = ["ETag", "Content-Range", "Content-Encoding"],
   port = 0,
 }: FaultServerOptions): Promise<FaultServer> {
   const served = new Map(Object.entries(files));
@@ -139,7 +142,7 @@ export async function serveFaults({
 
   const server = createServer((request, response) => {
     const path = decodeURIComponent((request.url ?? "").replace(/\?.*/, ""));
-    if (cors) allow(request, response);
+    if (cors) allow(request, response, exposes);
     if (request.method === "OPTIONS") return void response.writeHead(204).end();
     if (path.startsWith("/faults")) {
       return void order(path.slice(8), request, response);
@@ -214,15 +217,18 @@ export async function serveFaults({
   };
 }
 
-function allow(request: IncomingMessage, response: ServerResponse): void {
+function allow(
+  request: IncomingMessage,
+  response: ServerResponse,
+  exposes: readonly string[],
+): void {
   const { origin } = request.headers;
   if (origin === undefined) return;
   const headers = {
     "access-control-allow-origin": "*",
     "access-control-allow-methods": "GET, HEAD, PUT, DELETE",
     "access-control-allow-headers": "Range, Content-Type",
-    "access-control-expose-headers":
-      "ETag, Last-Modified, Content-Range, Content-Length, Content-Encoding",
+    "access-control-expose-headers": exposes.join(", "),
     "cross-origin-resource-policy": "cross-origin",
   };
   for (const [name, value] of Object.entries(headers))
