@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { runCommand } from "../src/index.js";
+import { RecordingStream } from "./terminal.js";
 
 let folder: string;
 beforeEach(() => {
@@ -25,18 +26,18 @@ async function served(
   visit: (origin: string) => Promise<void>,
 ): Promise<number> {
   const controller = new AbortController();
-  let answer!: (origin: string) => void;
-  const origin = new Promise<string>((resolve) => (answer = resolve));
+  const stdout = new RecordingStream(false);
   const running = runCommand(["serve", ...models, "--port", "0"], {
-    stdout: { write: (text: string) => (answer(text.trim()), true) },
-    stderr: { write: () => true },
+    stdout,
+    stderr: new RecordingStream(false),
     signal: controller.signal,
     site: {
       playground: join(folder, "playground"),
       prebuilt: join(folder, "prebuilt"),
     },
   });
-  await visit(await origin);
+  const origin = await vi.waitUntil(() => stdout.written.trim());
+  await visit(origin);
   controller.abort();
   return running;
 }
@@ -45,13 +46,13 @@ async function failing(
   args: readonly string[],
   site = join(folder, "playground"),
 ): Promise<{ code: number; message: string }> {
-  let message = "";
+  const stderr = new RecordingStream(false);
   const code = await runCommand(["serve", ...args], {
-    stdout: { write: () => true },
-    stderr: { write: (text: string) => ((message += text), true) },
+    stdout: new RecordingStream(false),
+    stderr,
     site: { playground: site, prebuilt: join(folder, "prebuilt") },
   });
-  return { code, message };
+  return { code, message: stderr.written };
 }
 
 test("serve hands out the page, the worker and the models, and ends when it is interrupted", async () => {
