@@ -4,6 +4,7 @@ import { proxy, wrap, type Remote } from "comlink";
 import { watchLife, watchWorker, type WorkerLike } from "#endpoint";
 import { PhaseskipError } from "@phaseskip/graph";
 import { abortable } from "./abortable.js";
+import { askToPersist } from "./ask-to-persist.js";
 import type { FolderProgress } from "./folder.js";
 import { greet } from "./greeting.js";
 import { Loss } from "./loss.js";
@@ -87,10 +88,11 @@ export class Client {
         failure.declare(error as Error);
       }
     });
+    const persist = proxy(askToPersist);
     const call = ++callCount;
     let asked: Promise<Outcome<LoadedMessage>> | undefined;
     const loading = this.#ask(
-      (api) => (asked = api.load(call, location, message, report)),
+      (api) => (asked = api.load(call, location, message, report, persist)),
       signal,
     );
     try {

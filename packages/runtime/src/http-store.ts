@@ -1,6 +1,7 @@
 // The stored files of one model over HTTP: each is in the cache and confirmed by the model's list or by the server,
 // or as it was last seen where the server cannot be reached, or fetched.
 
+import { askToPersist } from "./ask-to-persist.js";
 import { cachedFile, type ChunkViews } from "./cached-file.js";
 import type { FileKey, FileRecord } from "./chunk-store.js";
 import { download, type Download, type StoredFile } from "./download.js";
@@ -19,7 +20,7 @@ import {
 } from "./model-manifest.js";
 import { hasSha256, sha256 } from "./sha256.js";
 import { sharedLoad } from "./shared-load.js";
-import { askToPersist, inTime, storageRoom } from "./storage-room.js";
+import { inTime, storageRoom } from "./storage-room.js";
 import { exclusively, holdInUse } from "./web-lock.js";
 import { indexedDbStore, type WeightStore } from "./weight-cache.js";
 

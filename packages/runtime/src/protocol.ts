@@ -18,6 +18,8 @@ export interface WorkerApi {
     location: string,
     options: LoadMessage,
     onProgress: ((progress: FolderProgress) => void) & ProxyMarked,
+    /** Asks the browser to keep the origin's storage, which workers cannot. */
+    persist: (() => Promise<boolean>) & ProxyMarked,
   ): Promise<Outcome<LoadedMessage>>;
   /** Begins a run when those before it have ended; its steps are pulled by `next`. */
   start(

@@ -33,12 +33,6 @@ export function storageRoom(options: RoomOptions): () => Promise<boolean> {
   };
 }
 
-/** `navigator.storage.persist`, where there is one: in pages, not in workers. */
-export async function askToPersist(): Promise<boolean> {
-  const { storage } = navigator as { storage?: Partial<StorageManager> };
-  return (await storage?.persist?.()) ?? false;
-}
-
 /** Rejects if something takes longer than so many ms. */
 export async function inTime<T>(
   work: Promise<T> | undefined,

@@ -96,7 +96,7 @@ function serveOn(
 
   const api: WorkerApi = {
     hello: async () => ({ protocol, life: await life }),
-    async load(call, location, message, onProgress) {
+    async load(call, location, message, onProgress, persist) {
       const result = await cancellable(
         call,
         async (signal): Promise<LoadedMessage> => {
@@ -104,6 +104,7 @@ function serveOn(
             cache: message.cache,
             signal,
             onProgress: (progress) => onProgress(progress),
+            persist: () => persist(),
           });
           try {
             return await queue.run(async () => {

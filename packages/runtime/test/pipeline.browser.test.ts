@@ -31,7 +31,7 @@ describe("loadPipeline() in a page", { timeout: 60_000 }, () => {
     const again = await load("tiny-text-ts", {
       onProgress: ({ kind }) => kinds.add(kind),
     });
-    expect(kinds).toEqual(new Set(["cached"]));
+    expect(kinds).toEqual(new Set(["cached", "complete"]));
     const second = await again.generate(fewSteps);
     expect(second.sample).toEqual(first.sample);
     expect(second.images[0]!.data).toEqual(first.images[0]!.data);

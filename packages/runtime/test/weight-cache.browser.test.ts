@@ -24,7 +24,9 @@ async function load() {
   const paths = (kind: string) =>
     [
       ...new Set(
-        progress.filter((event) => event.kind === kind).map(({ path }) => path),
+        progress.flatMap((event) =>
+          event.kind === kind && "path" in event ? [event.path] : [],
+        ),
       ),
     ].sort();
   return { ids, downloaded: paths("download"), cached: paths("cached") };
