@@ -59,6 +59,8 @@ export class Measurement {
   readonly #contexts: number;
   readonly #sample: Float32Array;
   readonly #text: Float32Array | undefined;
+  /** What some Unets are told beside the text; any values will do. */
+  readonly #added: Readonly<Record<string, Float32Array>>;
 
   private constructor(
     model: ModelInspection,
@@ -73,7 +75,7 @@ export class Measurement {
     this.#executor = executor;
     this.#unet = unet;
     this.#whole = whole;
-    this.#contexts = model.guidanceScale === 1 ? 1 : 2;
+    this.#contexts = model.contextCount;
     const noise = generator(0);
     const length = (name: string) =>
       (unet.shapes.get(name)?.dims ?? []).reduce(
@@ -85,6 +87,12 @@ export class Measurement {
     this.#text = hasText
       ? noise.randn(length("encoder_hidden_states"))
       : undefined;
+    const added = ["timestep_cond", "text_embeds", "time_ids"].filter((name) =>
+      unet.shapes.has(name),
+    );
+    this.#added = Object.fromEntries(
+      added.map((name) => [name, noise.randn(length(name))]),
+    );
   }
 
   /**
@@ -222,7 +230,10 @@ export class Measurement {
         0,
         this.#contexts,
       )) {
-        streams.set(context, await this.#executor.begin(context, this.#text));
+        streams.set(
+          context,
+          await this.#executor.begin(context, this.#text, this.#added),
+        );
       }
       await work(streams);
     } finally {

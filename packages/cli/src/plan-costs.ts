@@ -18,6 +18,6 @@ export function planCosts(run: PlannedRun): PlanCosts {
   const steps = run.schedule.steps.map((step) =>
     costs.step(step).reduce((sum, macs) => sum + macs, 0),
   );
-  const full = costs.full(run.guidanceScale === 1 ? 1 : 2);
+  const full = costs.full(run.contextCount);
   return { steps, total: costs.macs, full };
 }
