@@ -3,7 +3,7 @@ import { PhaseskipError } from "@phaseskip/graph";
 import { beforeAll, describe, expect, test } from "vitest";
 import { fixtureUnet } from "../../graph/test/fixtures.js";
 import { parsePlan } from "../src/plan/parse-plan.js";
-import type { Context, Plan, Rule } from "../src/plan/plan.js";
+import type { Context, GuidanceRule, Plan, Rule } from "../src/plan/plan.js";
 import type { ScheduleRequest } from "../src/plan/schedule-request.js";
 import type { Schedule } from "../src/plan/schedule.js";
 import { schedulePlan } from "../src/plan/schedule.js";
@@ -287,6 +287,83 @@ describe("schedulePlan() runs both contexts where guidance is on", () => {
   });
 });
 
+describe("schedulePlan() keeps uncond − cond", () => {
+  const delta = (refresh: unknown, phases?: string[]) =>
+    ({ action: "delta", refresh, ...(phases && { phases }) }) as GuidanceRule;
+  /** `b` where both contexts run, `B` where their difference is kept, else its age. */
+  const ages = (...guidance: GuidanceRule[]) =>
+    schedule([], { guidanceScale: 3, extra: { guidance } })
+      .steps.map((step) => {
+        expect(step.guidanceScale).toBe(3);
+        expect(step.contexts).toHaveLength(step.deltaAge ? 1 : 2);
+        return step.deltaAge ?? (step.keepsDelta ? "B" : "b");
+      })
+      .join("");
+
+  test.each([
+    [{ every: 1 }, undefined, "bbbbbbbbbb"],
+    [{ every: 3 }, undefined, "B12B12B12b"],
+    [{ every: 3 }, ["late"], "bbbbB12B12"],
+    [{ at: [0, 4] }, undefined, "B123B12345"],
+    [{ everyTimesteps: 200 }, undefined, "B1B1B1B1B1"],
+    ["never", ["late"], "bbbB123456"],
+  ])("refreshed %j in %j", (refresh, phases, wanted) => {
+    expect(ages(delta(refresh, phases))).toBe(wanted);
+  });
+
+  test("from whatever ran both last", () => {
+    expect(ages(delta("never"), delta({ every: 2 }, ["early"]))).toBe(
+      "B1B1234567",
+    );
+  });
+
+  test("and refuses one that no step computed, or a step beyond the run", () => {
+    expect(() => ages(delta("never"))).toThrow(
+      "guidance[0] takes uncond − cond at step 0 (timestep 999) from an earlier step that ran both contexts, which none did",
+    );
+    expect(() => ages({ action: "off" }, delta({ at: [5] }))).toThrow(
+      /guidance\[1\] takes uncond/,
+    );
+    expect(() => ages(delta({ at: [0, 10] }))).toThrow(
+      "guidance[0] refreshes at step 10, which must be below the run's 10 steps",
+    );
+  });
+});
+
+describe("schedulePlan() extrapolates and takes means of both contexts", () => {
+  test("from as many values as are there", () => {
+    const rule = { units: mid, action: "extrapolate", order: 2 };
+    const { steps } = schedule([
+      { ...rule, refresh: { at: [0, 2, 4, 6] } } as Rule,
+    ]);
+    const counts = steps.map(({ contexts }) => {
+      const [read] = contexts[0]!.reads.values();
+      return read?.entries.length ?? 0;
+    });
+    expect(counts).toEqual([0, 1, 0, 2, 0, 3, 0, 3, 3, 3]);
+    for (const { contexts } of steps) {
+      for (const { coefficients } of contexts[0]!.reads.values()) {
+        const sum = coefficients.reduce((a, b) => a + b, 0);
+        expect(sum).toBeCloseTo(1, 10);
+      }
+    }
+  });
+
+  test("makes a mean once, and keeps it in place of its parts", () => {
+    const rule = reuse(mid, { at: [0, 5] }, { value: "mean" } as object);
+    const { steps } = schedule([rule], { guidanceScale: 3 });
+    const held = new Set<string>();
+    const sizes = steps.map(({ contexts }) => {
+      for (const { stores, drops } of contexts) {
+        for (const { entry } of stores) held.add(entry);
+        for (const entry of drops) expect(held.delete(entry)).toBe(true);
+      }
+      return held.size;
+    });
+    expect(sizes).toEqual([2, 1, 1, 1, 0, 2, 1, 1, 1, 0]);
+  });
+});
+
 describe("schedulePlan() keeps what later steps reuse, and drops it after its last use", () => {
   test.each([
     [{ every: 4 }, "mid_block"],
@@ -300,8 +377,7 @@ describe("schedulePlan() keeps what later steps reuse, and drops it after its la
         const here = contexts.find((one) => one.context === context)!;
         if (here.reused.size > 0) expect(held.size).toBeGreaterThan(0);
         for (const { entry } of here.stores) held.add(entry);
-        for (const entry of here.drops)
-          expect(held.delete(entry)).toBe(true);
+        for (const entry of here.drops) expect(held.delete(entry)).toBe(true);
       }
       expect(held.size).toBe(0);
     }
@@ -422,6 +498,105 @@ describe("schedulePlan() refuses", () => {
     expect(() =>
       schedule([], { guidanceScale: 5, extra: { valid } }),
     ).not.toThrow();
+  });
+});
+
+describe("schedulePlan() refuses what a unit cannot do, by rule, unit, step and context", () => {
+  const late = { phases: ["late"], contexts: ["uncond"] as Context[] };
+  test.each([
+    [
+      { units: ["down_blocks.0"], action: "bypass" },
+      /^Cannot run the plan as rules\[0\] bypasses down_blocks\.0 at step 0 \(timestep 999, cond\), whose output must have its main input's shape, float \[.*\]: it has float \[/,
+    ],
+    [
+      { units: ["conv_in"], action: "bypass", ...late },
+      /rules\[0\] bypasses conv_in at step 4 \(timestep 599, uncond\), whose output/,
+    ],
+    [
+      { units: ["down_blocks.0"], action: "zero", value: "residual" },
+      /rules\[0\] takes the residual of down_blocks\.0 at step 0 .*, which must have one output: it has \d/,
+    ],
+    [
+      {
+        units: ["up_blocks.1"],
+        action: "reuse",
+        value: "residual",
+        refresh: { every: 2 },
+      },
+      /rules\[0\] takes the residual of up_blocks\.1 at step 1 .*, whose output must have its main input's shape/,
+    ],
+    [
+      { units: ["**.ff"], action: "scale", factor: 2, lowPass: 1 },
+      /rules\[0\] scales \S+\.ff at step 0 .*, whose output must be \[batch, channel, height, width\]/,
+    ],
+    [
+      { units: mid, action: "extrapolate", order: 1, refresh: "never" },
+      /rules\[0\] extrapolates mid_block at step 0 .*no earlier step computed it/,
+    ],
+    [
+      { units: mid, action: "mean" },
+      /rules\[0\] puts means in place of mid_block, which the run must be given as the option means/,
+    ],
+    [
+      { units: mid, action: "adaptive", probe: "down_blocks.9", threshold: 1 },
+      /rules\[0\]\.probe must be the path of a unit of this model: current value is "down_blocks.9"/,
+    ],
+    [
+      { units: mid, action: "adaptive", probe: "up_blocks.0", threshold: 1 },
+      /rules\[0\]\.probe must not depend on the units that it decides about, mid_block among them/,
+    ],
+    [
+      {
+        units: mid,
+        action: "adaptive",
+        probe: "mid_block.resnets.0",
+        threshold: 1,
+      },
+      /rules\[0\]\.probe must lie outside of the units that it decides about, mid_block among them/,
+    ],
+  ] as unknown as [Rule, RegExp][])("%j", (rule, says) => {
+    expect(() => schedule([rule], { guidanceScale: 3 })).toThrow(says);
+  });
+
+  test("under any outcome of adaptive rules", () => {
+    const adaptive = {
+      units: ["up_blocks.1"],
+      action: "adaptive",
+      probe: "down_blocks.0",
+      threshold: 1,
+    } as Rule;
+    // needed only where the adaptive rule computes: in the late phase it may, or not
+    const rules = [
+      reuse(mid, "never", { phases: ["late"] }),
+      { units: mid, phases: ["early"], action: "zero" } as Rule,
+      adaptive,
+    ];
+    expect(() => schedule(rules)).toThrow(
+      /rules\[0\] reuses mid_block at step 4 \(timestep 599, cond\)/,
+    );
+    expect(schedule([adaptive]).warnings).toEqual([]);
+  });
+
+  test("means that do not fit", () => {
+    const rule = { units: mid, action: "mean" } as Rule;
+    const means = (units: Record<string, Float32Array[]>) => () =>
+      schedule([rule], { means: { timesteps: [100, 500], units } });
+    expect(means({ conv_in: [] })).toThrow("which the means must hold");
+    expect(means({ mid_block: [new Float32Array(3)] })).toThrow(
+      /whose means must have \[\d+\] values by output.*they have \[3\]/,
+    );
+  });
+
+  test("decisions that lack one", () => {
+    const rule = {
+      units: mid,
+      action: "adaptive",
+      probe: "conv_in",
+      threshold: 1,
+    } as Rule;
+    expect(() => schedule([rule], { decisions: [] })).toThrow(
+      "Cannot run the plan as decisions must hold one of rules[0] at step 1 (cond): none of the 0 given is",
+    );
   });
 });
 
