@@ -30,8 +30,10 @@ const library = (name) => ({
   },
 });
 
-const prebuilt = (input, file) => ({
-  input,
+/** Files for a server, without a bundler: `files` are entries by name. What not every run needs lies beside them. */
+const prebuilt = (files) => ({
+  input: files,
+  preserveEntrySignatures: "allow-extension",
   plugins: [
     ortBeside(),
     nodeResolve({ browser: true, exportConditions: ["@phaseskip/source"] }),
@@ -40,14 +42,24 @@ const prebuilt = (input, file) => ({
   ],
   output: {
     dir: "packages/phaseskip/dist/prebuilt",
-    entryFileNames: file,
-    chunkFileNames: "phaseskip.[name].js", // what not every model needs
+    entryFileNames: ({ name }) =>
+      name === "core" ? "phaseskip.core-[hash].js" : `${name}.js`,
+    chunkFileNames: "phaseskip.[name]-[hash].js",
   },
 });
 
 export default [
   ...packages.map(library),
-  prebuilt("packages/phaseskip/src/index.ts", "phaseskip.js"),
-  prebuilt("packages/phaseskip/src/element.ts", "phaseskip.element.js"),
-  prebuilt("packages/phaseskip/src/prebuilt-worker.ts", "phaseskip.worker.js"),
-].filter(({ input }) => typeof input !== "string" || existsSync(input));
+  prebuilt({ phaseskip: "packages/phaseskip/src/index.ts" }),
+  prebuilt({ "phaseskip.element": "packages/phaseskip/src/element.ts" }),
+  prebuilt({
+    "phaseskip.worker": "packages/phaseskip/src/prebuilt-worker.ts",
+    // All code is in files that the entry imports: imported by them in turn, under another address than the page's,
+    // such as one with ?v=2, it would run a second time.
+    core: "packages/runtime/src/worker.ts",
+  }),
+].filter(({ input }) =>
+  Array.isArray(input)
+    ? input.length > 0
+    : Object.values(input).every(existsSync),
+);

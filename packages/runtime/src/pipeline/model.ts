@@ -11,9 +11,8 @@ import { openExternalFiles, Weights } from "../weights.js";
 import { readGraph } from "./network.js";
 import type { ImageArray } from "./picture.js";
 import type { PlannableModel } from "./plan-run.js";
-import type { EmbeddedText } from "./text-encoders.js";
-import { TextEncoders } from "./text-encoders.js";
-import { Vae } from "./vae.js";
+import type { EmbeddedText, TextEncoders } from "./text-encoders.js";
+import type { Vae } from "./vae.js";
 
 /** A model folder on a device. */
 export class Model implements PlannableModel {
@@ -55,10 +54,14 @@ export class Model implements PlannableModel {
     const device = typeof on === "function" ? await on(graph) : on;
     const model = new Model(folder, device, index, graph);
     try {
-      if (index.hasTextEncoder)
+      if (index.hasTextEncoder) {
+        const { TextEncoders } = await import("./text-encoders.js");
         model.#text = await TextEncoders.load(folder, device, index, signal);
-      if (index.hasVae)
+      }
+      if (index.hasVae) {
+        const { Vae } = await import("./vae.js");
         model.#vae = await Vae.load(folder, device, index, signal);
+      }
       await openExternalFiles(folder, "unet/model.onnx", graph, signal);
       await folder.complete(signal);
       return model;
@@ -87,6 +90,11 @@ export class Model implements PlannableModel {
   /** Embeds a text; only of a model that has a text encoder. */
   async embed(text: string, signal?: AbortSignal): Promise<EmbeddedText> {
     return this.#text!.embed(text, signal);
+  }
+
+  /** @throws {RangeError} If samples of this size cannot be decoded */
+  checkSize(height: number, width: number): void {
+    this.#vae?.checkSize(height, width);
   }
 
   /** From pixels in [-1, 1] to a clean sample: a model without a VAE returns them as they are. */

@@ -4,16 +4,9 @@
 import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
 import { PhaseskipError, fixedBatch } from "@phaseskip/graph";
 import type { Scheduler } from "@phaseskip/scheduler";
-import {
-  createScheduler,
-  schedulerClassNames,
-  schedulerNames,
-  timestepsFrom,
-} from "@phaseskip/scheduler";
 import type { ModelFolder } from "../folder.js";
 import type { ModelIndex } from "../model-index.js";
 import { loadPlan } from "../model-plans.js";
-import { parsePlan } from "../plan/parse-plan.js";
 import type { Plan } from "../plan/plan.js";
 import { emptyPlan } from "../plan/plan.js";
 import type { Schedule } from "../plan/schedule.js";
@@ -134,6 +127,7 @@ export async function planRun(
 ): Promise<PlannedRun> {
   const plan = await readPlan(model, request.plan, signal);
   const warnings = await checkModel(model, plan, signal);
+  const { makeScheduler, runTimesteps } = await import("./make-scheduler.js");
   const scheduler = makeScheduler(model, request, plan);
   const sized = sizeRun(model, request);
   const { startIndex, timesteps } = runTimesteps(scheduler, request);
@@ -164,59 +158,10 @@ async function readPlan(
   given: string | Plan,
   signal?: AbortSignal,
 ): Promise<Plan> {
-  if (typeof given !== "string") return parsePlan(given);
   if (given === "none") return emptyPlan;
+  const { parsePlan } = await import("../plan/parse-plan.js");
+  if (typeof given !== "string") return parsePlan(given);
   return { name: given, ...parsePlan(await loadPlan(folder, given, signal)) };
-}
-
-function makeScheduler(
-  { index }: PlannableModel,
-  request: PlanRequest,
-  plan: Plan,
-): Scheduler {
-  const { schedulerConfig, pipelineClass } = index;
-  const own = String(schedulerConfig["_class_name"]);
-  if (request.scheduler === undefined && !schedulerClassNames.includes(own)) {
-    throw new PhaseskipError(
-      "model-unsupported",
-      `Cannot sample with the model's own scheduler, ${own}, as it is not known here: choose one of ${schedulerNames.join(", ")}`,
-    );
-  }
-  const { originalInferenceSteps: original } = request;
-  const timesteps =
-    request.numInferenceSteps === undefined ? plan.steps?.timesteps : undefined;
-  const isDistilled = pipelineClass === "LatentConsistencyModelPipeline";
-  const numInferenceSteps =
-    request.numInferenceSteps ??
-    plan.steps?.numInferenceSteps ??
-    (isDistilled ? 4 : 50);
-  const scheduler = createScheduler(
-    request.scheduler ?? own,
-    {
-      ...schedulerConfig,
-      ...(original !== undefined && { original_inference_steps: original }),
-    },
-    timesteps ? { timesteps } : { numInferenceSteps },
-  );
-  if (original !== undefined && scheduler.name !== "lcm") {
-    throw new TypeError(
-      `Cannot generate an image as originalInferenceSteps is for the scheduler lcm: current scheduler is ${scheduler.name}`,
-    );
-  }
-  return scheduler;
-}
-
-/** The whole schedule, or its last part where an image is the start. */
-function runTimesteps(
-  scheduler: Scheduler,
-  { image, mask, strength = mask ? 1 : 0.8 }: PlanRequest,
-) {
-  if (!image) return { startIndex: 0, timesteps: scheduler.timesteps };
-  const part = timestepsFrom(scheduler, strength);
-  if (part.timesteps.length > 0) return part;
-  throw new RangeError(
-    `Cannot generate an image as strength must leave at least one of ${scheduler.numInferenceSteps} steps: current value is ${strength}`,
-  );
 }
 
 /**

@@ -1,0 +1,67 @@
+// The scheduler of a run. A file of its own in an app, which is fetched while the model is: samplers are many.
+
+import { PhaseskipError } from "@phaseskip/graph";
+import type { Scheduler } from "@phaseskip/scheduler";
+import {
+  createScheduler,
+  schedulerClassNames,
+  schedulerNames,
+  timestepsFrom,
+} from "@phaseskip/scheduler";
+import type { Plan } from "../plan/plan.js";
+import type { PlanRequest, PlannableModel } from "./plan-run.js";
+
+/**
+ * Makes the scheduler that is asked for, or the model's own.
+ * @throws {TypeError | RangeError} If it does not take what is asked for
+ * @throws {PhaseskipError} `model-unsupported` If the model's own is not known
+ */
+export function makeScheduler(
+  { index }: PlannableModel,
+  request: PlanRequest,
+  plan: Plan,
+): Scheduler {
+  const { schedulerConfig, pipelineClass } = index;
+  const own = String(schedulerConfig["_class_name"]);
+  if (request.scheduler === undefined && !schedulerClassNames.includes(own)) {
+    throw new PhaseskipError(
+      "model-unsupported",
+      `Cannot sample with the model's own scheduler, ${own}, as it is not known here: choose one of ${schedulerNames.join(", ")}`,
+    );
+  }
+  const { originalInferenceSteps: original } = request;
+  const timesteps =
+    request.numInferenceSteps === undefined ? plan.steps?.timesteps : undefined;
+  const isDistilled = pipelineClass === "LatentConsistencyModelPipeline";
+  const numInferenceSteps =
+    request.numInferenceSteps ??
+    plan.steps?.numInferenceSteps ??
+    (isDistilled ? 4 : 50);
+  const scheduler = createScheduler(
+    request.scheduler ?? own,
+    {
+      ...schedulerConfig,
+      ...(original !== undefined && { original_inference_steps: original }),
+    },
+    timesteps ? { timesteps } : { numInferenceSteps },
+  );
+  if (original !== undefined && scheduler.name !== "lcm") {
+    throw new TypeError(
+      `Cannot generate an image as originalInferenceSteps is for the scheduler lcm: current scheduler is ${scheduler.name}`,
+    );
+  }
+  return scheduler;
+}
+
+/** The whole schedule, or its last part where an image is the start. */
+export function runTimesteps(
+  scheduler: Scheduler,
+  { image, mask, strength = mask ? 1 : 0.8 }: PlanRequest,
+) {
+  if (!image) return { startIndex: 0, timesteps: scheduler.timesteps };
+  const part = timestepsFrom(scheduler, strength);
+  if (part.timesteps.length > 0) return part;
+  throw new RangeError(
+    `Cannot generate an image as strength must leave at least one of ${scheduler.numInferenceSteps} steps: current value is ${strength}`,
+  );
+}
