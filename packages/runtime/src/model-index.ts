@@ -80,6 +80,13 @@ export async function loadModelIndex(
     ? await folder.json("vae_decoder/config.json", signal, { optional: true })
     : { scaling_factor: 1, block_out_channels: [1] };
   const vaeConfig = isObject(vae) ? vae : {};
+  for (const key of ["latents_mean", "shift_factor"]) {
+    if (!vaeConfig[key]) continue;
+    throw new PhaseskipError(
+      "model-unsupported",
+      `Cannot load the model at ${folder.location} as its VAE's ${key} must be left out: its latents are more than scaled`,
+    );
+  }
   return {
     pipelineClass,
     hasTextEncoder: has.textEncoder,

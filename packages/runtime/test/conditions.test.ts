@@ -161,6 +161,24 @@ test("two models on one device take turns without a trace", async () => {
   });
 });
 
+test("an image has the VAE's encoder fetched when it is needed, once", async () => {
+  const folder = fixtureFolder("tiny-sd-image-ts");
+  const server = await serveFaults({ folder });
+  const encoders = () =>
+    server.requests.filter((line) => line === "GET vae_encoder/model.onnx");
+  try {
+    const model = await load("served", server.url);
+    await draw(model, fewSteps);
+    expect(encoders()).toHaveLength(0);
+    const first = await draw(model, { ...fewSteps, image });
+    const second = await draw(model, { ...fewSteps, image });
+    expect(encoders()).toHaveLength(1);
+    expect(second.sample).toEqual(first.sample);
+  } finally {
+    await server.close();
+  }
+});
+
 describe("a call that ends early", () => {
   const options = {
     ...fewSteps,

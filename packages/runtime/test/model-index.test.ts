@@ -184,6 +184,19 @@ describe("loadModelIndex()", () => {
     });
   });
 
+  test("refuses a VAE whose latents are more than scaled", async () => {
+    const files = {
+      ...stableDiffusion,
+      "vae_decoder/config.json": { scaling_factor: 0.3, shift_factor: 0.1 },
+    };
+    await expect(loadModelIndex(await folderWith(files))).rejects.toMatchObject(
+      {
+        code: "model-unsupported",
+        message: expect.stringContaining("shift_factor") as string,
+      },
+    );
+  });
+
   test.each(["FluxPipeline", "IFPipeline"])(
     "refuses a %s, naming the known classes",
     async (_class_name) => {

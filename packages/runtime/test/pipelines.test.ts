@@ -8,6 +8,12 @@ import { fileURLToPath } from "node:url";
 import { generator } from "@phaseskip/scheduler";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { readNpy } from "../../cli/src/npy.js";
+import {
+  readModelProto,
+  readTensorShapeProtoDimension,
+  writeModelProto,
+} from "../../graph/src/onnx/onnx_pb.js";
+import { create, decode, encode } from "../../graph/src/onnx/wire.js";
 import { openFolder } from "../src/model-folder.js";
 import type { InputPicture } from "../src/pipeline/input-picture.js";
 import { Model } from "../src/pipeline/model.js";
@@ -359,6 +365,26 @@ describe("runPipeline() refuses", () => {
       });
     } finally {
       await folder.close();
+      await rm(root, { recursive: true });
+    }
+  });
+
+  test("a size that the VAE alone is fixed against", async () => {
+    const root = await mkdtemp(join(tmpdir(), "phaseskip-"));
+    await cp(fixtureFolder("tiny-sd-ts"), root, { recursive: true });
+    const path = join(root, "vae_decoder/model.onnx");
+    const decoder = decode(readModelProto, new Uint8Array(readFileSync(path)));
+    const { dim } = decoder.graph!.input[0]!.type!.tensor_type!.shape!;
+    dim[2] = create(readTensorShapeProtoDimension, { dim_value: 16 });
+    await writeFile(path, encode(writeModelProto, decoder));
+    const model = await Model.load(await openFolder(root), device);
+    try {
+      const request = parseRequest({ ...fewSteps, height: 40 });
+      await expect(runPipeline(model, request).next()).rejects.toThrow(
+        "height must be the 32 pixels that the model's vae_decoder is fixed to: current value is 40",
+      );
+    } finally {
+      await model.dispose();
       await rm(root, { recursive: true });
     }
   });

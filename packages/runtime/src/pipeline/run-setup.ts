@@ -36,6 +36,7 @@ export async function prepareRun(
 ): Promise<RunSetup> {
   checkPrompt(model, request);
   const run = await planRun(model, request, signal);
+  model.checkSize(run.shape[2], run.shape[3]);
   checkTensorSizes(run.unet.shapes, model.device);
   const { signatures, means } = run.schedule;
   await model.unet.prepare(run.unet, signatures, signal, means);

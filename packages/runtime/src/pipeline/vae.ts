@@ -39,12 +39,19 @@ export class Vae {
     return new Vae(folder, device, index, decoder);
   }
 
-  /** Whether its export can decode a latent of this size. */
-  accepts(height: number, width: number): boolean {
-    const [, , ...sides] = this.#decoder.graph.inputs[0]!.dims ?? [];
-    return [height, width].every(
-      (side, i) => typeof sides[i] !== "number" || sides[i] === side,
-    );
+  /** @throws {RangeError} If its export is fixed to latents of another size */
+  checkSize(height: number, width: number): void {
+    const { vaeScaleFactor } = this.#index;
+    const dims = this.#decoder.graph.inputs[0]!.dims ?? [];
+    for (const [name, side, dim] of [
+      ["height", height, dims[2]],
+      ["width", width, dims[3]],
+    ] as const) {
+      if (typeof dim !== "number" || dim === side) continue;
+      throw new RangeError(
+        `Cannot generate an image as ${name} must be the ${dim * vaeScaleFactor} pixels that the model's vae_decoder is fixed to: current value is ${side * vaeScaleFactor}; export it with dynamic axes to change that`,
+      );
+    }
   }
 
   /** From a latent to pixels in [-1, 1]. */
