@@ -139,7 +139,7 @@ function unitVector(name: string, count: number): Float32Array {
 }
 
 /** A seed from a name: 32-bit FNV-1a over its code units. */
-export function seedOf(name: string): number {
+function seedOf(name: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++)
     hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);

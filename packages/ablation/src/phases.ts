@@ -54,6 +54,14 @@ export interface PhaseFinding {
 /**
  * Looks for phases.
  *
+ * @example
+ * ```ts
+ * import { findPhases } from "@phaseskip/ablation";
+ *
+ * // three prompts, one unit each, whose effect falls after a third of the time
+ * const course = (noise: number) => [[4, 4 + noise, 1, 1, 1 - noise, 1]];
+ * const { verdict, boundaries } = findPhases([course(0.1), course(-0.1), course(0)]);
+ * ```
  * @param courses log normalised effects by group, row (unit) and time; groups are what is left out and resampled
  * @throws {TypeError} If groups differ in rows, or rows in length
  * @throws {RangeError} If a value is not finite
