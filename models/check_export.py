@@ -111,13 +111,19 @@ def check_text_encoder(encoder, folder: Path, batch: int) -> float:
 
 
 def check_vae(vae, folder: Path, batch: int, size: int) -> float:
-    """The distance on a random latent sample."""
+    """The larger distance of a random latent's pixels, and where there is an encoder of random pixels' moments."""
     path = folder / "vae_decoder" / "model.onnx"
     vae, session = rounded(vae, path), open_widened(path)
     latent = torch.randn(batch, vae.config.latent_channels, size, size)
     with torch.no_grad():
         want = vae.decode(latent).sample
-    return distance(session.run(None, {"latent_sample": latent.numpy()})[0], want)
+        pixels = torch.rand(want.shape) * 2 - 1
+        moments = vae.encode(pixels).latent_dist.parameters
+    decoded = distance(session.run(None, {"latent_sample": latent.numpy()})[0], want)
+    path = folder / "vae_encoder" / "model.onnx"
+    if not path.exists():
+        return decoded
+    return max(decoded, distance(open_widened(path).run(None, {"sample": pixels.numpy()})[0], moments))
 
 
 def check_recorded(source: Path, unet, encoder) -> dict[str, float]:
