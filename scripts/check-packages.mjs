@@ -36,8 +36,7 @@ const keepers = [
   },
   {
     library: /^comlink(\/|$)/,
-    files:
-      /^runtime\/src\/([\w-]+\/)?(protocol|client|worker|web-endpoint|node-[\w-]+|[\w-]+-node)(\.d)?\.ts$/,
+    files: /^runtime\/src\/(protocol|client|worker)\.ts$/,
   },
 ];
 

@@ -72,7 +72,7 @@ describe("breaksOf()", () => {
     ["runtime/src/client.ts", 'import { wrap } from "comlink";'],
     [
       "runtime/src/node-worker.ts",
-      'import adapter from "comlink/dist/esm/node-adapter.mjs"; import "node:worker_threads";',
+      'import { parentPort } from "node:worker_threads";',
     ],
     [
       "runtime/src/x.ts",

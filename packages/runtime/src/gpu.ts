@@ -34,7 +34,7 @@ const limits = [
  * @throws {PhaseskipError} `model-unsupported` if there is none for this page
  */
 export async function openGpu(): Promise<Gpu> {
-  const { gpu } = globalThis.navigator as Partial<Navigator>;
+  const gpu = (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
   if (!gpu) {
     throw unsupported(
       globalThis.isSecureContext === false
