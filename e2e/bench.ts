@@ -1,13 +1,19 @@
-// npm run bench:browser MODEL PLAN…: the benchmark of the command in Chromium, on WASM with threads.
+// npm run bench:browser MODEL PLAN…: the benchmark of the command in Chromium, on WASM with threads; then what a
+// second load takes. `--load` measures that alone.
 import { cpus } from "node:os";
 import { build, type Plugin } from "esbuild";
 import type { BenchRows } from "../packages/cli/src/bench-rows.js";
+import { bootstrapMedianRatio, median } from "@phaseskip/metrics";
 import { describeBench } from "../packages/cli/src/bench-table.js";
 import { progress } from "../packages/cli/src/progress.js";
+import type { LoadTimes } from "./bench-load-worker.js";
 import { launchBrowser, openPage } from "./browser.js";
 import { serveFiles } from "./serve.js";
 
-const [model = "scenes", ...plans] = process.argv.slice(2);
+const isLoadAlone = process.argv.includes("--load");
+const [model = "scenes", ...plans] = process.argv
+  .slice(2)
+  .filter((word) => word !== "--load");
 const out = "build/bench";
 /** ONNX Runtime stays a file of its own: it starts its threads from it. */
 const ortBeside: Plugin = {
@@ -19,8 +25,9 @@ const ortBeside: Plugin = {
     })),
 };
 await build({
-  entryPoints: ["e2e/bench-worker.ts"],
+  entryPoints: ["e2e/bench-worker.ts", "e2e/bench-load-worker.ts"],
   bundle: true,
+  splitting: true,
   format: "esm",
   platform: "browser",
   target: "es2022",
@@ -30,8 +37,8 @@ await build({
   logLevel: "error",
 });
 const page = `<!doctype html><link rel="icon" href="data:,"><script type="module">
-  window.bench = (request) => new Promise((resolve, reject) => {
-    const worker = new Worker("/bench/bench-worker.js", { type: "module" });
+  window.bench = (script, request) => new Promise((resolve, reject) => {
+    const worker = new Worker("/bench/" + script, { type: "module" });
     worker.onerror = (event) => reject(new Error(event.message));
     worker.onmessage = ({ data }) => {
       if (data.measured) resolve(data.measured);
@@ -42,6 +49,14 @@ const page = `<!doctype html><link rel="icon" href="data:,"><script type="module
   });
 </script>`;
 
+/** What a second load takes against its unavoidable parts: reading the bytes and making the sessions. */
+function describeLoad({ ours, raw, bytes, sessions }: LoadTimes): string {
+  const { value, lower, upper } = bootstrapMedianRatio(ours, raw);
+  const times = `${median(ours).toFixed(0)} ms ÷ ${median(raw).toFixed(0)} ms`;
+  const size = `${(bytes / 1e6).toFixed(1)} MB, ${sessions} sessions`;
+  return `second load ÷ (reading ${size}): ${value.toFixed(3)} (${lower.toFixed(3)} to ${upper.toFixed(3)}; ${times}), goal ${lower <= 1.2 ? "≤" : ">"} 1.20\n`;
+}
+
 interface PairMessage {
   label: string;
   done: number;
@@ -49,10 +64,7 @@ interface PairMessage {
 }
 
 declare global {
-  var bench: (request: {
-    location: string;
-    plans: string[];
-  }) => Promise<BenchRows>;
+  var bench: (script: string, request: object) => Promise<unknown>;
 }
 
 const served = await serveFiles({
@@ -79,17 +91,26 @@ try {
     shown.show(label, done, total, `${done} of ${total}`);
   });
   const location = `${served.origin}/models/${model}/`;
-  const measured = await opened.page.evaluate(
-    (request) => globalThis.bench(request),
-    { location, plans },
-  );
+  const measure = (script: string, request: object) =>
+    opened.page.evaluate(([name, order]) => globalThis.bench(name, order), [
+      script,
+      request,
+    ] as const);
+  const rows = isLoadAlone
+    ? undefined
+    : ((await measure("bench-worker.js", { location, plans })) as BenchRows);
+  const load = (await measure("bench-load-worker.js", {
+    location,
+    pairs: 30,
+  })) as LoadTimes;
   shown.clear();
   const machine = {
     cpu: cpus()[0]?.model.trim() ?? "unknown",
     cores: cpus().length,
     engine: `Chromium ${browser.version()}`,
   };
-  process.stdout.write(describeBench(measured, machine, process.stdout));
+  if (rows) process.stdout.write(describeBench(rows, machine, process.stdout));
+  process.stdout.write(describeLoad(load));
 } finally {
   shown.clear();
   await browser.close();

@@ -6,7 +6,7 @@
 import { PhaseskipError } from "@phaseskip/graph";
 import type { FileRecord, ModelRecord } from "./chunk-store.js";
 import { sameVersion, versionOf } from "./file-version.js";
-import { MANIFEST_PATH } from "./model-manifest.js";
+import { isLoaded, MANIFEST_PATH } from "./model-manifest.js";
 import { request, statusError } from "./request.js";
 import { StallGuard } from "./stall-guard.js";
 
@@ -29,6 +29,9 @@ export interface FreshnessOptions {
 export class Freshness {
   readonly #options: FreshnessOptions;
   readonly #found = new Map<string, { version: string; how: Found }>();
+  /** The server's answers on the way, by path. */
+  readonly #asked = new Map<string, Promise<Response>>();
+  #hasAsked = false;
   #unreachable: PhaseskipError | undefined;
 
   /** @param options what is asked, and where */
@@ -69,7 +72,7 @@ export class Freshness {
     let response: Response;
     try {
       if (this.#unreachable) throw this.#unreachable;
-      response = await this.#head(path, signal);
+      response = await this.#ask(path, signal);
       if (response.status >= 500 || response.status === 429)
         throw statusError(response, this.#options.location + path);
     } catch (error) {
@@ -109,6 +112,34 @@ export class Freshness {
         );
       }),
     );
+  }
+
+  /** Asks for a file; the first time for all that the last load used, at once: one after the other takes long. */
+  async #ask(path: string, signal: AbortSignal | undefined): Promise<Response> {
+    const start = (of: string) => {
+      const answer = this.#head(of, signal);
+      answer.catch(() => undefined);
+      this.#asked.set(of, answer);
+      return answer;
+    };
+    if (!this.#hasAsked && path !== MANIFEST_PATH) {
+      this.#hasAsked = true;
+      start(path);
+      const model = await this.#options.modelRecord().catch(() => undefined);
+      const versions = Object.entries(model?.versions ?? {});
+      for (const [of, version] of versions)
+        if (of !== path && isLoaded(of) && !version.startsWith("sha256:"))
+          start(of);
+    }
+    const early = this.#asked.get(path);
+    if (!early) return this.#head(path, signal);
+    // An answer is for one question: it may be old by the next.
+    this.#asked.delete(path);
+    return early.catch((error: unknown) => {
+      if (signal?.aborted || isUnreachable(error)) throw error;
+      // The caller who asked has given up.
+      return this.#head(path, signal);
+    });
   }
 
   /** Without the server's word, only versions that were once seen together are used together. */

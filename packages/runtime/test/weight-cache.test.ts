@@ -120,6 +120,25 @@ describe("the weight cache", () => {
     expect(asked()).toEqual([]); // phaseskip.json has told it
   });
 
+  test("asks for all files of the last load at once, and each of them once", async () => {
+    const names = ["a", "b", "c"];
+    await serve(
+      Object.fromEntries(
+        names.map((name) => [name, { body: bytesOf(100), etag: '"1"' }]),
+      ),
+    );
+    const first = await open();
+    for (const name of names) await first.file(name);
+    await first.complete();
+    server.requests.length = 0;
+    const second = await open();
+    await second.file("b");
+    await vi.waitFor(() => expect(asked()).toHaveLength(3));
+    await second.file("a");
+    await second.file("c");
+    expect(asked().toSorted()).toEqual(names.map((name) => `HEAD ${name}`));
+  });
+
   test("uses no two files together offline that were never seen together", async () => {
     await serve({
       a: { body: bytesOf(100), etag: '"1"' },
