@@ -4,6 +4,16 @@
 const longestTurn = 8;
 let turnStart = -Infinity;
 
+/** Those who wait for a macrotask, in their order, and the port whose messages begin them: no timer is as prompt. */
+const waiting: (() => void)[] = [];
+let port: MessagePort | undefined;
+
+function openPort(): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => waiting.shift()?.();
+  return port2;
+}
+
 /** Resolves in a new macrotask, so that messages that wait are handled first. */
 export async function macrotask(): Promise<void> {
   await new Promise<void>((resolve) => {
@@ -11,12 +21,9 @@ export async function macrotask(): Promise<void> {
       setImmediate(resolve);
       return;
     }
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
+    waiting.push(resolve);
+    port ??= openPort();
+    port.postMessage(null);
   });
   turnStart = performance.now();
 }
