@@ -20,9 +20,32 @@ export function exploreOutcomes(
   rules: AdaptiveRules,
   steps: readonly GuidanceStep[],
 ): void {
+  for (const contexts of independent(plan, steps))
+    explore(plan, rules, steps, contexts);
+}
+
+/** Groups of contexts that have to do with each other; of two that are alike, one. */
+function independent(plan: Plan, steps: readonly GuidanceStep[]): Context[][] {
+  const meets = plan.rules.some(
+    (rule) => rule.action === "reuse" && rule.value === "mean",
+  );
+  if (meets) return [["cond", "uncond"]];
+  const isAlike =
+    plan.rules.every(({ contexts }) => contexts === undefined) &&
+    steps.every(({ contexts }) => contexts.length === 2);
+  return isAlike ? [["cond"]] : [["cond"], ["uncond"]];
+}
+
+function explore(
+  plan: Plan,
+  rules: AdaptiveRules,
+  steps: readonly GuidanceStep[],
+  explored: readonly Context[],
+): void {
   let states: RunState[] = [startState()];
   steps.forEach(({ contexts }, stepIndex) => {
     for (const context of contexts) {
+      if (!explored.includes(context)) continue;
       const next = new Map<string, RunState>();
       for (const state of states) {
         for (const outcome of outcomesOf(rules, context, stepIndex, state)) {
