@@ -78,6 +78,9 @@ def cases() -> dict[str, Case]:
         "size": Case(
             "tiny-sd-image-ts", dict(prompt=PROMPT, numInferenceSteps=8, guidanceScale=4.0, height=32, width=24)
         ),
+        "size-dynamo": Case(
+            "tiny-sd-dynamo", dict(prompt=PROMPT, numInferenceSteps=8, guidanceScale=4.0, height=40, width=48)
+        ),
         "prompts": Case(
             "tiny-sd-image-ts",
             dict(

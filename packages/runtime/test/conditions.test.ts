@@ -110,21 +110,30 @@ describe("a second call", () => {
     }
   });
 
-  test("makes no session for another size, batch or prompt", async () => {
-    const model = await load("tiny-text-ts");
-    const made = vi.spyOn(device, "createSession");
-    const count = async (options: GenerateOptions) => {
-      made.mockClear();
-      await draw(model, { ...fewSteps, plan: deep, ...options });
-      return made.mock.calls.length;
-    };
-    expect(await count({})).toBeGreaterThan(0);
-    expect(await count({ height: 32, width: 24 })).toBe(0);
-    expect(await count({ numImagesPerPrompt: 2 })).toBe(0);
-    expect(await count({ prompt: ["the moon", "a cat"] })).toBe(0);
-    expect(await count({ numInferenceSteps: 8, seed: 9 })).toBe(0);
-    made.mockRestore();
-  });
+  test.each([
+    "tiny-text-ts",
+    "tiny-text-dynamo",
+    "tiny-sdxl-ts",
+    "tiny-sd-dynamo",
+  ])(
+    "of %s makes no session for another size, batch or prompt",
+    async (name) => {
+      const model = await load(name);
+      const plan = name.startsWith("tiny-text") ? deep : skips;
+      const made = vi.spyOn(device, "createSession");
+      const count = async (options: GenerateOptions) => {
+        made.mockClear();
+        await draw(model, { ...fewSteps, plan, ...options });
+        return made.mock.calls.length;
+      };
+      expect(await count({})).toBeGreaterThan(0);
+      expect(await count({ height: 32, width: 24 })).toBe(0);
+      expect(await count({ numImagesPerPrompt: 2 })).toBe(0);
+      expect(await count({ prompt: ["the moon", "a cat"] })).toBe(0);
+      expect(await count({ numInferenceSteps: 8, seed: 9 })).toBe(0);
+      made.mockRestore();
+    },
+  );
 
   test("with another plan fetches nothing again", async () => {
     const folder = fixtureFolder("tiny-text-dynamo");
