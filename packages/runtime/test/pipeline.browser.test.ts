@@ -45,6 +45,17 @@ describe("loadPipeline() in a page", { timeout: 60_000 }, () => {
     expect(pipeline.warnings).toHaveLength(inject("isolated") ? 0 : 1);
   });
 
+  test("starts from an ImageData, under another as a mask", async () => {
+    const image = new ImageData(16, 16);
+    image.data.forEach((_, i) => (image.data[i] = i % 251));
+    const mask = new ImageData(16, 16); // transparent black: all is kept
+    const pipeline = await load("tiny-text-ts");
+    const { images } = await pipeline.generate({ ...fewSteps, image, mask });
+    const colours = (data: Uint8ClampedArray) =>
+      data.filter((_, i) => i % 4 < 3);
+    expect(colours(images[0]!.data)).toEqual(colours(image.data));
+  });
+
   test("a plan that does nothing is the same as no plan", async () => {
     const pipeline = await load("tiny-text-ts");
     const plain = await pipeline.generate(fewSteps);
