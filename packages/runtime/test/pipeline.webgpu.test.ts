@@ -59,35 +59,33 @@ const everyKernel: Plan = {
   ],
 };
 
-test(
-  "a tiny Unet draws on WebGPU what it draws on WASM, whole and under plans",
-  { timeout: 180_000 },
-  async ({ skip }) => {
-    const adapter = await navigator.gpu?.requestAdapter();
-    skip(!adapter, "this browser gives no WebGPU adapter");
-    const onWasm = await loadPipeline("/models/tiny-text-ts/", {
-      worker,
-      device: "wasm",
-    });
-    const onGpu = await loadPipeline("/models/tiny-text-ts/", {
-      worker,
-      device: "webgpu",
-    });
-    try {
-      for (const plan of ["none", deepCache, everyKernel]) {
-        const wanted = await onWasm.generate({ ...fewSteps, plan });
-        const drawn = await onGpu.generate({ ...fewSteps, plan });
-        expect(drawn.report.device).toBe("webgpu");
-        expect(drawn.report.macs).toBe(wanted.report.macs);
-        expect(relativeError(drawn.sample, wanted.sample)).toBeLessThan(1e-3);
-        const [found, right] = [drawn, wanted].map(({ report }) =>
-          report.decisions?.map(({ reuse }) => reuse),
-        );
-        expect(found).toEqual(right);
-      }
-    } finally {
-      onWasm.dispose();
-      onGpu.dispose();
+test("a tiny Unet draws on WebGPU what it draws on WASM, whole and under plans", async ({
+  skip,
+}) => {
+  const adapter = await navigator.gpu?.requestAdapter();
+  skip(!adapter, "this browser gives no WebGPU adapter");
+  const onWasm = await loadPipeline("/models/tiny-text-ts/", {
+    worker,
+    device: "wasm",
+  });
+  const onGpu = await loadPipeline("/models/tiny-text-ts/", {
+    worker,
+    device: "webgpu",
+  });
+  try {
+    for (const plan of ["none", deepCache, everyKernel]) {
+      const wanted = await onWasm.generate({ ...fewSteps, plan });
+      const drawn = await onGpu.generate({ ...fewSteps, plan });
+      expect(drawn.report.device).toBe("webgpu");
+      expect(drawn.report.macs).toBe(wanted.report.macs);
+      expect(relativeError(drawn.sample, wanted.sample)).toBeLessThan(1e-3);
+      const [found, right] = [drawn, wanted].map(({ report }) =>
+        report.decisions?.map(({ reuse }) => reuse),
+      );
+      expect(found).toEqual(right);
     }
-  },
-);
+  } finally {
+    onWasm.dispose();
+    onGpu.dispose();
+  }
+});

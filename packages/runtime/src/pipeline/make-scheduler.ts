@@ -8,8 +8,9 @@ import {
   schedulerNames,
   timestepsFrom,
 } from "@phaseskip/scheduler";
+import type { ModelIndex } from "../model-index.js";
 import type { Plan } from "../plan/plan.js";
-import type { PlanRequest, PlannableModel } from "./plan-run.js";
+import type { Request } from "./request.js";
 
 /**
  * Makes the scheduler that is asked for, or the model's own.
@@ -17,11 +18,13 @@ import type { PlanRequest, PlannableModel } from "./plan-run.js";
  * @throws {PhaseskipError} `model-unsupported` If the model's own is not known
  */
 export function makeScheduler(
-  { index }: PlannableModel,
-  request: PlanRequest,
+  { schedulerConfig, pipelineClass }: ModelIndex,
+  request: Pick<
+    Request,
+    "scheduler" | "numInferenceSteps" | "originalInferenceSteps"
+  >,
   plan: Plan,
 ): Scheduler {
-  const { schedulerConfig, pipelineClass } = index;
   const own = String(schedulerConfig["_class_name"]);
   if (request.scheduler === undefined && !schedulerClassNames.includes(own)) {
     throw new PhaseskipError(
@@ -56,7 +59,11 @@ export function makeScheduler(
 /** The whole schedule, or its last part where an image is the start. */
 export function runTimesteps(
   scheduler: Scheduler,
-  { image, mask, strength = mask ? 1 : 0.8 }: PlanRequest,
+  {
+    image,
+    mask,
+    strength = mask ? 1 : 0.8,
+  }: Pick<Request, "image" | "mask" | "strength">,
 ) {
   if (!image) return { startIndex: 0, timesteps: scheduler.timesteps };
   const part = timestepsFrom(scheduler, strength);
