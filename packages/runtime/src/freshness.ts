@@ -31,7 +31,7 @@ export class Freshness {
   readonly #found = new Map<string, { version: string; how: Found }>();
   /** The server's answers on the way, by path. */
   readonly #asked = new Map<string, Promise<Response>>();
-  #hasAsked = false;
+  #ahead: Promise<void> | undefined;
   #unreachable: PhaseskipError | undefined;
 
   /** @param options what is asked, and where */
@@ -44,6 +44,11 @@ export class Freshness {
     return Object.fromEntries(
       [...this.#found].map(([path, { version }]) => [path, version]),
     );
+  }
+
+  /** Asks at once for all that the last load used, the first time: one after the other takes long. */
+  askAhead(signal: AbortSignal | undefined): void {
+    this.#ahead ??= this.#askAhead(signal);
   }
 
   /** Notes which version of a file is used. */
@@ -114,23 +119,19 @@ export class Freshness {
     );
   }
 
-  /** Asks for a file; the first time for all that the last load used, at once: one after the other takes long. */
-  async #ask(path: string, signal: AbortSignal | undefined): Promise<Response> {
-    const start = (of: string) => {
-      const answer = this.#head(of, signal);
+  async #askAhead(signal: AbortSignal | undefined): Promise<void> {
+    const model = await this.#options.modelRecord().catch(() => undefined);
+    for (const [path, version] of Object.entries(model?.versions ?? {})) {
+      // The list will tell of what it lists.
+      if (!isLoaded(path) || version.startsWith("sha256:")) continue;
+      const answer = this.#head(path, signal);
       answer.catch(() => undefined);
-      this.#asked.set(of, answer);
-      return answer;
-    };
-    if (!this.#hasAsked && path !== MANIFEST_PATH) {
-      this.#hasAsked = true;
-      start(path);
-      const model = await this.#options.modelRecord().catch(() => undefined);
-      const versions = Object.entries(model?.versions ?? {});
-      for (const [of, version] of versions)
-        if (of !== path && isLoaded(of) && !version.startsWith("sha256:"))
-          start(of);
+      this.#asked.set(path, answer);
     }
+  }
+
+  async #ask(path: string, signal: AbortSignal | undefined): Promise<Response> {
+    await this.#ahead;
     const early = this.#asked.get(path);
     if (!early) return this.#head(path, signal);
     // An answer is for one question: it may be old by the next.

@@ -103,6 +103,7 @@ export function httpStore(
   const tally = new LoadTally((progress) => onProgress?.(progress));
   let memory = memoryStore();
   let persistent = cache ? indexedDbStore() : undefined;
+  let records: Promise<Map<string, FileRecord> | undefined> | undefined;
   let isFirst = true;
   let release!: () => void;
   const released = new Promise<void>((resolve) => (release = resolve));
@@ -144,10 +145,20 @@ export function httpStore(
     }
   }
 
-  /** The record in IndexedDB; a database that does not open, or never answers, is not asked again. */
-  async function recordOf(key: FileKey): Promise<FileRecord | undefined> {
+  /**
+   * What the cache has of a file, the first time by one question for all of them. A database that does not open, or
+   * never answers, is not asked again.
+   */
+  async function recordOf(
+    key: FileKey,
+    isFresh = false,
+  ): Promise<FileRecord | undefined> {
     try {
-      return await inTime(persistent?.record(key), OPEN_MS);
+      if (isFresh) return await persistent?.record(key);
+      records ??= inTime(persistent?.records(location), OPEN_MS);
+      const known = (await records)?.get(key.path);
+      (await records)?.delete(key.path);
+      return known ?? (await persistent?.record(key));
     } catch {
       persistent = undefined;
       return undefined;
@@ -219,7 +230,7 @@ export function httpStore(
         signal,
         () => tally.report({ kind: "waiting", path }),
         async () => {
-          const now = await recordOf(key);
+          const now = await recordOf(key, true);
           const isNew = listed
             ? now?.version === listed.version
             : now?.version !== undefined &&
@@ -270,6 +281,7 @@ export function httpStore(
       release();
     },
     async open(path, signal, optional) {
+      freshness.askAhead(signal);
       const list = await listOf(signal);
       if (path === MANIFEST_PATH) return list?.file;
       const entry = hasSha256() ? list?.files.get(path) : undefined;

@@ -47,6 +47,7 @@ const chunkKey = ({ model, path }: FileKey, ...rest: (string | number)[]) => [
   ...rest,
 ];
 const modelKey = (model: string) => ["model", model];
+const timesKey = (model: string) => ["times", model];
 /** All keys that begin with these parts: an array sorts after every string and number. */
 const under = (...prefix: (string | number)[]) =>
   IDBKeyRange.bound(prefix, [...prefix, []]);
@@ -63,6 +64,8 @@ function database(): UseStore | undefined {
 
 /** The store in IndexedDB. */
 export interface WeightStore extends ChunkStore {
+  /** The records of all files of a model, by path. */
+  records(model: string): Promise<Map<string, FileRecord>>;
   /** What is known of a model; `undefined` if it was never loaded to its end. */
   model(model: string): Promise<ModelRecord | undefined>;
   /** Notes that all files of a model were seen together. */
@@ -104,6 +107,17 @@ export function indexedDbStore(): WeightStore | undefined {
         if (record?.version !== version) return;
         store.put(buffer, chunkKey(key, version, offset));
         await promisifyRequest(store.transaction);
+      }),
+    records: (model) =>
+      objects("readonly", async (store) => {
+        const [keys, files] = await Promise.all([
+          promisifyRequest(store.getAllKeys(under("file", model))),
+          promisifyRequest(store.getAll(under("file", model))),
+        ]);
+        const paths = (keys as string[][]).map(([, , path = ""]) => path);
+        return new Map(
+          (files as FileRecord[]).map((file, i) => [paths[i]!, file]),
+        );
       }),
     model: (model) => get<ModelRecord>(modelKey(model), objects),
     keepModel: (model, record) => set(modelKey(model), record, objects),
@@ -217,6 +231,7 @@ export async function deleteModel(location: string | URL): Promise<number> {
     )) as FileRecord[];
     for (const kind of ["file", "chunk"]) store.delete(under(kind, model));
     store.delete(modelKey(model));
+    store.delete(timesKey(model));
     await promisifyRequest(store.transaction);
     return records.reduce((bytes, record) => bytes + record.size, 0);
   });
@@ -233,6 +248,37 @@ export async function evictModel(except: string): Promise<string | undefined> {
     if (await unlessInUse(location, drop)) return location;
   }
   return undefined;
+}
+
+/** Times of a model's segments, in ms, as they were kept with its files; empty where there are none. */
+export async function keptTimes(
+  location: string,
+): Promise<Map<string, number>> {
+  const url = folderUrl(location);
+  const objects = url && database();
+  if (!objects) return new Map();
+  const times = get<Map<string, number>>(
+    timesKey(url.origin + url.pathname),
+    objects,
+  );
+  // what cannot be read is measured again
+  return (await times.catch(() => undefined)) ?? new Map();
+}
+
+/** Keeps times with a model's files; of a model that is not in the cache, nothing is kept. */
+export async function keepTimes(
+  location: string,
+  times: ReadonlyMap<string, number>,
+): Promise<void> {
+  const url = folderUrl(location);
+  const objects = url && database();
+  if (!objects) return;
+  const model = url.origin + url.pathname;
+  await objects("readwrite", async (store) => {
+    if (await promisifyRequest(store.count(under("file", model))))
+      store.put(times, timesKey(model));
+    await promisifyRequest(store.transaction);
+  }).catch(() => undefined); // a full disk costs no more than measuring again
 }
 
 /** IndexedDB copies what it is given: a chunk that fills its buffer needs no copy before. */

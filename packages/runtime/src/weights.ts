@@ -41,8 +41,11 @@ export async function openExternalFiles(
   signal?: AbortSignal,
 ): Promise<void> {
   await Promise.all(
-    externalPaths(path, graph).map(async (file) => {
-      if (!(await folder.file(file, signal))) throw missingFile(folder, file);
+    externalPaths(path, graph).map(async (path) => {
+      const file = await folder.file(path, signal);
+      if (!file) throw missingFile(folder, path);
+      // The first bytes are on their way while other things are made ready; should it fail, the reader is told.
+      file.read(0, Math.min(1, file.size)).catch(() => undefined);
     }),
   );
 }

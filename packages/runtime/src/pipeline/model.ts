@@ -5,6 +5,7 @@ import type { ModelFolder } from "../folder.js";
 import type { ModelIndex } from "../model-index.js";
 import { loadModelIndex } from "../model-index.js";
 import type { Device } from "../session.js";
+import { SegmentTimes } from "../segment-times.js";
 import { UnetExecutor } from "../unet/executor.js";
 import { unetDigest } from "../unet-digest.js";
 import { openExternalFiles, Weights } from "../weights.js";
@@ -21,6 +22,8 @@ export class Model implements PlannableModel {
   readonly index: ModelIndex;
   readonly unetGraph: Graph;
   readonly unet: UnetExecutor;
+  /** How long the Unet's segments take. */
+  readonly times: SegmentTimes;
   #text: TextEncoders | undefined;
   #vae: Vae | undefined;
   #digest: string | undefined;
@@ -36,6 +39,7 @@ export class Model implements PlannableModel {
     this.index = index;
     this.unetGraph = unetGraph;
     const weights = new Weights(folder, "unet/model.onnx");
+    this.times = new SegmentTimes(folder.location);
     this.unet = new UnetExecutor(device, unetGraph, weights);
   }
 
@@ -54,6 +58,7 @@ export class Model implements PlannableModel {
     const device = typeof on === "function" ? await on(graph) : on;
     const model = new Model(folder, device, index, graph);
     try {
+      await openExternalFiles(folder, "unet/model.onnx", graph, signal);
       if (index.hasTextEncoder) {
         const { TextEncoders } = await import("./text-encoders.js");
         model.#text = await TextEncoders.load(folder, device, index, signal);
@@ -62,7 +67,6 @@ export class Model implements PlannableModel {
         const { Vae } = await import("./vae.js");
         model.#vae = await Vae.load(folder, device, index, signal);
       }
-      await openExternalFiles(folder, "unet/model.onnx", graph, signal);
       await folder.complete(signal);
       return model;
     } catch (error) {
