@@ -15,7 +15,9 @@ export type {
   CellMacs,
   CellRefresh,
   CellRow,
+  ConvergedRow,
   EmergenceRow,
+  EndEffect,
   FloorRow,
   ReferenceRow,
   ResponseEffect,
@@ -81,3 +83,17 @@ export { findSweepPhases, leastBinsForPhases } from "./sweep-phases.js";
 export type { RunTime, SweepBoundary, SweepPhases } from "./sweep-phases.js";
 export { rankUnits, rankingAgreement } from "./rankings.js";
 export type { RankedUnit, RankingChoice } from "./rankings.js";
+
+// Report
+export { reportCsv, reportData } from "./report/report-data.js";
+export type {
+  ActionSummary,
+  CellSummary,
+  GainPoint,
+  ReportData,
+  SweepResults,
+} from "./report/report-data.js";
+export { heatmap } from "./report/heatmap.js";
+export type { MapKind } from "./report/heatmap.js";
+export { hatch, reportPage } from "./report/page.js";
+export type { PageParts } from "./report/page.js";

@@ -9,9 +9,11 @@ import { merge, type MergeArguments } from "./merge.js";
 import {
   integerFrom,
   numberFrom,
+  pathEnding,
   readShard,
   readWindows,
 } from "./option-values.js";
+import { report, type ReportArguments } from "./report.js";
 
 /** Adds them to the command. */
 export function addSweepCommands(root: Command, io: CommandIo): void {
@@ -79,6 +81,12 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
       4,
     )
     .option(
+      "--converged <N>",
+      "compare with the path of N DDIM steps, too, and run\nhalf as many beside it: 1000 is usual; 0 is none",
+      integerFrom(0),
+      0,
+    )
+    .option(
       "--pictures <N>",
       "pairs whose pictures are kept for every cell",
       integerFrom(0),
@@ -107,5 +115,20 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     )
     .action((folders: string[], options: MergeArguments) =>
       merge(folders, options, io),
+    );
+  root
+    .command("report")
+    .summary("a sweep as a page")
+    .description(
+      "Draws a sweep: one HTML page with maps, figures and pictures; its numbers as CSV and JSON and a figure as PNG beside it.",
+    )
+    .argument("<DIR>", "the folder of a finished sweep")
+    .option(
+      "--out <FILE.html>",
+      "the page (default: report.html in the folder)",
+      pathEnding(".html"),
+    )
+    .action((folder: string, options: ReportArguments) =>
+      report(folder, options, io),
     );
 }

@@ -1,0 +1,181 @@
+// The smaller figures: the sampler's gain, what effects cost, and skip connections along the U.
+
+import * as Plot from "@observablehq/plot";
+import { describeCell, figureWidth, stepsOf } from "./heatmap.js";
+import type { ActionSummary, CellSummary, ReportData } from "./report-data.js";
+
+const svg = "http://www.w3.org/2000/svg";
+
+/** What a random change of the Unet's output does to the final sample, by bin: the sampler's doing, no unit's. */
+export function gainCurve(data: ReportData, document: Document): Element {
+  return Plot.plot({
+    document,
+    width: figureWidth,
+    height: 150,
+    marginLeft: 210,
+    style: { background: "none", color: "currentColor" },
+    x: {
+      type: "point",
+      domain: data.bins.map((_, bin) => bin),
+      label: "steps",
+      tickFormat: (bin: number) => stepsOf(data, bin),
+    },
+    y: { type: "log", label: "gain", grid: true, ticks: 4 },
+    marks: [
+      Plot.lineY(data.gain, { x: "bin", y: "gain", strokeWidth: 2 }),
+      Plot.dot(data.gain, { x: "bin", y: "gain", fill: "currentColor", r: 3 }),
+    ],
+  });
+}
+
+/** Cells that save less of the run get no point: ratios of small numbers mislead. */
+export const leastSaved = 0.005;
+
+/** Effect against saved cost: what to skip lies to the lower right. */
+export function effectPerCost(data: ReportData, document: Document): Element {
+  const cells = data.actions
+    .flatMap((action) => action.cells)
+    .filter(({ saved }) => saved >= leastSaved);
+  const best = front(cells);
+  return Plot.plot({
+    document,
+    width: figureWidth,
+    height: 340,
+    marginLeft: 60,
+    style: { background: "none", color: "currentColor" },
+    x: {
+      label: "share of the run’s multiply-accumulates saved →",
+      tickFormat: "%",
+      grid: true,
+    },
+    y: { type: "log", label: "↑ 1 − SSIM of the final picture", grid: true },
+    color: { legend: false, scheme: "Observable10" },
+    marks: [
+      Plot.lineY(best, {
+        x: "saved",
+        y: (cell: CellSummary) => Math.max(cell.loss.value, 1e-6),
+        curve: "step-after",
+        strokeDasharray: "4 3",
+      }),
+      Plot.dot(cells, {
+        x: "saved",
+        y: (cell: CellSummary) => Math.max(cell.loss.value, 1e-6),
+        fill: "action",
+        r: 3.5,
+        title: (cell: CellSummary) => describeCell(cell),
+        ariaLabel: (cell: CellSummary) => cell.cell,
+      }),
+      Plot.text(best, {
+        x: "saved",
+        y: (cell: CellSummary) => Math.max(cell.loss.value, 1e-6),
+        text: (cell: CellSummary) => `${cell.unit} ${stepsOf(data, cell.bin)}`,
+        dy: -8,
+        fontSize: 9,
+        textAnchor: "start",
+      }),
+    ],
+  });
+}
+
+/** Cells that no other one beats in both effect and saving, by saving. */
+function front(cells: readonly CellSummary[]): CellSummary[] {
+  const sorted = [...cells].sort(
+    (a, b) => b.saved - a.saved || a.loss.value - b.loss.value,
+  );
+  let least = Infinity;
+  return sorted
+    .filter(({ loss }) => {
+      const isBest = loss.value < least;
+      least = Math.min(least, loss.value);
+      return isBest;
+    })
+    .reverse();
+}
+
+/** The Unet as a U: blocks on both arms, a line for each skip, as strong as its removal is felt in any bin. */
+export function skipsAlongU(
+  data: ReportData,
+  { cells }: ActionSummary,
+  document: Document,
+): Element | undefined {
+  const skips = data.units.filter(({ kind }) => kind === "skip");
+  if (skips.length === 0) return undefined;
+  const effectOf = (unit: string) =>
+    Math.max(
+      0,
+      ...cells
+        .filter((cell) => cell.unit === unit)
+        .map(({ loss }) => loss.value),
+    );
+  const effects = skips.map(({ unit }) => effectOf(unit));
+  const most = Math.max(...effects, 1e-6);
+  const [rowHeight, height] = [34, 34 * skips.length + 60];
+  const make = (
+    name: string,
+    attributes: Readonly<Record<string, string | number>>,
+    text?: string,
+  ) => {
+    const element = document.createElementNS(svg, name);
+    for (const [key, value] of Object.entries(attributes))
+      element.setAttribute(key, String(value));
+    if (text !== undefined) element.textContent = text;
+    return element;
+  };
+  const figure = make("svg", {
+    viewBox: `0 0 ${figureWidth} ${height}`,
+    width: figureWidth,
+    height,
+    role: "img",
+    "font-family": "system-ui, sans-serif",
+    "font-size": 10,
+    fill: "currentColor",
+  });
+  // the outermost skip joins last: it is on top
+  const ordered = [...skips]
+    .map((skip, i) => ({ ...skip, effect: effects[i]! }))
+    .reverse();
+  ordered.forEach(({ unit, source, effect }, i) => {
+    const y = 22 + i * rowHeight;
+    const inset = (i / Math.max(1, ordered.length - 1)) * 60;
+    const [left, right] = [230 + inset, figureWidth - 230 - inset];
+    const strength = Math.sqrt(effect / most);
+    figure.append(
+      make("line", {
+        ...{ x1: left, x2: right, y1: y, y2: y, stroke: "#d9572b" },
+        ...{
+          "stroke-width": 1 + 9 * strength,
+          "stroke-opacity": 0.25 + 0.75 * strength,
+        },
+      }),
+      make(
+        "text",
+        { x: left - 8, y: y + 3, "text-anchor": "end" },
+        source ?? "",
+      ),
+      make("text", { x: right + 8, y: y + 3 }, unit.replace(/\.skip$/, "")),
+      make(
+        "text",
+        {
+          x: (left + right) / 2,
+          y: y - 8,
+          "text-anchor": "middle",
+          opacity: 0.75,
+        },
+        effect.toFixed(4),
+      ),
+    );
+  });
+  const [bottom, middle] = [22 + ordered.length * rowHeight, figureWidth / 2];
+  figure.append(
+    make("path", {
+      d: `M 300 ${bottom - 16} Q 300 ${bottom + 18} ${middle} ${bottom + 18} T ${figureWidth - 300} ${bottom - 16}`,
+      ...{ fill: "none", stroke: "currentColor", "stroke-opacity": 0.4 },
+    }),
+    make(
+      "text",
+      { x: middle, y: bottom + 12, "text-anchor": "middle" },
+      "mid_block",
+    ),
+  );
+  return figure;
+}

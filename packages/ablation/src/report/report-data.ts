@@ -1,0 +1,238 @@
+// What a report says, in numbers: `report.json` beside the page, and what the page draws.
+
+import {
+  hierarchicalBootstrap,
+  mean,
+  median,
+  type Estimate,
+} from "@phaseskip/metrics";
+import type { CellRow, FloorRow, ResponseRow } from "../cells.js";
+import type { MeasuredUnit, SweepManifest } from "../manifest.js";
+import { rankUnits, rankingAgreement } from "../rankings.js";
+import { findSweepPhases, type SweepPhases } from "../sweep-phases.js";
+
+/** Everything a sweep wrote that a report needs. */
+export interface SweepResults {
+  readonly manifest: SweepManifest;
+  readonly cells: readonly CellRow[];
+  readonly responses: readonly ResponseRow[];
+  readonly floors: readonly FloorRow[];
+}
+
+/** A cell over all pairs. */
+export interface CellSummary {
+  /** The cell's name. */
+  readonly cell: string;
+  readonly unit: string;
+  /** Name of its {@link ActionSummary}. */
+  readonly action: string;
+  /** The window's bin, from 0, the noisiest. */
+  readonly bin: number;
+  readonly firstStep: number;
+  /** Exclusive. */
+  readonly endStep: number;
+  /** `1 − SSIM` of the final picture: mean over pairs, with its interval where there are 4 seeds or more. */
+  readonly loss: Estimate;
+  /** The worst tenth of the pairs begins here: 90 % quantile of the loss. */
+  readonly lossP90: number;
+  /** Relative L2 change of the final sample, in units of what a random change of equal norm does; null without. */
+  readonly normalised: number | null;
+  /** Relative L2 change of the Unet's guided output at the window's first step. */
+  readonly local: number;
+  /** Share of the run's multiply-accumulates that the cell saves, in [0, 1]. */
+  readonly saved: number;
+  /** Whether its effect is no more than the floor's: nothing is known of it but that it is small. */
+  readonly isAtFloor: boolean;
+}
+
+/** All cells of one action, which share a colour scale. */
+export interface ActionSummary {
+  /** Such as `zero`, `reuse every 5`. */
+  readonly name: string;
+  /** What is done, in words. */
+  readonly description: string;
+  readonly cells: readonly CellSummary[];
+  /** Undefined where there are no single bins. */
+  readonly phases: SweepPhases | undefined;
+}
+
+/** The sampler's own response to a random change of the Unet's output, in one bin. */
+export interface GainPoint {
+  readonly bin: number;
+  /** Relative L2 change of the final sample over the change's relative norm. */
+  readonly gain: number;
+}
+
+/** A report's numbers. */
+export interface ReportData {
+  readonly manifest: SweepManifest;
+  /** Bins in the order of the run: first step and end, exclusive, and the timestep of the first. */
+  readonly bins: readonly {
+    readonly firstStep: number;
+    readonly endStep: number;
+    readonly timestep: number;
+  }[];
+  readonly units: readonly MeasuredUnit[];
+  readonly actions: readonly ActionSummary[];
+  readonly gain: readonly GainPoint[];
+  /** Share of the final samples' values outside of [-1, 1], median over cells and pairs, in [0, 1]. */
+  readonly clippedShare: number;
+  /** Largest mean loss of what should not matter. */
+  readonly floor: number;
+  /** Spearman's correlation of the rankings of skips zeroed and of skips replaced by means; null without both. */
+  readonly zeroMeanAgreement: number | null;
+}
+
+/** Seeds per prompt from which intervals are given. */
+const leastSeeds = 4;
+
+/** Sums a sweep up. */
+export function reportData(results: SweepResults): ReportData {
+  const { manifest, cells, responses, floors } = results;
+  const floor = Math.max(
+    0,
+    ...floors.map(({ effects }) => mean(effects.map(({ ssim }) => 1 - ssim))),
+  );
+  const single = cells.filter(({ window }) => window.kind === "single");
+  const phases = findSweepPhases(manifest, single);
+  const byAction = new Map<string, CellRow[]>();
+  for (const cell of single) {
+    const name = actionName(cell);
+    byAction.set(name, [...(byAction.get(name) ?? []), cell]);
+  }
+  const actions = [...byAction].map(([name, rows]): ActionSummary => {
+    const [first] = rows;
+    return {
+      name,
+      description: describeAction(first!),
+      cells: rows.map((row) => summarize(row, manifest, floor)),
+      phases: phases.find((one) => actionName(one) === name),
+    };
+  });
+  const bins = new Map(
+    single.map(({ window }) => [
+      window.bin,
+      {
+        firstStep: window.firstStep,
+        endStep: window.endStep,
+        timestep: manifest.timesteps[window.firstStep]!,
+      },
+    ]),
+  );
+  const skipRanking = (action: "zero" | "mean") =>
+    rankUnits(
+      single.filter(({ unit }) => unit.endsWith(".skip")),
+      { action },
+    );
+  const agreement = rankingAgreement(skipRanking("zero"), skipRanking("mean"));
+  return {
+    manifest,
+    bins: [...bins].sort(([a], [b]) => a - b).map(([, bin]) => bin),
+    units: manifest.measured.filter(({ unit }) =>
+      single.some((cell) => cell.unit === unit),
+    ),
+    actions,
+    gain: gains(responses),
+    floor,
+    clippedShare: median(
+      single.flatMap(({ effects }) =>
+        effects.map(({ clippedShare }) => clippedShare),
+      ),
+    ),
+    zeroMeanAgreement: Number.isNaN(agreement) ? null : agreement,
+  };
+}
+
+/** The numbers of all cells as a table: a head line, then a cell a line, fields apart by commas. */
+export function reportCsv({ actions }: ReportData): string {
+  const head =
+    "unit,action,bin,first_step,end_step,loss,loss_lower,loss_upper,loss_p90,normalised,local,macs_saved,at_floor";
+  const rows = actions.flatMap(({ cells }) =>
+    cells.map((cell) => {
+      const { unit, action, bin, firstStep, endStep, loss } = cell;
+      return [
+        ...[quoted(unit), quoted(action), bin, firstStep, endStep],
+        ...[loss.value, loss.lower, loss.upper, cell.lossP90],
+        ...[cell.normalised ?? "", cell.local, cell.saved],
+        cell.isAtFloor,
+      ].join(",");
+    }),
+  );
+  return [head, ...rows, ""].join("\n");
+}
+
+const quoted = (text: string) =>
+  /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+
+function summarize(
+  cell: CellRow,
+  { pairs, settings }: SweepManifest,
+  floor: number,
+): CellSummary {
+  const { unit, window, effects, macs } = cell;
+  const losses = effects.map(({ ssim }) => 1 - ssim);
+  const groups = new Map<number, number[]>();
+  effects.forEach(({ pair }, i) => {
+    const { prompt } = pairs[pair]!;
+    groups.set(prompt, [...(groups.get(prompt) ?? []), losses[i]!]);
+  });
+  const hasInterval = settings.seeds >= leastSeeds;
+  const value = mean(losses);
+  const loss = hasInterval
+    ? hierarchicalBootstrap([...groups.values()], { draws: 2000 })
+    : { value, lower: value, upper: value };
+  const normalised = effects.flatMap((effect) => {
+    const ratio = effect.normalised?.relativeL2;
+    return ratio === null || ratio === undefined ? [] : [ratio];
+  });
+  const sorted = [...losses].sort((a, b) => a - b);
+  return {
+    cell: cell.cell,
+    unit,
+    action: actionName(cell),
+    bin: window.bin,
+    firstStep: window.firstStep,
+    endStep: window.endStep,
+    loss,
+    lossP90: sorted[Math.ceil(0.9 * sorted.length) - 1]!,
+    normalised: normalised.length > 0 ? mean(normalised) : null,
+    local: mean(effects.map(({ local }) => local)),
+    saved: macs.saved / macs.full,
+    isAtFloor: (hasInterval ? loss.lower : value) <= floor,
+  };
+}
+
+function gains(responses: readonly ResponseRow[]): GainPoint[] {
+  const byBin = new Map<number, number[]>();
+  for (const { window, effects } of responses) {
+    if (window.kind !== "single") continue;
+    const values = effects.map(({ relativeL2, norm }) => relativeL2 / norm);
+    byBin.set(window.bin, [...(byBin.get(window.bin) ?? []), ...values]);
+  }
+  return [...byBin]
+    .sort(([a], [b]) => a - b)
+    .map(([bin, values]) => ({ bin, gain: mean(values) }));
+}
+
+type Acting = Pick<CellRow, "action" | "refresh">;
+
+/** An action's name in a report. */
+export function actionName({ action, refresh }: Acting): string {
+  return refresh ? `${action} every ${refresh.every}` : action;
+}
+
+function describeAction({ action, refresh }: Acting): string {
+  switch (action) {
+    case "zeroResidual":
+      return "Removal: what the unit adds to its input is left out; the input itself passes. A skip is zeroed.";
+    case "zero":
+      return "The unit hands on zeros: a lesion for a block, a removal for a skip.";
+    case "bypass":
+      return "Lesion: the unit hands on its main input, untouched.";
+    case "mean":
+      return "The unit hands on each channel’s mean over other runs at that timestep.";
+    case "reuse":
+      return `Reuse: the unit is computed at the window’s first step and every ${refresh!.every} steps, and its last value stands in between.`;
+  }
+  return action satisfies never;
+}
