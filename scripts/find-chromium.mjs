@@ -2,9 +2,10 @@
 //   node scripts/find-chromium.mjs            prints the path, or says what is missing (exit code 1)
 //   node scripts/find-chromium.mjs --install  installs one first where there is none
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { chromium } from "playwright";
+import { installBrowser } from "./install-browser.mjs";
 
 const variables = ["PHASESKIP_CHROMIUM", "CHROMIUM_PATH"];
 const names = [
@@ -41,55 +42,15 @@ export function findChromium() {
 
 /** Installs a Chromium; returns the attempts that failed, each in one line, empty once one succeeded. */
 export function installChromium() {
-  const failed = [];
-  const attempt = (commands) => {
-    for (const [command, ...args] of commands) {
-      console.error(`> ${command} ${args.join(" ")}`);
-      const { status, error } = spawnSync(command, args, {
-        stdio: ["ignore", 2, 2],
-        timeout: 600_000,
-        env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-      });
-      if (status === 0) continue;
-      failed.push(
-        `${command} ${args.join(" ")}: ${error?.message ?? `exit code ${status}`}`,
-      );
-      return false;
-    }
-    return findChromium() !== undefined;
-  };
-  const aptGet = existsSync("/etc/debian_version") && process.getuid?.() === 0;
-  if (!aptGet)
-    failed.push(
-      "apt-get install chromium: needs root on a Debian or a derivative",
-    );
-  const done =
-    (aptGet &&
-      attempt([
-        ["apt-get", "update", "-qq"],
-        [
-          "apt-get",
-          "install",
-          "-y",
-          "-qq",
-          "--no-install-recommends",
-          "chromium",
-        ],
-      ])) ||
-    attempt([
-      [
-        "npx",
-        "playwright",
-        "install",
-        ...(aptGet ? ["--with-deps"] : []),
-        "chromium",
-      ],
-    ]);
-  return done ? [] : failed;
+  return installBrowser(
+    ["chromium"],
+    ["chromium"],
+    () => findChromium() !== undefined,
+  );
 }
 
 /** Not every file of that name starts: some are stubs of another installer, some lack their libraries. */
-function isBrowser(path) {
+export function isBrowser(path) {
   try {
     accessSync(path, constants.X_OK);
     if (!statSync(path).isFile()) return false;

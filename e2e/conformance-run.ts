@@ -1,0 +1,160 @@
+// Runs cases of the conformance page in engines, a page for each, and gathers what came of them.
+import { build, type Plugin } from "esbuild";
+import { existsSync, mkdirSync } from "node:fs";
+import type { ConformanceCase, Outcome } from "./conformance/case.js";
+import { cases } from "./conformance/cases.js";
+import { serveConformance } from "./conformance-server.js";
+import type { Engine, EngineName } from "./engines/engine.js";
+import { launchEngine } from "./engines/launch-engine.js";
+import { drawGolden } from "./golden.js";
+
+/** What came of one case in one engine. */
+export interface CaseResult {
+  readonly engine: EngineName;
+  readonly name: string;
+  readonly outcome: Outcome;
+  /** From opening the page to its outcome, in ms. */
+  readonly milliseconds: number;
+}
+
+/** What is run, and who is told. */
+export interface RunOptions {
+  readonly engines: readonly EngineName[];
+  /** Names of cases. @default all */
+  readonly cases?: readonly string[];
+  /** Told of an engine that is up. */
+  readonly onEngine?: (engine: EngineName, version: string) => void;
+  /** Told of each result as it comes. */
+  readonly onResult?: (result: CaseResult) => void;
+}
+
+const scripts = "build/conformance";
+
+/**
+ * Runs the cases.
+ * @throws If the prebuilt folder is not there
+ */
+export async function runConformance({
+  engines,
+  cases: names,
+  onEngine,
+  onResult,
+}: RunOptions): Promise<CaseResult[]> {
+  if (!existsSync("packages/phaseskip/dist/prebuilt/phaseskip.js"))
+    throw new Error("Cannot test what is not built: npm run build");
+  await bundlePage();
+  const wanted = cases.filter(({ name }) => names?.includes(name) ?? true);
+  const server = await serveConformance(scripts, await drawGolden());
+  const results: CaseResult[] = [];
+  const note = (result: CaseResult) => {
+    results.push(result);
+    onResult?.(result);
+  };
+  try {
+    for (const name of engines)
+      await runEngine(name, wanted, server.origin, note, onEngine);
+  } finally {
+    await server.close();
+  }
+  return results;
+}
+
+async function runEngine(
+  name: EngineName,
+  wanted: readonly ConformanceCase[],
+  origin: string,
+  note: (result: CaseResult) => void,
+  onEngine: RunOptions["onEngine"],
+): Promise<void> {
+  let engine: Engine | undefined;
+  const noteAll = (outcome: Outcome) => {
+    for (const one of wanted)
+      note({ engine: name, name: one.name, outcome, milliseconds: 0 });
+  };
+  const launch = async () => {
+    const launched = await launchEngine(name);
+    if ("reason" in launched) return launched.reason;
+    engine = launched;
+    return undefined;
+  };
+  try {
+    const reason = await launch();
+    if (reason !== undefined) return noteAll({ status: "skipped", reason });
+    onEngine?.(name, engine!.version);
+  } catch (error) {
+    const reason = `${name} does not start: ${String(error)}`;
+    return noteAll({ status: "failed", reason });
+  }
+  try {
+    for (const one of wanted) {
+      const start = performance.now();
+      const outcome = await runCase(engine!, one, origin);
+      const milliseconds = performance.now() - start;
+      note({ engine: name, name: one.name, outcome, milliseconds });
+      if (outcome.status !== "failed") continue;
+      // What a failed case left behind is no business of the next.
+      await engine!.close();
+      engine = undefined;
+      await launch();
+    }
+  } finally {
+    await engine?.close();
+  }
+}
+
+async function runCase(
+  engine: Engine,
+  { name, page = "plain", isQuiet = true, patience = 120_000 }: ConformanceCase,
+  origin: string,
+): Promise<Outcome> {
+  try {
+    const { result, errors, violations } = await engine.openPage(
+      `${origin}/${page}/page.html?case=${name}`,
+      { result: "globalThis.conformance", patience },
+    );
+    const outcome = result as Outcome;
+    if (outcome.status !== "ok") return outcome;
+    if (violations.length > 0)
+      return {
+        status: "failed",
+        reason: `the content security policy was violated: ${violations.join("; ")}`,
+      };
+    if (isQuiet && errors.length > 0)
+      return {
+        status: "failed",
+        reason: `the console says: ${errors.join("; ")}`,
+      };
+    return outcome;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { status: "failed", reason };
+  }
+}
+
+/** The prebuilt files stay as they are: the page imports them from beside itself. */
+const prebuiltBeside: Plugin = {
+  name: "prebuilt-beside",
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^phaseskip(\/|$)/ }, ({ path }) => ({
+      path:
+        path === "phaseskip"
+          ? "./phaseskip/phaseskip.js"
+          : `./phaseskip/phaseskip.${path.slice("phaseskip/".length)}.js`,
+      external: true,
+    }));
+  },
+};
+
+async function bundlePage(): Promise<void> {
+  mkdirSync(scripts, { recursive: true });
+  await build({
+    entryPoints: ["e2e/conformance/page.ts"],
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    target: "es2022",
+    plugins: [prebuiltBeside],
+    outdir: scripts,
+    logLevel: "error",
+  });
+}

@@ -1,0 +1,66 @@
+// The five commands of classic WebDriver that a page needs, over its HTTP.
+// https://www.w3.org/TR/webdriver2/
+
+/** One session with a WebDriver server. */
+export interface WebDriverSession {
+  /** What the browser says of itself. */
+  readonly capabilities: Readonly<Record<string, unknown>>;
+  /** Navigates; with the page load strategy `none` it does not wait. */
+  navigate(url: string): Promise<void>;
+  /** Runs a function's body in the page; its value crosses as JSON. */
+  execute(script: string): Promise<unknown>;
+  /** Opens a tab and goes there; returns a function that closes it and goes back. */
+  openTab(): Promise<() => Promise<void>>;
+  /** Ends the session, and with it the browser. */
+  end(): Promise<void>;
+}
+
+/**
+ * Starts a session.
+ * @param server URL of the WebDriver server
+ * @throws If the server refuses; the message is the server's
+ */
+export async function webDriverSession(
+  server: string,
+  capabilities: Readonly<Record<string, unknown>>,
+): Promise<WebDriverSession> {
+  const ask = async (method: string, path: string, body?: unknown) => {
+    const response = await fetch(server + path, {
+      method,
+      signal: AbortSignal.timeout(120_000),
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const { value } = (await response.json()) as { value: unknown };
+    if (response.ok) return value;
+    const { error, message } = value as { error: string; message: string };
+    throw new Error(`${method} ${path}: ${error}: ${message}`);
+  };
+  const started = (await ask("POST", "/session", {
+    capabilities: { alwaysMatch: capabilities },
+  })) as { sessionId: string; capabilities: Record<string, unknown> };
+  const session = `/session/${started.sessionId}`;
+  const switchTo = (handle: string) =>
+    ask("POST", `${session}/window`, { handle });
+  return {
+    capabilities: started.capabilities,
+    async navigate(url) {
+      await ask("POST", `${session}/url`, { url });
+    },
+    execute: (script) =>
+      ask("POST", `${session}/execute/sync`, { script, args: [] }),
+    async openTab() {
+      const before = (await ask("GET", `${session}/window`)) as string;
+      const tab = (await ask("POST", `${session}/window/new`, {
+        type: "tab",
+      })) as { handle: string };
+      await switchTo(tab.handle);
+      return async () => {
+        await ask("DELETE", `${session}/window`);
+        await switchTo(before);
+      };
+    },
+    async end() {
+      await ask("DELETE", session);
+    },
+  };
+}
