@@ -202,7 +202,7 @@ function program(io: CommandIo): Command {
     .command("pack")
     .summary("list a model's files for browsers to check")
     .description(
-      "Writes MODEL/phaseskip.json: every file with its size and SHA-256, the plans, the\nlicence. With it browsers verify what they load, ask for one small file to know\nthat their cache is current, and tell how far a download is. Pack again after\nevery change.",
+      "Writes MODEL/phaseskip.json: every file with its size and SHA-256, the plans, the licence. With it browsers verify what they load, ask for one small file to know that their cache is current, and tell how far a download is. Pack again after every change.",
     )
     .argument("<MODEL>", "path of a model folder")
     .option(
