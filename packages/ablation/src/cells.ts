@@ -66,6 +66,8 @@ export interface CellEffect {
   readonly relativeL2: number;
   /** Share of the final sample's values outside `[-1, 1]`, in [0, 1]. */
   readonly clippedShare: number;
+  /** The same end against the converged path of the same pair; null where the sweep has none. */
+  readonly toConverged: EndEffect | null;
   /**
    * Effect over that of a random change of equal norm on the same steps; null where that is not measured yet (in a
    * shard whose response rows lie elsewhere: `merge` fills it in), or where either is too small to divide.
@@ -76,6 +78,14 @@ export interface CellEffect {
     /** Of `relativeL2`. */
     readonly relativeL2: number | null;
   } | null;
+}
+
+/** How far the end of one run is from that of another. */
+export interface EndEffect {
+  /** SSIM of the final pictures, in [-1, 1]. */
+  readonly ssim: number;
+  /** Relative L2 distance of the final samples, before a VAE, unclipped. */
+  readonly relativeL2: number;
 }
 
 /** What a cell costs. */
@@ -156,9 +166,22 @@ export interface ReferenceRow {
   readonly projections: readonly number[];
 }
 
+/**
+ * A line of `converged.jsonl`: the full run of one pair against its converged path, from the same noise. A cell that
+ * is nearer to the converged path than the full run is one whose removal helps.
+ */
+export interface ConvergedRow extends EndEffect {
+  /** Its name: `converged/<pair>`. */
+  readonly converged: string;
+  /** Index into the manifest's pairs. */
+  readonly pair: number;
+  /** SSIM of the path to that of half as many steps: below 0.99 it has not converged, and the pair is no evidence. */
+  readonly agreement: number;
+}
+
 /** A result of any kind. */
 export type SweepRow =
-  CellRow | ResponseRow | FloorRow | EmergenceRow | ReferenceRow;
+  CellRow | ResponseRow | FloorRow | EmergenceRow | ConvergedRow | ReferenceRow;
 
 /**
  * A cell's name: `<unit>/<kind>:<first>-<end>/<action>[-<every>]`, steps with leading zeros. Its end is exclusive.
@@ -182,7 +205,8 @@ export function rowKey(row: SweepRow): string {
   if ("cell" in row) return row.cell;
   if ("response" in row) return row.response;
   if ("floor" in row) return row.floor;
-  return "emergence" in row ? row.emergence : row.reference;
+  if ("emergence" in row) return row.emergence;
+  return "converged" in row ? row.converged : row.reference;
 }
 
 /**
@@ -238,7 +262,14 @@ export function parseRows<T extends SweepRow>(text: string, file: string): T[] {
   });
 }
 
-const rowKinds = ["cell", "response", "floor", "emergence", "reference"];
+const rowKinds = [
+  "cell",
+  "response",
+  "floor",
+  "emergence",
+  "converged",
+  "reference",
+];
 
 function parseJson(text: string): unknown {
   try {

@@ -32,8 +32,8 @@ export interface SweepLayout {
  * Lays a sweep out on a model. What an action cannot do to a part is left out: a bypass where shapes differ, a
  * residual where there is no shortcut.
  *
- * @throws {RangeError} If a pattern matches no unit, there are more bins than steps, a name is no action, or
- * nothing is left to measure
+ * @throws {RangeError} If a pattern matches no unit, there are more bins than steps, a name is no action, the
+ * converged path has one step, or nothing is left to measure
  */
 export async function layOutSweep(
   study: Study,
@@ -41,6 +41,11 @@ export async function layOutSweep(
   shard: Shard,
 ): Promise<SweepLayout> {
   const { timesteps, numTrainTimesteps } = study.scheduler;
+  if (settings.converged === 1) {
+    throw new RangeError(
+      "Cannot lay out the sweep as the converged path must have at least 2 steps, or 0 for none: current value is 1",
+    );
+  }
   const bins = equalBins(timesteps.length, settings.bins);
   const windows = sweepWindows(
     timesteps,

@@ -27,6 +27,8 @@ export interface SweepSettings {
   readonly seed: number;
   /** Random directions of the sampler's response in each window. */
   readonly directions: number;
+  /** Steps of the converged path, by DDIM without noise; 0 where there is none. */
+  readonly converged: number;
   /** The device of the second full run; null where there is none. */
   readonly floorBackend: string | null;
 }

@@ -29,8 +29,9 @@ export interface PhaseOptions {
 export interface PhaseBoundary {
   /** Index of the first time of the next phase. */
   readonly at: number;
-  /** The interval's ends, in the same unit. */
+  /** The interval's lower end, in the same unit. */
   readonly lower: number;
+  /** Its upper end. */
   readonly upper: number;
 }
 

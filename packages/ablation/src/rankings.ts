@@ -5,6 +5,7 @@ import type { CellAction, CellRow } from "./cells.js";
 
 /** Which cells are ranked: one action, one window. */
 export interface RankingChoice {
+  /** What is done to the units. */
   readonly action: CellAction;
   /** For `reuse`: how often the value is computed anew. */
   readonly every?: number;
@@ -20,6 +21,7 @@ export interface RankingChoice {
 
 /** A unit and how much it matters. */
 export interface RankedUnit {
+  /** As in `Cell.unit`. */
   readonly unit: string;
   /** Mean effect over pairs and windows. */
   readonly effect: number;

@@ -15,7 +15,7 @@ import type {
   StudyRun,
 } from "@phaseskip/runtime/internals";
 import { generator } from "@phaseskip/scheduler";
-import type { EmergenceRow } from "./cells.js";
+import type { EmergenceRow, EndEffect } from "./cells.js";
 
 /** Random vectors that a final sample is projected on. */
 const projectionCount = 16;
@@ -28,7 +28,17 @@ export interface FinalEffect {
   readonly relativeL2: number;
   /** Share of the sample's values outside `[-1, 1]`. */
   readonly clippedShare: number;
+  /** Against the converged path; null where there is none. */
+  readonly toConverged: EndEffect | null;
   /** The picture. */
+  readonly picture: Picture;
+}
+
+/** Where a run ends. */
+export interface PathEnd {
+  /** The final sample, before a VAE. */
+  readonly sample: Float32Array<ArrayBuffer>;
+  /** The final picture. */
   readonly picture: Picture;
 }
 
@@ -42,6 +52,8 @@ export class Reference {
   readonly outputs: readonly Float32Array<ArrayBuffer>[];
   /** The final picture. */
   readonly picture: Picture;
+  /** The end of the converged path from the same noise, once it is known. */
+  converged: PathEnd | undefined;
   readonly #study: Study;
 
   private constructor(
@@ -107,6 +119,9 @@ export class Reference {
       ssim: ssim(picture, this.picture),
       relativeL2: relativeL2(sample, this.sample),
       clippedShare: clippedShare(sample),
+      toConverged: this.converged
+        ? endEffect({ sample, picture }, this.converged)
+        : null,
       picture,
     };
   }
@@ -128,4 +143,12 @@ export class Reference {
     }
     return similarities;
   }
+}
+
+/** How far one end is from another. */
+export function endEffect(end: PathEnd, other: PathEnd): EndEffect {
+  return {
+    ssim: ssim(end.picture, other.picture),
+    relativeL2: relativeL2(end.sample, other.sample),
+  };
 }

@@ -19,17 +19,21 @@ export interface RunTime {
   readonly logSnr: number;
 }
 
-/** Where one phase ends and the next begins: the first step of the next, and the interval's ends. */
+/** Where one phase ends and the next begins. */
 export interface SweepBoundary {
+  /** The first step of the next phase. */
   readonly at: RunTime;
-  /** The earlier end: the noisier one. */
+  /** The interval's earlier end: the noisier one. */
   readonly lower: RunTime;
+  /** Its later end. */
   readonly upper: RunTime;
 }
 
 /** The phases of one action. */
 export interface SweepPhases extends Omit<PhaseFinding, "boundaries"> {
+  /** What is done to the units. */
   readonly action: CellAction;
+  /** For `reuse`; else null. */
   readonly refresh: CellRefresh | null;
   /** The units whose rows were looked at: those with an effect in every bin, for every pair. */
   readonly units: readonly string[];
@@ -37,6 +41,7 @@ export interface SweepPhases extends Omit<PhaseFinding, "boundaries"> {
   readonly groupedBy: "prompts" | "seeds";
   /** Bins of the grid; with fewer than {@link leastBinsForPhases} the finding is no claim. */
   readonly bins: number;
+  /** Boundaries of the phases; empty unless the verdict is `phases`. */
   readonly boundaries: readonly SweepBoundary[];
 }
 

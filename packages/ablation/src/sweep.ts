@@ -6,8 +6,9 @@ import type {
   Study,
   StudyDraw,
 } from "@phaseskip/runtime/internals";
-import type { ReferenceRow } from "./cells.js";
+import type { ConvergedRow, ReferenceRow } from "./cells.js";
 import { rowKey } from "./cells.js";
+import { measureConverged } from "./converged.js";
 import { measureFloor } from "./floor.js";
 import type { JournalEntry } from "./journal.js";
 import type { Pair } from "./manifest.js";
@@ -15,7 +16,7 @@ import type { Measured, Subject } from "./measure.js";
 import { measureCells, measureResponses, studyWindow } from "./measure.js";
 import { Reference } from "./reference.js";
 import type { WorkItem } from "./work.js";
-import { emergenceName, itemCalls, rowsOf } from "./work.js";
+import { convergedCalls, emergenceName, itemCalls, rowsOf } from "./work.js";
 
 /** What a sweep runs on, and what becomes of its rows. */
 export interface SweepRequest {
@@ -23,10 +24,15 @@ export interface SweepRequest {
   readonly study: Study;
   /** Opens the same model on another build of ONNX Runtime, where there is a floor of that source; the sweep closes it. */
   readonly openOther?: () => Promise<Study>;
+  /** Opens the same model under DDIM with a number of steps, where converged paths are asked for. */
+  readonly openConverged?: (steps: number) => Promise<Study>;
+  /** Steps of the converged path, from 2; 0 is none. @default 0 */
+  readonly convergedSteps?: number;
   /** All items of the sweep, other shards' too: they decide how the Unet is cut. */
   readonly items: readonly WorkItem[];
   /** Those to measure. */
   readonly mine: readonly WorkItem[];
+  /** The pairs of the manifest. */
   readonly pairs: readonly Pair[];
   /** By `Pair.prompt`; null for a model that takes no text. */
   readonly prompts: readonly string[] | null;
@@ -42,6 +48,8 @@ export interface SweepRequest {
     rows: readonly ReferenceRow[],
     pictures: readonly Picture[],
   ) => Promise<void>;
+  /** Given the converged paths, by pair, where there are any. */
+  readonly onConverged?: (rows: readonly ConvergedRow[]) => Promise<void>;
   /** Given the means that `mean` puts in place of outputs, where a cell does. */
   readonly onMeans?: (means: ChannelMeans) => Promise<void>;
   /** Called after each call of the Unet, or after each row, with what is done and what there is to do. */
@@ -91,7 +99,10 @@ export async function runSweep(request: SweepRequest): Promise<SweepTotals> {
   await study.prepare(cells.map(studyWindow));
   const total =
     pairs.length *
-    todo.reduce((sum, item) => sum + itemCalls(item, steps).planned, steps);
+    todo.reduce(
+      (sum, item) => sum + itemCalls(item, steps).planned,
+      steps + convergedCalls(request.convergedSteps ?? 0),
+    );
   const begun = performance.now();
   let calls = 0;
   const show = (row: string) =>
@@ -120,6 +131,22 @@ export async function runSweep(request: SweepRequest): Promise<SweepTotals> {
       await request.onMeans?.(means);
     }
     await showReferences(request, subjects);
+    const { openConverged, convergedSteps = 0 } = request;
+    if (openConverged && convergedSteps > 0) {
+      const rows = await measureConverged(
+        {
+          steps: convergedSteps,
+          open: openConverged,
+          drawOf: (pair) => drawOf(request, pair),
+          onStep: () => {
+            calls++;
+            show("converged paths");
+          },
+        },
+        subjects,
+      );
+      await request.onConverged?.(rows);
+    }
     for (const item of todo) {
       await measureRows(request, item, subjects, show);
       calls += pairs.length * itemCalls(item, steps).planned;

@@ -140,11 +140,17 @@ function isShared([window]: readonly { readonly kind: WindowKind }[]): boolean {
   return window?.kind === "prefix";
 }
 
+/** Calls of a converged path, and of the one of half as many steps beside it. */
+export function convergedCalls(steps: number): number {
+  return steps + Math.floor(steps / 2);
+}
+
 /** Calls of a whole sweep, the full runs that all else starts from included. */
 export function countCalls(
   items: readonly WorkItem[],
   steps: number,
   pairs: number,
+  converged = 0,
 ): CallCount & { readonly cells: CallCount } {
   const total = (of: readonly WorkItem[], full: number): CallCount => {
     const calls = of.map((item) => itemCalls(item, steps));
@@ -154,7 +160,10 @@ export function countCalls(
     };
   };
   const cells = items.filter(({ kind }) => kind === "cells");
-  return { ...total(items, steps), cells: total(cells, 0) };
+  return {
+    ...total(items, steps + convergedCalls(converged)),
+    cells: total(cells, 0),
+  };
 }
 
 /**

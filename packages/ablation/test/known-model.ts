@@ -20,6 +20,8 @@ export const known = {
   uselessLate: "down_blocks.0.resnets.1",
   /** Is multiplied by zero from timestep 500 on; adds to the picture below it. */
   uselessEarly: "mid_block.resnets.0",
+  /** Adds an error around timesteps that a coarse grid is made of, and nearly none on a fine grid. */
+  harmful: "mid_block.resnets.1",
   /** These compute the same, and the greater of the two is taken. */
   redundant: ["up_blocks.0.resnets.0", "up_blocks.0.resnets.1"],
   /** Holds them both, and nothing else. */
@@ -78,6 +80,20 @@ export function writeKnownModel(
         "/mid_block/resnets.0/Mul_2",
       ),
 
+      // 1 at multiples of 100, 0 elsewhere but for their nearest neighbours; not at the last steps
+      op("Cast", ["timestep"], ["t"], { to: ElementType.FLOAT }, "/Cast_1"),
+      op("Mul", ["t", "turns"], ["angle"], {}, "/Mul"),
+      op("Cos", ["angle"], ["wave"], {}, "/Cos"),
+      op("Sub", ["wave", "crest"], ["above"], {}, "/Sub_1"),
+      op("Relu", ["above"], ["pulse"], {}, "/Relu"),
+      op("Greater", ["timestep", "end"], ["before"], {}, "/Greater_1"),
+      op("Cast", ["before"], ["isBefore"], { to: 1 }, "/Cast_2"),
+      op("Mul", ["pulse", "isBefore"], ["when"], {}, "/Mul_1"),
+      op("Mul", ["when", "strength"], ["size"], {}, "/Mul_2"),
+      op("Mul", ["a", "zero"], ["h0"], {}, "/mid_block/resnets.1/Mul"),
+      op("Add", ["h0", "pattern4"], ["h1"], {}, "/mid_block/resnets.1/Add"),
+      op("Mul", ["h1", "size"], ["harm"], {}, "/mid_block/resnets.1/Mul_1"),
+
       ...[0, 1].flatMap((i) => [
         op("Mul", ["a", "pattern3"], [`r${i}`], {}, `${up}.${i}/Mul`),
         op("Relu", [`r${i}`], [`s${i}`], {}, `${up}.${i}/Relu`),
@@ -100,7 +116,8 @@ export function writeKnownModel(
       op("Add", ["essential", "uselessLate"], ["sum0"], {}, "/conv_out/Add"),
       op("Add", ["sum0", "uselessEarly"], ["sum1"], {}, "/conv_out/Add_1"),
       op("Add", ["sum1", "greater"], ["sum2"], {}, "/conv_out/Add_2"),
-      op("Mul", ["sum2", "gain"], ["out_sample"], {}, "/conv_out/Mul"),
+      op("Add", ["sum2", "harm"], ["sum3"], {}, "/conv_out/Add_3"),
+      op("Mul", ["sum3", "gain"], ["out_sample"], {}, "/conv_out/Mul"),
     ],
     [value("sample", dims), value("timestep", [1], ElementType.INT64)],
     [value("out_sample", dims)],
@@ -114,6 +131,12 @@ export function writeKnownModel(
       pattern(1),
       pattern(2),
       pattern(3),
+      pattern(4),
+      number("zero", 0),
+      number("turns", (2 * Math.PI) / 100),
+      number("crest", 0.99),
+      number("strength", 40),
+      weightOf("end", ElementType.INT64, [1], [150]),
     ],
   );
   const files: Record<string, string | Uint8Array> = {

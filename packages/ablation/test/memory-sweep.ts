@@ -8,6 +8,7 @@ import {
   rowKey,
   runSweep,
   type CellRow,
+  type ConvergedRow,
   type JournalEntry,
   type ResponseRow,
 } from "@phaseskip/ablation";
@@ -31,6 +32,7 @@ export const settings: SweepSettings = {
   seeds: 3,
   seed: 0,
   directions: 4,
+  converged: 0,
   floorBackend: null,
 };
 
@@ -54,8 +56,16 @@ export async function sweep(
     const layout = await layOutSweep(study, asked, shard);
     const { timesteps, pairs } = layout.manifest;
     const entries = [...done];
+    const converged: ConvergedRow[] = [];
     const totals = await runSweep({
       study,
+      convergedSteps: asked.converged,
+      openConverged: (numInferenceSteps) =>
+        Study.open(model, { scheduler: "ddim", numInferenceSteps }),
+      onConverged: (rows) => {
+        converged.push(...rows);
+        return Promise.resolve();
+      },
       items: layout.items,
       mine: layout.mine,
       pairs,
@@ -72,8 +82,13 @@ export async function sweep(
       rows.filter((row): row is ResponseRow => "response" in row),
       asked.directions,
     );
-    const planned = countCalls(layout.mine, timesteps.length, pairs.length);
-    return { layout, entries, cells, totals, planned };
+    const planned = countCalls(
+      layout.mine,
+      timesteps.length,
+      pairs.length,
+      asked.converged,
+    );
+    return { layout, entries, cells, converged, totals, planned };
   } finally {
     await study.dispose();
   }

@@ -113,6 +113,33 @@ describe("runSweep() on a model whose truth is known", () => {
   });
 });
 
+describe("runSweep() with converged paths", () => {
+  test("finds the unit whose removal helps: without it, runs end nearer to the converged path", async () => {
+    const { cells, converged, totals, planned } = await sweep(model, {
+      units: ["down_blocks.*.*.*", "mid_block.*.*"],
+      windows: ["prefix"],
+      bins: 2,
+      converged: 200,
+    });
+    expect(converged).toHaveLength(3);
+    for (const { agreement } of converged)
+      expect(agreement).toBeGreaterThan(0.9);
+    const nearer = (unit: string) =>
+      cells
+        .filter((cell) => cell.unit === unit && cell.window.endStep === 9)
+        .flatMap(({ effects }) =>
+          effects.map(
+            ({ pair, toConverged }) =>
+              converged[pair]!.relativeL2 - toConverged!.relativeL2,
+          ),
+        );
+    for (const gain of nearer(known.harmful))
+      expect(gain).toBeGreaterThan(0.01);
+    for (const gain of nearer(known.essential)) expect(gain).toBeLessThan(0);
+    expect(totals.calls).toBe(planned.planned);
+  });
+});
+
 describe("runSweep()", () => {
   test("gives prefixes, suffixes and single bins the bytes that runs from the first step have", async () => {
     const { cells } = await sweep(model, {

@@ -49,6 +49,7 @@ export interface AblateArguments {
   readonly scheduler?: SchedulerName;
   readonly guidance?: number;
   readonly directions: number;
+  readonly converged: number;
   readonly pictures: number;
   readonly backend: "wasm" | "node";
 }
@@ -74,8 +75,9 @@ export async function ablate(
     const settings = await settingsOf(study, options, other);
     const layout = await layOutSweep(study, settings, options.shard);
     const { timesteps, pairs } = layout.manifest;
-    const whole = countCalls(layout.items, timesteps.length, pairs.length);
-    const mine = countCalls(layout.mine, timesteps.length, pairs.length);
+    const count = (items: SweepLayout["items"]) =>
+      countCalls(items, timesteps.length, pairs.length, settings.converged);
+    const [whole, mine] = [count(layout.items), count(layout.mine)];
     io.stderr.write(describePlanned(layout, whole, mine));
     writeNotes(io, [...layout.notes, ...seedNotes(options)]);
     const folder = await SweepFolder.open(options.out, {
@@ -89,6 +91,11 @@ export async function ablate(
         ...(other && {
           openOther: () => Study.open(model, { ...asked, device: other }),
         }),
+        convergedSteps: settings.converged,
+        openConverged: (numInferenceSteps) =>
+          Study.open(model, { ...asked, scheduler: "ddim", numInferenceSteps }),
+        onConverged: (rows) =>
+          writeWhole(join(options.out, "converged.jsonl"), formatRows(rows)),
         items: layout.items,
         mine: layout.mine,
         pairs,
@@ -147,6 +154,7 @@ async function settingsOf(
     seeds,
     seed,
     directions,
+    converged: options.converged,
     floorBackend: floorBackend ?? null,
   };
 }

@@ -51,8 +51,11 @@ export async function merge(
         await copyFile(join(from, name), join(out, "pictures", name));
     }
   }
-  const means = await readText(join(folders[0]!, "means.json"));
-  if (means !== undefined) await writeWhole(join(out, "means.json"), means);
+  // these come from the full runs, and are the same in every shard
+  for (const name of ["means.json", "converged.jsonl"]) {
+    const text = await readText(join(folders[0]!, name));
+    if (text !== undefined) await writeWhole(join(out, name), text);
+  }
   await writeWhole(join(out, "references.jsonl"), formatRows(whole.references));
   await writeSweep(out, whole.manifest, whole.entries);
   io.stdout.write(
