@@ -232,7 +232,12 @@ export class Measurement {
       )) {
         streams.set(
           context,
-          await this.#executor.begin(context, this.#text, this.#added),
+          await this.#executor.begin(
+            context,
+            this.#text,
+            this.#added,
+            streams.get("cond"),
+          ),
         );
       }
       await work(streams);

@@ -6,7 +6,7 @@ import type { Schedule, ScheduledContext } from "@phaseskip/runtime/internals";
 import { truncate } from "./table.js";
 
 /** What a unit does at a step. */
-export type UnitState = "run" | "reuse" | "zero" | "idle";
+export type UnitState = "run" | "reuse" | "zero" | "change" | "idle";
 
 /** A unit's states, by step. */
 export interface StripRow {
@@ -25,12 +25,13 @@ const MARKS = {
   run: "█",
   reuse: "░",
   zero: "0",
+  change: "~",
   idle: " ",
 } as const satisfies Record<UnitState, string>;
 const SEVERAL = "▒";
 /** The legend of the marks. */
 export const stripLegend =
-  "█ run   ░ reuse   0 zero   blank not needed   ▒ several of these";
+  "█ run   ░ reuse   0 zero   ~ changed   blank not needed   ▒ several of these";
 
 const LEVELS = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 const LABEL_WIDTH = 27;
@@ -43,7 +44,8 @@ export function planStrips(
   const { units } = unet.units;
   const acted = new Set(
     steps.flatMap(({ contexts }) =>
-      contexts.flatMap(({ computed, reused, zeroed }) => [
+      contexts.flatMap(({ computed, reused, zeroed, changed }) => [
+        ...changed.keys(),
         ...computed,
         ...reused.keys(),
         ...zeroed,
@@ -67,7 +69,8 @@ export function planStrips(
     scheduled: ScheduledContext | undefined,
   ): UnitState => {
     if (!scheduled) return "idle";
-    const { reused, zeroed, computed, signature } = scheduled;
+    const { reused, zeroed, computed, changed, signature } = scheduled;
+    if (changed.has(path)) return "change";
     // several outputs may differ: one that is computed makes the unit run
     if (computed.includes(path)) return "run";
     if (reused.has(path)) return "reuse";

@@ -3,6 +3,8 @@
 import {
   ElementType,
   elementCount,
+  isComputed,
+  readsMainInput,
   segmentModel,
   wholeModel,
   type LiveGraph,
@@ -49,12 +51,13 @@ export async function wholeSession(
     value: name,
     units: [],
   }));
-  return open(device, unet, weights, model, inputs);
+  const outputs = [unet.graph.outputs[0]!.name];
+  return open(device, unet, weights, model, inputs, outputs);
 }
 
 /**
- * A session of exactly the nodes that a step needs. What the step reuses or zeroes is fed as it lies on the device;
- * its values do not matter for the time.
+ * A session of exactly the nodes that a step needs. What the step hands on in place of a computed value is fed as it
+ * lies on the device; its values do not matter for the time. A main input that is handed on is computed beside.
  * @throws {PhaseskipError} If the session cannot be made.
  */
 export async function liveSession(
@@ -70,6 +73,7 @@ export async function liveSession(
     weights,
     segmentModel(unet, segment, !device.hasHalf),
     segment.inputs,
+    segment.outputs,
   );
 }
 
@@ -95,8 +99,15 @@ function liveSegment(
     ({ index }) => isNeeded[index] && !dependencies.isFolded[index],
   );
   const held = [...live.ports.values()].filter(
-    ({ state }) => state !== "fresh",
+    ({ state }) => !isComputed(state),
   );
+  const made = new Set(nodes.flatMap(({ outputs }) => outputs));
+  const mains = [...live.ports.values()].flatMap((port) => {
+    const main = units.units.get(port.unit)?.mainInput?.value;
+    return main !== undefined && readsMainInput(port) && made.has(main)
+      ? [main]
+      : [];
+  });
   const inputs = new Map<string, SegmentInput>();
   const weights = new Set<string>();
   const folded = new Set<string>();
@@ -134,7 +145,7 @@ function liveSegment(
     nodes,
     inputs: [...inputs.values()],
     folded: [...folded],
-    outputs: [graph.outputs[0]!.name],
+    outputs: [...new Set([graph.outputs[0]!.name, ...mains])],
     weights: [...weights],
   };
 }
@@ -145,12 +156,13 @@ async function open(
   weights: Weights,
   model: SegmentModel,
   inputs: readonly SegmentInput[],
+  outputs: readonly string[],
 ): Promise<RawSession> {
   const session = await device.createSession(
     model.bytes,
     await weights.external(model),
   );
-  const output = unet.graph.outputs[0]!.name;
+  const [output] = outputs as [string];
   const info = (value: string) => unet.shapes.get(value)!;
   const fed = inputs.filter(({ value }) =>
     ["sample", "timestep", "encoder_hidden_states"].includes(value),
@@ -185,9 +197,9 @@ async function open(
           isFloat ? Float32Array.from(data) : steps,
         );
       }
-      const outputs = await session.run({ ...held, ...feeds }, [output]);
-      const result = await device.read(outputs[output]!);
-      for (const tensor of [...Object.values(feeds), outputs[output]!])
+      const made = await session.run({ ...held, ...feeds }, outputs);
+      const result = await device.read(made[output]!);
+      for (const tensor of [...Object.values(feeds), ...Object.values(made)])
         tensor.dispose();
       return result;
     },
