@@ -9,7 +9,8 @@ import type { FolderProgress } from "./folder.js";
 import { greet } from "./greeting.js";
 import { Loss } from "./loss.js";
 import type { BitmapStep } from "./pipeline.js";
-import type { DenoiseOptions } from "./pipeline/request.js";
+import type { PlanDescription } from "./pipeline/plan-description.js";
+import type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
 import type { RunResult, RunStep } from "./pipeline/run.js";
 import type {
   LoadMessage,
@@ -136,6 +137,26 @@ export class Client {
     } finally {
       signal.removeEventListener("abort", stop);
       if (isOpen && !signal.aborted) stop();
+    }
+  }
+
+  /** Describes what a request would do. */
+  async describe(
+    pipeline: number,
+    request: GenerateOptions,
+    hasTimes: boolean,
+    signal?: AbortSignal,
+  ): Promise<PlanDescription> {
+    const call = ++callCount;
+    const stop = () => void this.#tell((api) => api.stop(call));
+    signal?.addEventListener("abort", stop);
+    try {
+      return await this.#ask(
+        (api) => api.describe(call, pipeline, request, hasTimes),
+        signal,
+      );
+    } finally {
+      signal?.removeEventListener("abort", stop);
     }
   }
 

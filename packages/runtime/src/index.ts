@@ -12,12 +12,19 @@ export type { RunStep } from "./pipeline/run.js";
 export type { Picture } from "./pipeline/picture.js";
 export type { InputPicture } from "./pipeline/input-picture.js";
 export type { ContextReport, Report, StepReport } from "./pipeline/report.js";
-export type { FolderProgress } from "./folder.js";
+export type { FolderEvent, FolderProgress } from "./folder.js";
 export type { DeviceKind } from "./session.js";
 export type { WorkerLike } from "./web-endpoint.js";
 export type { SchedulerName } from "@phaseskip/scheduler";
 
 // Plans
+export { describePlan } from "./describe-plan.js";
+export type { DescribeOptions } from "./describe-plan.js";
+export type {
+  ContextDescription,
+  PlanDescription,
+  StepDescription,
+} from "./pipeline/plan-description.js";
 export type { AdaptiveDecision } from "./plan/adaptive-decision.js";
 export type { ChannelMeans } from "./plan/channel-means.js";
 export type { ChangedBy } from "./plan/scheduled.js";

@@ -38,6 +38,8 @@ export type {
 } from "./pipeline/plan-run.js";
 export { parseRequest } from "./pipeline/request.js";
 export { RunCosts } from "./pipeline/costs.js";
+export { describeRun } from "./pipeline/plan-description.js";
+export { SegmentTimes } from "./segment-times.js";
 export { unetDigest } from "./unet-digest.js";
 
 // Devices and runs

@@ -2,6 +2,7 @@
 
 import type { FolderProgress } from "./folder.js";
 import type { Picture } from "./pipeline/picture.js";
+import type { PlanDescription } from "./pipeline/plan-description.js";
 import type { Report } from "./pipeline/report.js";
 import type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
 import type { RunStep } from "./pipeline/run.js";
@@ -61,6 +62,18 @@ export interface Generated {
   readonly sampleShape: readonly number[];
 }
 
+/** What a description is asked for beside the plan: the call that it is to describe. */
+export interface DescribeOptions extends Omit<GenerateOptions, "plan"> {
+  /**
+   * Whether to predict times: segments that were never timed on this device are run a few times, once; the times are kept
+   * with the cached weights.
+   * @default true
+   */
+  readonly time?: boolean;
+  /** Cancels the call. */
+  readonly signal?: AbortSignal;
+}
+
 /** A model that draws. */
 export interface Pipeline {
   /** Where it runs. */
@@ -87,6 +100,11 @@ export interface Pipeline {
   denoise(
     options: DenoiseOptions & CallOptions & { readonly previewAs: "bitmap" },
   ): AsyncGenerator<BitmapStep, Generated, void>;
+  /** What `describePlan` returns; call that. */
+  describe(
+    plan: NonNullable<GenerateOptions["plan"]>,
+    options?: DescribeOptions,
+  ): Promise<PlanDescription>;
   /** Frees the model; a worker that the pipeline owns ends. Calls that wait or run reject with `disposed`. */
   dispose(): void;
 }

@@ -5,7 +5,8 @@ import type { ProxyMarked } from "comlink";
 import { PhaseskipError, type PhaseskipErrorCode } from "@phaseskip/graph";
 import type { FolderProgress } from "./folder.js";
 import type { BitmapStep } from "./pipeline.js";
-import type { DenoiseOptions } from "./pipeline/request.js";
+import type { PlanDescription } from "./pipeline/plan-description.js";
+import type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
 import type { RunResult, RunStep } from "./pipeline/run.js";
 import type { DeviceKind, DeviceOptions } from "./session.js";
 
@@ -29,13 +30,20 @@ export interface WorkerApi {
     previewAs: PreviewForm,
   ): Promise<Outcome<void>>;
   next(call: number): Promise<Outcome<StepMessage>>;
+  /** Describes what a request would do. */
+  describe(
+    call: number,
+    pipeline: number,
+    options: GenerateOptions,
+    hasTimes: boolean,
+  ): Promise<Outcome<PlanDescription>>;
   /** Cancels a load, or a run that waits or is under way. */
   stop(call: number): Promise<Outcome<void>>;
   dispose(pipeline: number): Promise<Outcome<void>>;
 }
 
 /** The protocol's version: page and worker must be of one release. */
-export const protocol = 2;
+export const protocol = 3;
 
 /** How a worker introduces itself. */
 export interface HelloMessage {

@@ -3,6 +3,7 @@
 import { PhaseskipError } from "@phaseskip/graph";
 import { abortable } from "./abortable.js";
 import { Client } from "./client.js";
+import type { DescribeOptions } from "./describe-plan.js";
 import type {
   BitmapStep,
   CallOptions,
@@ -10,6 +11,7 @@ import type {
   LoadOptions,
   Pipeline,
 } from "./pipeline.js";
+import type { PlanDescription } from "./pipeline/plan-description.js";
 import type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
 import type { RunStep } from "./pipeline/run.js";
 import type { LoadedMessage, PreviewForm } from "./protocol.js";
@@ -128,6 +130,26 @@ export class WorkerPipeline implements Pipeline {
     } finally {
       this.#calls.delete(call);
       signal?.removeEventListener("abort", follow);
+    }
+  }
+
+  async describe(
+    plan: NonNullable<GenerateOptions["plan"]>,
+    options: DescribeOptions = {},
+  ): Promise<PlanDescription> {
+    const { time = true, signal, ...request } = options;
+    signal?.throwIfAborted();
+    const stop = signal
+      ? AbortSignal.any([signal, this.#life.signal])
+      : this.#life.signal;
+    const connection = await this.connect(stop);
+    const { client, loaded } = connection;
+    try {
+      const asked = { ...request, plan };
+      return await client.describe(loaded.pipeline, asked, time, stop);
+    } catch (error) {
+      this.#afterError(error, connection);
+      throw error;
     }
   }
 

@@ -171,6 +171,19 @@ function serveOn(
       );
       return pulled.isOk ? transfer(pulled, transferred(pulled.value)) : pulled;
     },
+    async describe(call, pipeline, request, hasTimes) {
+      const described = await cancellable(call, async (signal) => {
+        const { model, runs: turns } = find(pipelines, pipeline);
+        const parsed = parseRequest(request, "describe a plan");
+        const { describeModel } = await import("./pipeline/describe-model.js");
+        const release = await turns.acquire(signal);
+        return queue
+          .run(() => describeModel(model, parsed, hasTimes, signal), signal)
+          .finally(release);
+      });
+      calls.delete(call);
+      return described;
+    },
     stop: (call) => {
       calls.get(call)?.abort();
       return outcome(() => endRun(call));

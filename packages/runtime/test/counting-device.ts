@@ -1,10 +1,13 @@
 // A device that counts what is alive on it. Everything runs on the real one.
 
+import { elementCount, elementSize } from "@phaseskip/graph";
 import type { Device, DeviceTensor } from "../src/session.js";
 
 /** What is alive on a device. */
 export interface Alive {
   tensors: number;
+  /** Their elements together, in bytes. */
+  bytes: number;
   sessions: number;
   /** Session runs so far. */
   runs: number;
@@ -19,18 +22,22 @@ export function countingDevice(device: Device): {
 } {
   const alive: Alive = {
     tensors: 0,
+    bytes: 0,
     sessions: 0,
     runs: 0,
     beforeRun: undefined,
   };
   const counted = <T extends DeviceTensor>(tensor: T): T => {
     alive.tensors++;
+    const bytes = elementCount(tensor.dims) * elementSize(tensor.type)!;
+    alive.bytes += bytes;
     const free = tensor.dispose.bind(tensor);
     let isFreed = false;
     tensor.dispose = () => {
       if (isFreed) throw new Error("a tensor was freed twice");
       isFreed = true;
       alive.tensors--;
+      alive.bytes -= bytes;
       free();
     };
     return tensor;

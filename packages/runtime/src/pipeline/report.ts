@@ -2,7 +2,7 @@
 
 import type { Context } from "../plan/plan.js";
 import type { AdaptiveDecision } from "../plan/adaptive-decision.js";
-import type { ChangedBy } from "../plan/scheduled.js";
+import type { ChangedBy, ScheduledContext } from "../plan/scheduled.js";
 import type { DeviceKind } from "../session.js";
 
 /** What one context did at one step. */
@@ -73,4 +73,19 @@ export interface Report {
   readonly milliseconds: number;
   /** What the caller should know, in sentences: unknown words, cut prompts, rules without effect. */
   readonly warnings: readonly string[];
+}
+
+/** What a context does at a step, in the form of a report. */
+export function contextActs(
+  scheduled: ScheduledContext,
+): Omit<ContextReport, "macs" | "milliseconds"> {
+  const { context, signature, computed, reused, zeroed, changed } = scheduled;
+  return {
+    context,
+    signature,
+    computed,
+    reused: Object.fromEntries(reused),
+    zeroed,
+    changed: Object.fromEntries(changed),
+  };
 }

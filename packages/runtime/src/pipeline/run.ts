@@ -1,11 +1,12 @@
 // One call of a pipeline, from the prompt to the picture, a step at a time.
 
-import type { ScheduledContext, ScheduledStep } from "../plan/schedule.js";
+import type { ScheduledStep } from "../plan/schedule.js";
 import type { Model } from "./model.js";
 import type { Picture } from "./picture.js";
 import { samplePicture } from "./picture.js";
 import { RunCosts } from "./costs.js";
-import type { ContextReport, Report, StepReport } from "./report.js";
+import type { Report, StepReport } from "./report.js";
+import { contextActs } from "./report.js";
 import type { Request } from "./request.js";
 import type { RunSetup } from "./run-setup.js";
 import { batched, disposeChunks, prepareRun } from "./run-setup.js";
@@ -145,33 +146,17 @@ async function runStep(
     });
   }
   const macs = costs.step(done.step);
-  const contexts = done.step.contexts.map((scheduled, i) =>
-    contextReport(scheduled, macs[i]!, done.milliseconds[i]!),
-  );
+  const contexts = done.step.contexts.map((scheduled, i) => ({
+    ...contextActs(scheduled),
+    macs: macs[i]!,
+    milliseconds: done.milliseconds[i]!,
+  }));
   return {
     stepIndex: step.stepIndex,
     timestep,
     guidanceScale: step.guidanceScale ?? 1,
     ...(step.deltaAge !== undefined && { deltaAge: step.deltaAge }),
     contexts,
-  };
-}
-
-function contextReport(
-  scheduled: ScheduledContext,
-  macs: number,
-  milliseconds: number,
-): ContextReport {
-  const { context, signature, computed, reused, zeroed, changed } = scheduled;
-  return {
-    context,
-    signature,
-    computed,
-    reused: Object.fromEntries(reused),
-    zeroed,
-    changed: Object.fromEntries(changed),
-    macs,
-    milliseconds,
   };
 }
 

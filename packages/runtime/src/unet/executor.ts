@@ -21,6 +21,7 @@ import { compileProgram } from "./program.js";
 import { SegmentSessions } from "./segment-sessions.js";
 import { SharedTensor } from "./shared-tensor.js";
 import { UnetStream } from "./stream.js";
+import { timeSegment } from "./time-segment.js";
 import type { CallParts } from "./unet-call.js";
 import { UnetCall } from "./unet-call.js";
 
@@ -163,6 +164,18 @@ export class UnetExecutor {
       runSegment: (...given) => this.#run(...given),
     };
     return new UnetCall(parts, stream, this.#input("sample", sample));
+  }
+
+  /** The partition in use. */
+  get partition(): Partition {
+    return this.#partition;
+  }
+
+  /** How long a segment of the partition in use takes, alone; in ms. */
+  time(segment: Segment): Promise<number> {
+    return timeSegment(this.#device, this.#unet, segment, (feeds) =>
+      this.#run(segment, feeds, segment.outputs),
+    );
   }
 
   /** Frees what one run kept beside its streams. */

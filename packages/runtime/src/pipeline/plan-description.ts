@@ -1,0 +1,207 @@
+// What a run will do and cost, before it runs.
+
+import type { Segment } from "@phaseskip/graph";
+import { elementCount, partition } from "@phaseskip/graph";
+import type { Schedule, ScheduledStep } from "../plan/scheduled.js";
+import { cacheBytes } from "../unet/cache-bytes.js";
+import { compileProgram } from "../unet/program.js";
+import { RunCosts } from "./costs.js";
+import type { PlannedRun } from "./plan-run.js";
+import type { ContextReport, StepReport } from "./report.js";
+import { contextActs } from "./report.js";
+
+/** What one context will do at one step. */
+export interface ContextDescription extends Omit<
+  ContextReport,
+  "milliseconds"
+> {
+  /** Predicted time in the Unet, in ms; missing where the device was not asked. */
+  readonly milliseconds?: number;
+  /** What the plan keeps on the device once this context has run, in bytes. */
+  readonly cacheBytes: number;
+}
+
+/** What will happen at one step. */
+export interface StepDescription extends Omit<StepReport, "contexts"> {
+  /** One for each context that runs. */
+  readonly contexts: readonly ContextDescription[];
+}
+
+/** What a run will do. */
+export interface PlanDescription {
+  /** The plan's name; `"none"` without one. */
+  readonly plan: string;
+  /** The sampler's short name. */
+  readonly scheduler: string;
+  /** Steps of the schedule. */
+  readonly numInferenceSteps: number;
+  /** Guidance weight; 1 is off. */
+  readonly guidanceScale: number;
+  /** Paths of the model's units, in the Unet's order: what a plan can name, and what published methods ask for. */
+  readonly units: readonly string[];
+  /** Sessions that the Unet will be cut into. */
+  readonly segments: number;
+  /** Step by step, in running order. Where adaptive rules are to decide, they compute at every step. */
+  readonly steps: readonly StepDescription[];
+  /** Multiply-accumulates of the Unet in the whole run. */
+  readonly macs: number;
+  /** What the whole Unet would cost at every step, in both contexts where guidance is on. */
+  readonly fullMacs: number;
+  /** The same with the exact savings: what depends on the text or on the timestep alone is computed once. */
+  readonly exactMacs: number;
+  /** `1 − macs / fullMacs`. */
+  readonly macsSaved: number;
+  /** Predicted time in the Unet, in ms; missing where the device was not asked. */
+  readonly milliseconds?: number;
+  /** The most that the plan keeps on the device between two calls of the Unet, in bytes. */
+  readonly peakCacheBytes: number;
+  /** What depends on the text alone and is kept for the whole run, in bytes: the exact savings' part. */
+  readonly textBytes: number;
+  /** The other bound, where adaptive rules are to decide: they reuse wherever they may. */
+  readonly least?: PlanDescription;
+  /** What is odd about the plan on this run, though not wrong. */
+  readonly warnings: readonly string[];
+}
+
+/** What a description may be told of the device. */
+export interface DescribedDevice {
+  /** Whether it keeps float16 as it is. @default false */
+  readonly hasHalf?: boolean;
+  /** How long segments take, in ms. @default not known */
+  readonly times?: ReadonlyMap<string, number>;
+}
+
+/** Describes a run that is laid out. */
+export async function describeRun(
+  run: PlannedRun,
+  device: DescribedDevice = {},
+): Promise<PlanDescription> {
+  const { schedule } = run;
+  const most = describeSteps(run, await decided(schedule, Infinity), device);
+  if (!schedule.adaptive) return most;
+  const least = describeSteps(run, await decided(schedule, 0), device);
+  return { ...most, least };
+}
+
+/** A run's steps; adaptive rules decide as if their probes changed by so much at every step. */
+async function decided(
+  { steps, adaptive }: Schedule,
+  change: number,
+): Promise<readonly ScheduledStep[]> {
+  if (!adaptive) return steps;
+  const run = adaptive();
+  const all: ScheduledStep[] = [];
+  for (const step of steps) {
+    const contexts = [];
+    for (const { context } of step.contexts) {
+      contexts.push(
+        await run.context(context, step.stepIndex, () =>
+          Promise.resolve(change),
+        ),
+      );
+    }
+    all.push({ ...step, contexts });
+  }
+  return all;
+}
+
+function describeSteps(
+  run: PlannedRun,
+  steps: readonly ScheduledStep[],
+  { hasHalf = false, times }: DescribedDevice,
+): PlanDescription {
+  const { unet, schedule, chunkCount, contextCount } = run;
+  const parts = partition(unet, schedule.signatures);
+  const caches = cacheBytes(unet, schedule.signatures, parts, steps, hasHalf);
+  const costs = new RunCosts(run);
+  const clock = times && new Clock(run, parts.segments, times);
+  const outputBytes = 4 * elementCount(run.shape);
+  const deltaFrom = steps.findIndex(({ keepsDelta }) => keepsDelta);
+  const described = steps.map((step, i): StepDescription => {
+    const macs = costs.step(step);
+    const spent = clock?.step(step);
+    // what guidance keeps stays to the end of the run
+    const delta = deltaFrom >= 0 && i >= deltaFrom ? outputBytes : 0;
+    return {
+      stepIndex: step.stepIndex,
+      timestep: step.timestep,
+      guidanceScale: step.guidanceScale ?? 1,
+      ...(step.deltaAge !== undefined && { deltaAge: step.deltaAge }),
+      contexts: step.contexts.map((scheduled, c) => ({
+        ...contextActs(scheduled),
+        macs: macs[c]!,
+        ...(spent && { milliseconds: spent[c]! }),
+        cacheBytes: caches.steps[i]![c]! * chunkCount + delta,
+      })),
+    };
+  });
+  const all = described.flatMap(({ contexts }) => contexts);
+  const begun = new Set(all.map(({ context }) => context)).size;
+  const { macs } = costs;
+  const fullMacs = costs.full(contextCount);
+  return {
+    plan: run.plan.name ?? "unnamed",
+    scheduler: run.scheduler.name,
+    numInferenceSteps: run.scheduler.numInferenceSteps,
+    guidanceScale: run.guidanceScale,
+    units: [...unet.units.units.keys()],
+    segments: parts.segments.length,
+    steps: described,
+    macs,
+    fullMacs,
+    exactMacs: costs.exact(contextCount),
+    macsSaved: 1 - macs / fullMacs,
+    ...(clock && {
+      milliseconds: all.reduce((sum, one) => sum + one.milliseconds!, 0),
+    }),
+    peakCacheBytes: Math.max(...all.map((one) => one.cacheBytes)),
+    textBytes: caches.text * begun * chunkCount,
+    warnings: run.warnings,
+  };
+}
+
+/** Adds up segments' times as a run's steps need them. */
+class Clock {
+  readonly #run: PlannedRun;
+  readonly #segments: readonly Segment[];
+  readonly #times: ReadonlyMap<string, number>;
+  #timestep = NaN;
+
+  constructor(
+    run: PlannedRun,
+    segments: readonly Segment[],
+    times: ReadonlyMap<string, number>,
+  ) {
+    this.#run = run;
+    this.#segments = segments;
+    this.#times = times;
+  }
+
+  /** Time of a step by context; what depends on the timestep alone counts in its first, as it does in a report. */
+  step({ timestep, contexts }: ScheduledStep): number[] {
+    const { unet, schedule, chunkCount } = this.#run;
+    const isNew = timestep !== this.#timestep;
+    this.#timestep = timestep;
+    const partition = { segments: this.#segments };
+    return contexts.map(({ signature, stores, reads }, i) => {
+      const live = schedule.signatures[signature]!;
+      const { runs } = compileProgram(
+        unet,
+        partition,
+        live,
+        stores,
+        reads,
+        true,
+      );
+      const spent = this.#sum(
+        runs.flatMap((one) => (one.kind === "segment" ? [one.segment] : [])),
+      );
+      const once = this.#segments.filter(({ kind }) => kind === "timestep");
+      return spent * chunkCount + (i === 0 && isNew ? this.#sum(once) : 0);
+    });
+  }
+
+  #sum(segments: readonly Segment[]): number {
+    return segments.reduce((sum, { key }) => sum + this.#times.get(key)!, 0);
+  }
+}
