@@ -436,6 +436,61 @@ describe("the weight cache", () => {
     expect(asked()).toEqual([`GET ${PATH}`]);
   });
 
+  test("asks for lasting storage once where it is full, then deletes what was used least recently", async () => {
+    const body = bytesOf(2500);
+    await serve({
+      [PATH]: { body, etag: '"1"' },
+      "old/a": { body: bytesOf(900), etag: '"1"' },
+      "older/a": { body: bytesOf(900), etag: '"1"' },
+    });
+    for (const name of ["older/", "old/"]) {
+      const folder = await open({}, server.url + name);
+      await folder.file("a");
+      await folder.complete();
+      await folder.close();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const put: unknown = Reflect.get(IDBObjectStore.prototype, "put");
+    let room = 1;
+    vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (
+      this: IDBObjectStore,
+      ...args
+    ) {
+      const isChunk = args[0] instanceof ArrayBuffer;
+      if (isChunk && room-- <= 0)
+        throw new DOMException("no room", "QuotaExceededError");
+      return Reflect.apply(
+        put as () => unknown,
+        this,
+        args,
+      ) as IDBRequest<IDBValidKey>;
+    });
+    const asking = vi.fn(async () => {
+      room = 1;
+      return true;
+    });
+    const folder = await open({
+      persist: asking,
+      onProgress: (event) => {
+        progress.push(event);
+        if (event.kind === "evicted") room = 9;
+      },
+    });
+    expect(await readAll(folder)).toEqual(body);
+    expect(asking).toHaveBeenCalledTimes(1);
+    expect(kinds()).not.toContain("uncached");
+    expect(progress).toContainEqual(
+      expect.objectContaining({
+        kind: "evicted",
+        evicted: `${server.url}older/`,
+      }),
+    );
+    expect((await listModels()).map(({ location }) => location)).toEqual([
+      server.url,
+      `${server.url}old/`,
+    ]);
+  });
+
   test("keeps nothing with cache: false", async () => {
     await serve({ [PATH]: { body: bytesOf(2500), etag: '"1"' } });
     expect(await readAll(await open({ cache: false }))).toEqual(bytesOf(2500));
