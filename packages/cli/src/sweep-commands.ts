@@ -26,10 +26,10 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .argument("<MODEL>", "path or URL of a model folder")
     .requiredOption("--out <DIR>", "the sweep's folder")
     .addOption(
-      new Option(
-        "--units <PATTERN...>",
-        "parts to measure (default: blocks, what they are\nmade of, and all skips)",
-      ).default([...defaultUnits], "blocks, their modules, all skips"),
+      new Option("--units <PATTERN...>", "unit patterns, as in plans").default(
+        [...defaultUnits],
+        "blocks, their modules, all skips",
+      ),
     )
     .option(
       "--bins <N>",
