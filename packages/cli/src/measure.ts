@@ -127,24 +127,30 @@ export class Measurement {
 
   /** Every step of a plan's run against raw sessions of the steps' live nodes, and against the whole file. */
   async plan(
-    { steps, signatures }: Schedule,
+    { steps, signatures, means }: Schedule,
     onPair: OnPair,
   ): Promise<PlanTimes> {
-    await this.#executor.prepare(this.#unet, signatures);
-    const raw: RawSession[] = [];
+    await this.#executor.prepare(this.#unet, signatures, undefined, means);
+    // adaptive rules have signatures for what they may decide, too
+    const used = new Set(
+      steps.flatMap(({ contexts }) => contexts.map((one) => one.signature)),
+    );
+    const raw = new Map<number, RawSession>();
     const times = {
       ours: [] as number[],
       raw: [] as number[],
       whole: [] as number[],
     };
     try {
-      for (const signature of signatures) {
-        raw.push(
-          await liveSession(this.device, this.#unet, this.#weights, signature),
+      for (const index of used) {
+        const live = signatures[index]!;
+        raw.set(
+          index,
+          await liveSession(this.device, this.#unet, this.#weights, live),
         );
       }
       const [first] = steps;
-      for (const session of raw)
+      for (const session of raw.values())
         await this.#warmUp(() => session.run(this.#inputs(first!.timestep)));
       await this.#withStreams(async (streams) => {
         for (const step of steps) await this.#step(streams, step);
@@ -156,7 +162,7 @@ export class Measurement {
             ours: () => this.#step(streams, step),
             raw: async () => {
               for (const { signature } of step.contexts)
-                await raw[signature]!.run(inputs);
+                await raw.get(signature)!.run(inputs);
             },
             whole: async () => {
               for (let c = 0; c < this.#contexts; c++)
@@ -169,7 +175,7 @@ export class Measurement {
       });
       return { ...times, segments: this.#executor.segments.length };
     } finally {
-      for (const session of raw) await session.release();
+      for (const session of raw.values()) await session.release();
     }
   }
 
