@@ -22,7 +22,8 @@ const get = <T extends HTMLElement>(id: string) =>
   document.getElementById(id) as T;
 const form = get<HTMLFormElement>("controls");
 const field = (name: string) =>
-  form.elements.namedItem(name) as HTMLInputElement | HTMLSelectElement;
+  form.elements.namedItem(name) as
+    HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
 const canvases = {
   full: get<HTMLCanvasElement>("full"),
   skipped: get<HTMLCanvasElement>("skipped"),
@@ -66,6 +67,12 @@ async function start(): Promise<void> {
     event.preventDefault();
     void drawBoth();
   });
+  // a prompt is one line that may be long: Enter draws, as in any field of one line
+  field("prompt").addEventListener("keydown", (event) => {
+    if ((event as KeyboardEvent).key !== "Enter") return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
   field("model").addEventListener("change", () => {
     fillChoices();
     void choosePlan();
@@ -106,7 +113,7 @@ async function choosePlan(): Promise<void> {
       const { calibration: _, ...rest } = plan;
       editor.text = planText(rest);
     } else if (kind === "method") {
-      const { units } = await pipeline();
+      const { units } = await describePlan(await pipeline(), "none");
       const numInferenceSteps = Number(field("steps").value);
       const plan = methods[Number(name)]!.make({ units, numInferenceSteps });
       editor.text = planText(plan);
@@ -184,7 +191,10 @@ async function drawBoth(): Promise<void> {
       ...(rest.scheduler !== "" && { scheduler: rest.scheduler as "ddim" }),
       ...(rest.guidance !== "" && { guidanceScale: Number(rest.guidance) }),
     };
-    const predicted = await describePlan(model, plan, request);
+    const predicted = {
+      whole: await describePlan(model, "none", request),
+      plan: await describePlan(model, plan, request),
+    };
     if (whole?.key !== key) {
       const generated = await draw(
         model,
@@ -238,7 +248,8 @@ async function draw(
   }
 }
 
-type Prediction = Awaited<ReturnType<typeof describePlan>>;
+type Description = Awaited<ReturnType<typeof describePlan>>;
+type Prediction = { readonly whole: Description; readonly plan: Description };
 
 function compare(
   full: Generated,
@@ -256,15 +267,13 @@ function compare(
   get("full-note").textContent = seconds(unetTime(full));
   get("skipped-note").textContent = seconds(unetTime(skipped));
   const [fullMacs, planMacs] = [full.report.macs, skipped.report.macs];
-  fillRow("macs", [fullMacs, planMacs], giga, 1 - predicted.macs / fullMacs);
+  const saving = (of: "macs" | "milliseconds") => {
+    const [before, after] = [predicted.whole[of], predicted.plan[of]];
+    return before && after !== undefined ? 1 - after / before : undefined;
+  };
+  fillRow("macs", [fullMacs, planMacs], giga, saving("macs"));
   const times = [unetTime(full), unetTime(skipped)] as const;
-  const predictedTime = predicted.milliseconds;
-  fillRow(
-    "time",
-    times,
-    seconds,
-    predictedTime === undefined ? undefined : 1 - predictedTime / times[0],
-  );
+  fillRow("time", times, seconds, saving("milliseconds"));
   const warnings = [...skipped.report.warnings];
   const device = `${skipped.report.device}${skipped.report.threads > 1 ? `, ${skipped.report.threads} threads` : ""}`;
   say([`Done on ${device}.`, ...warnings].join(" "));

@@ -86,14 +86,19 @@ function cells(states: readonly State[], stepCount: number): HTMLElement {
 }
 
 function unitsOf(report: ContextReport): string[] {
-  return [...report.computed, ...Object.keys(report.reused), ...report.zeroed];
+  return [
+    ...report.computed,
+    ...Object.keys(report.reused),
+    ...report.zeroed,
+    ...Object.keys(report.changed),
+  ];
 }
 
 function stateOf(report: ContextReport | undefined, unit: string): State {
   if (!report) return "off";
+  if (unit in report.changed || report.zeroed.includes(unit)) return "other";
   if (report.computed.includes(unit)) return "run";
-  if (unit in report.reused) return "reuse";
-  return report.zeroed.includes(unit) ? "other" : "off";
+  return unit in report.reused ? "reuse" : "off";
 }
 
 const count = (states: readonly State[], state: State) =>
