@@ -77,6 +77,7 @@ function program(io: CommandIo): Command {
       integerFrom(1),
       2,
     )
+    .option("--no-time", "predict no time: run nothing")
     .option("--json", "one JSON object on standard output, of every unit")
     .action((model: string, options: InspectArguments) =>
       inspect(model, options, io),

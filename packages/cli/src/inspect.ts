@@ -8,15 +8,21 @@ import {
   type Unet,
   type Unit,
 } from "@phaseskip/graph";
-import type { PlannedRun } from "@phaseskip/runtime/internals";
+import type { PlanDescription } from "@phaseskip/runtime";
+import {
+  describeRun,
+  type Device,
+  type PlannedRun,
+} from "@phaseskip/runtime/internals";
 import { writeJson, writeNotes, type CommandIo } from "./command-io.js";
-import { formatCount, formatShare } from "./format-count.js";
+import { formatCount, formatShare, formatTime } from "./format-count.js";
 import {
   inspectModel,
   planRun,
   type ModelInspection,
 } from "./model-inspection.js";
 import { planArgument } from "./plan-argument.js";
+import { predictTimes } from "./predict-times.js";
 import { planCosts } from "./plan-costs.js";
 import {
   drawShares,
@@ -33,6 +39,15 @@ export interface InspectArguments {
   /** Units deeper than this are not listed; blocks are 1. */
   readonly depth: number;
   readonly json?: true;
+  /** Whether a plan's time is predicted, for which its segments are run. */
+  readonly time: boolean;
+}
+
+/** A plan on a model: what runs, what that costs, and where its time was measured. */
+interface Planned {
+  readonly run: PlannedRun;
+  readonly description: PlanDescription;
+  readonly device: Device | undefined;
 }
 
 /** What is said of one unit. */
@@ -53,25 +68,37 @@ export interface UnitSummary {
 /** Runs `phaseskip inspect MODEL`. */
 export async function inspect(
   location: string,
-  { plan, depth, json }: InspectArguments,
+  { plan, depth, json, time }: InspectArguments,
   io: CommandIo,
 ): Promise<void> {
   const model = await inspectModel(location, io.signal);
   try {
     const units = summarizeUnits(model.unet);
-    const run =
+    const planned =
       plan === undefined
         ? undefined
-        : await planRun(model, await planArgument(plan), io.signal);
-    writeNotes(io, run?.warnings ?? []);
-    if (json) writeJson(io, summary(location, model, units, run));
+        : await planOn(model, plan, time, io.signal);
+    writeNotes(io, planned?.run.warnings ?? []);
+    if (json) writeJson(io, summary(location, model, units, planned));
     else {
       io.stdout.write(describeUnits(model, units, depth, io));
-      if (run) io.stdout.write(describePlan(model, run));
+      if (planned) io.stdout.write(describePlan(model, planned));
     }
   } finally {
     await model.folder.close();
   }
+}
+
+async function planOn(
+  model: ModelInspection,
+  plan: string,
+  hasTimes: boolean,
+  signal?: AbortSignal,
+): Promise<Planned> {
+  const run = await planRun(model, await planArgument(plan), signal);
+  const timed = hasTimes ? await predictTimes(model, run, signal) : undefined;
+  const description = await describeRun(run, timed && { times: timed.times });
+  return { run, description, device: timed?.device };
 }
 
 /** What one call of the Unet is fed. */
@@ -124,7 +151,7 @@ function summary(
   location: string,
   model: ModelInspection,
   units: readonly UnitSummary[],
-  run: PlannedRun | undefined,
+  planned: Planned | undefined,
 ): object {
   const { index, unet } = model;
   return {
@@ -134,17 +161,24 @@ function summary(
     ...totals(model),
     units: units.filter(({ kind }) => kind !== "skip"),
     skips: units.filter(({ kind }) => kind === "skip"),
-    ...(run && {
-      plan: {
-        name: run.plan.name ?? "unnamed",
-        scheduler: run.scheduler.name,
-        guidanceScale: run.guidanceScale,
-        timesteps: run.scheduler.timesteps,
-        macs: planCosts(run),
-        contexts: planStrips(unet, run.schedule),
-        warnings: run.warnings,
-      },
-    }),
+    ...(planned && { plan: planSummary(unet, planned) }),
+  };
+}
+
+function planSummary(
+  unet: Unet,
+  { run, description, device }: Planned,
+): object {
+  return {
+    name: run.plan.name ?? "unnamed",
+    scheduler: run.scheduler.name,
+    guidanceScale: run.guidanceScale,
+    timesteps: run.scheduler.timesteps,
+    macs: planCosts(run),
+    contexts: planStrips(unet, run.schedule),
+    ...(device && { device: device.kind, threads: device.threads }),
+    description,
+    warnings: run.warnings,
   };
 }
 
@@ -213,7 +247,10 @@ function shapeOf({ outputs }: UnitSummary): string {
   return outputs.length > 1 ? `${shape}, ${outputs.length - 1} more` : shape;
 }
 
-function describePlan({ unet }: ModelInspection, run: PlannedRun): string {
+function describePlan(
+  { unet }: ModelInspection,
+  { run, description, device }: Planned,
+): string {
   const { plan, scheduler, schedule, guidanceScale } = run;
   const costs = planCosts(run);
   const strips = planStrips(unet, schedule);
@@ -230,6 +267,7 @@ function describePlan({ unet }: ModelInspection, run: PlannedRun): string {
     "",
     `${plan.name ?? "unnamed"}: ${scheduler.name}, ${costs.steps.length} steps, guidance ${guidanceScale}, timesteps ${scheduler.timesteps[0]} to ${scheduler.timesteps.at(-1)}`,
     `${formatCount(costs.total)} of ${formatCount(costs.full)} MACs: ${formatShare(1 - costs.total / costs.full)} saved`,
+    ...totalsOf(description, device),
     ...drawn,
     "",
     drawShares(shares).trimEnd(),
@@ -237,4 +275,26 @@ function describePlan({ unet }: ModelInspection, run: PlannedRun): string {
     stripLegend,
     "",
   ].join("\n");
+}
+
+/** Predicted time and memory; of an adaptive plan, what it comes to if it computes and if it reuses wherever it may. */
+function totalsOf(
+  { least, ...most }: PlanDescription,
+  device: Device | undefined,
+): string[] {
+  const range = (show: (one: Omit<PlanDescription, "least">) => string) =>
+    least ? `${show(least)} to ${show(most)}` : show(most);
+  return [
+    ...(least
+      ? [
+          `adaptive rules decide: ${range(({ macs }) => formatCount(macs))} MACs, drawn as if they computed`,
+        ]
+      : []),
+    ...(device
+      ? [
+          `${range(({ milliseconds = NaN }) => formatTime(milliseconds))} in the Unet predicted: ${device.kind}, ${device.threads} ${device.threads === 1 ? "thread" : "threads"}`,
+        ]
+      : []),
+    `${range(({ peakCacheBytes }) => formatCount(peakCacheBytes))}B kept by the plan at most, ${formatCount(most.textBytes)}B of the text`,
+  ];
 }

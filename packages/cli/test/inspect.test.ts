@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import stringWidth from "string-width";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describePlan, type PlanDescription } from "@phaseskip/runtime";
 import { openPipeline } from "../src/index.js";
 import type { UnitSummary } from "../src/inspect.js";
 import { drawShares, drawStrip, type UnitState } from "../src/plan-strip.js";
@@ -48,6 +49,7 @@ interface Inspected {
   readonly units: readonly UnitSummary[];
   readonly skips: readonly UnitSummary[];
   readonly plan: {
+    readonly description: PlanDescription;
     readonly macs: {
       readonly total: number;
       readonly full: number;
@@ -125,10 +127,25 @@ describe("phaseskip inspect", { timeout: 120_000 }, () => {
       "1",
       "--plan",
       path,
+      "--no-time",
     ]);
     expect(exitCode).toBe(0);
     expect(widest(stdout)).toBeLessThanOrEqual(80);
     expect(stdout.slice(stdout.indexOf("mixed:"))).toMatchSnapshot();
+  });
+
+  test("--plan predicts a time, and refuses what generate refuses", async () => {
+    const { stdout } = await run(["inspect", model, "--plan", path]);
+    expect(stdout).toMatch(
+      /^\d[\d.]* m?s in the Unet predicted: wasm, \d threads?$/m,
+    );
+    expect(widest(stdout)).toBeLessThanOrEqual(80);
+    const other = join(folder, "other.json");
+    const unet = `sha256:${"0".repeat(64)}`;
+    await writeFile(other, JSON.stringify({ ...plan, model: { unet } }));
+    const refused = await run(["inspect", model, "--plan", other]);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain("made for another model");
   });
 
   test("--plan counts what a run's report counts", async () => {
@@ -140,6 +157,17 @@ describe("phaseskip inspect", { timeout: 120_000 }, () => {
         plan,
       });
       expect(planned.macs.total).toBe(report.macs);
+      const { description } = planned;
+      expect(description.macs).toBe(report.macs);
+      expect(description.peakCacheBytes).toBeGreaterThan(0);
+      expect(description.milliseconds).toBeGreaterThan(0);
+      const told = await describePlan(pipeline, plan);
+      expect({ ...told, milliseconds: 0, steps: [] }).toEqual({
+        ...description,
+        milliseconds: 0,
+        steps: [],
+      });
+      expect(told.milliseconds).toBeGreaterThan(0);
       expect(planned.macs.full).toBe(report.fullMacs);
       expect(planned.macs.steps).toEqual(
         report.steps.map(({ contexts }) =>
