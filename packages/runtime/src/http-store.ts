@@ -174,6 +174,7 @@ export function httpStore(
   ): Promise<StoredFile | undefined> {
     const key = { model: location, path };
     const known = await recordOf(key);
+    const wasAbsent = known !== undefined && known.version === undefined;
     introduce(path);
     const store = persistent;
     const use = (record: FileRecord, how: Found): StoredFile | undefined => {
@@ -195,7 +196,8 @@ export function httpStore(
         listed,
         optional,
         signal,
-        stallMs,
+        // A file that was not there before is but asked for.
+        stallMs: wasAbsent ? stallMs / 4 : stallMs,
         retryMs,
         makeRoom,
         onProgress: (event) => tally.report(event),
@@ -242,7 +244,6 @@ export function httpStore(
         },
       );
     } catch (error) {
-      const wasAbsent = known && known.version === undefined;
       if (!wasAbsent || !isUnreachable(error)) throw error;
       freshness.noteSilence(error);
       tally.report({ kind: "offline", path, size: 0 });
