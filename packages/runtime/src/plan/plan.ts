@@ -39,11 +39,13 @@ export type Action =
 
 /** Computed as always; overrides an earlier rule. */
 export interface RunAction {
+  /** Which action it is. */
   readonly action: "run";
 }
 
 /** A cached value instead of a computed one. */
 export interface ReuseAction {
+  /** Which action it is. */
   readonly action: "reuse";
   /** When the value is computed anew. */
   readonly refresh: Refresh;
@@ -57,6 +59,7 @@ export interface ReuseAction {
 
 /** Zeros instead of a computed value. */
 export interface ZeroAction {
+  /** Which action it is. */
   readonly action: "zero";
   /** What is zeroed: the unit's output, or its residual, which leaves the unit's shortcut alone. @default "output" */
   readonly value?: "output" | "residual";
@@ -64,16 +67,19 @@ export interface ZeroAction {
 
 /** The unit's main input in place of each of its outputs; their shapes must agree. */
 export interface BypassAction {
+  /** Which action it is. */
   readonly action: "bypass";
 }
 
 /** In place of each output, its mean per channel over calibration runs, at the nearest timestep measured. */
 export interface MeanAction {
+  /** Which action it is. */
   readonly action: "mean";
 }
 
 /** The computed value, or a part of it, times a factor. */
 export interface ScaleAction {
+  /** Which action it is. */
   readonly action: "scale";
   /** What the value is multiplied by. */
   readonly factor: number;
@@ -88,6 +94,7 @@ export interface ScaleAction {
 
 /** In place of the output, a polynomial in the timestep through its last computed values. */
 export interface ExtrapolateAction {
+  /** Which action it is. */
   readonly action: "extrapolate";
   /** Its degree, an integer in [0, 4]; lower while fewer than `order + 1` values have been computed. */
   readonly order: number;
@@ -97,6 +104,7 @@ export interface ExtrapolateAction {
 
 /** The cached value, as long as another unit's output has changed little since it was computed. */
 export interface AdaptiveAction {
+  /** Which action it is. */
   readonly action: "adaptive";
   /** The path of the unit whose output is watched at every step; no pattern, and no unit that depends on the adaptive one. */
   readonly probe: string;
