@@ -151,10 +151,8 @@ describe("ablate", () => {
   test("names a full disk", async ({ skip }) => {
     const path = join(folder, "disk");
     mkdirSync(path);
-    const mounted =
-      root &&
-      spawnSync("mount", ["-t", "tmpfs", "-o", "size=96k", "tmpfs", path])
-        .status === 0;
+    const mount = `mount -t tmpfs -o size=96k tmpfs '${path}'`;
+    const mounted = root && spawnSync("sh", ["-c", mount]).status === 0;
     skip(
       !mounted,
       "no disk of its own can be mounted here: this takes root on Linux",
@@ -171,7 +169,7 @@ describe("ablate", () => {
       expect(stderr).toContain("a full disk (ENOSPC)");
       expect(journalLines(path)).toBeGreaterThan(0);
     } finally {
-      spawnSync("umount", [path]);
+      spawnSync("sh", ["-c", `umount '${path}'`]);
     }
   });
 
@@ -235,5 +233,35 @@ describe("ablate", () => {
       { prompt: 0, seed: 0 },
       { prompt: 1, seed: 0 },
     ]);
+  });
+
+  test("takes seed, directions, windows, pictures and the converged path as they are given", async () => {
+    const out = join(folder, "options");
+    const { exitCode } = await run([
+      ...["ablate", model, "--out", out, "--steps", "4", "--bins", "2"],
+      ...["--units", "mid_block.resnets.0", "--action", "reuse-3"],
+      ...["--seeds", "1", "--seed", "5", "--directions", "3"],
+      ...["--windows", "suffix,single", "--pictures", "0", "--converged", "6"],
+    ]);
+    expect(exitCode).toBe(0);
+    const files = contents(out);
+    const lines = (name: string) => files[name]!.trim().split("\n");
+    expect(JSON.parse(files["manifest.json"]!)).toMatchObject({
+      pairs: [{ prompt: 0, seed: 5 }],
+      settings: { windows: ["single", "suffix"], converged: 6 },
+    });
+    // a single step has nothing to reuse, and a suffix of one bin is that bin
+    const cells = lines("cells.jsonl").map(
+      (line) => (JSON.parse(line) as { cell: string }).cell,
+    );
+    expect(cells).toEqual([
+      "mid_block.resnets.0/single:000-003/reuse-3",
+      "mid_block.resnets.0/suffix:000-004/reuse-3",
+    ]);
+    expect(files["cells.jsonl"]).toContain('"toConverged":{"ssim":');
+    expect(lines("responses.jsonl")).toHaveLength(3 * 3);
+    expect(readdirSync(join(out, "pictures"))).toEqual(["reference-0.png"]);
+    const converged = readFileSync(join(out, "converged.jsonl"), "utf8");
+    expect(JSON.parse(converged)).toMatchObject({ pair: 0 });
   });
 });

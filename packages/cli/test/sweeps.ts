@@ -12,7 +12,7 @@ export const small = [
 ];
 
 /** The files of a sweep whose bytes do not depend on how it was run. */
-export const stable = [
+const stable = [
   "manifest.json",
   "cells.jsonl",
   "responses.jsonl",
