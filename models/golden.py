@@ -162,8 +162,11 @@ def make_scheduler(parts, name: str | None):
 
 
 @torch.no_grad()
-def sample(case: Case, parts, noise: torch.Tensor | None, nudge: float = 0.0):
-    """Runs the case: the final sample, the timesteps, how often each unit of the plan was computed."""
+def sample(case: Case, parts, noise: torch.Tensor | None, nudge: float = 0.0, decisions: dict | None = None):
+    """Runs the case: the final sample, the timesteps, how often each unit of the plan was computed.
+
+    What adaptive units decided at each step goes into `decisions`.
+    """
     scheduler = make_scheduler(parts, case.scheduler)
     scheduler.set_timesteps(case.steps)
     timesteps = [float(t) for t in scheduler.timesteps]
@@ -182,23 +185,33 @@ def sample(case: Case, parts, noise: torch.Tensor | None, nudge: float = 0.0):
     unet = PlannedUnet(parts.unet, case.plan or {}, timesteps, scheduler.config.num_train_timesteps)
     accepts = inspect.signature(scheduler.step).parameters
     extra = {"generator": generator} if "generator" in accepts else {}
+    both = delta = None
     try:
         for step, t in enumerate(scheduler.timesteps):
             unet.run.step = step
             entering = scheduler.scale_model_input(latent, t)
             handed = t if parts.fixture.timestep.is_floating_point() else t.long()  # truncates
             outputs = {}
+            is_guided = "uncond" in contexts and unet.runs_both(step, both)
             for context, text in contexts.items():
-                if context == "uncond" and unet.guidance_is_off(step):
+                if context == "uncond" and not is_guided:
                     continue
                 unet.run.context = context
                 outputs[context] = parts.unet(entering, handed, *text, return_dict=False)[0]
             output = outputs["cond"]
-            if "uncond" in outputs:
-                output = outputs["uncond"] + case.guidance * (output - outputs["uncond"])
+            _, rule = unet.guidance_at(step)
+            weight = rule.get("scale", case.guidance)
+            if is_guided:
+                both, delta = step, outputs["uncond"] - output
+                output = outputs["uncond"] + weight * (output - outputs["uncond"])
+            elif rule.get("action") == "delta" and "uncond" in contexts:
+                base = output + delta
+                output = base + weight * (output - base)
             latent = scheduler.step(output, t, latent, **extra, return_dict=False)[0]
     finally:
         unet.restore()
+    if decisions is not None:
+        decisions.update(unet.run.decisions)
     return latent, timesteps, unet.run.computed
 
 
