@@ -3,8 +3,12 @@
 
 import { wholeModel } from "@phaseskip/graph";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import type { Refresh, Rule } from "../src/plan/plan.js";
 import { openFolder } from "../src/model-folder.js";
+import { Model } from "../src/pipeline/model.js";
+import { parseRequest } from "../src/pipeline/request.js";
+import { runPipeline } from "../src/pipeline/run.js";
+import type { AdaptiveDecision } from "../src/plan/adaptive-decision.js";
+import type { Plan, Refresh, Rule } from "../src/plan/plan.js";
 import type { Device } from "../src/session.js";
 import { openDevice } from "../src/session.js";
 import { Weights } from "../src/weights.js";
@@ -12,6 +16,7 @@ import type { Alive } from "./counting-device.js";
 import { countingDevice } from "./counting-device.js";
 import type { OpenUnet, Outputs } from "./unet-runs.js";
 import {
+  distance,
   farthest,
   fixtureFolder,
   openUnet,
@@ -142,11 +147,96 @@ describe.each(models)("an action, on %s:", (name) => {
     expect(farthest(kept, lost)).toBeGreaterThan(1e-3);
   });
 
+  test("scale by 1 is run, and by 0 is zero", async () => {
+    const units = several();
+    const ones = [
+      rule(units, { action: "scale", factor: 1 }),
+      rule([units[0]!], { action: "scale", factor: 1, channels: [0, 0.5] }),
+      rule([units[1]!], { action: "scale", factor: 1, lowPass: 1 }),
+    ];
+    expect(farthest(await run(...ones), full)).toBeLessThan(close);
+    const late = { phases: ["late"] };
+    const nothing = rule(units, { action: "scale", factor: 0 }, late);
+    const zeros = rule(units, { action: "zero" }, late);
+    const right = await run(zeros);
+    expect(farthest(await run(nothing), right)).toBeLessThan(close);
+    expect(farthest(right, full)).toBeGreaterThan(1e-3);
+  });
+
+  test("a residual is the output where the main input stays as it was", async () => {
+    const before = rule(["conv_in", "down_blocks.*"], reuse({ at: [0, 4] }));
+    const unit = ["mid_block", "mid_block.resnets.0"];
+    const right = await run(before, rule(unit, reuse({ at: [0, 4] })));
+    const found = await run(
+      before,
+      rule(unit, reuse({ at: [0, 4] }, "residual")),
+    );
+    expect(farthest(found, right)).toBeLessThan(close);
+    const free = await run(rule(unit, reuse({ at: [0, 4] }, "residual")));
+    const kept = await run(rule(unit, reuse({ at: [0, 4] })));
+    expect(farthest(free, kept)).toBeGreaterThan(1e-3);
+  });
+
+  test("bypass of a unit is that of all units inside it, and of both", async () => {
+    const bypass = { action: "bypass" };
+    const outer = rule(["mid_block"], bypass);
+    const inner = rule(["mid_block.*.*"], bypass);
+    const right = await run(outer);
+    expect(farthest(await run(inner), right)).toBeLessThan(close);
+    expect(farthest(await run(outer, inner), right)).toBeLessThan(close);
+    expect(farthest(right, full)).toBeGreaterThan(1e-3);
+  });
+
+  test("extrapolation of order 0 is reuse, and of any order every step is run", async () => {
+    const units = several();
+    const of = (order: number, n: number) =>
+      rule(units, { action: "extrapolate", order, refresh: { every: n } });
+    const right = await run(rule(units, reuse({ every: 2 })));
+    expect(farthest(await run(of(0, 2)), right)).toBeLessThan(close);
+    expect(farthest(await run(of(2, 1)), full)).toBeLessThan(close);
+    expect(farthest(await run(of(1, 2)), right)).toBeGreaterThan(1e-3);
+  });
+
+  test("an adaptive rule runs below its threshold of 0, and reuses as long as it may below a huge one; decisions given back give the same bytes", async () => {
+    const units = ["up_blocks.*", "mid_block"];
+    const of = (threshold: number, more: object = {}) =>
+      rule(units, {
+        ...{ action: "adaptive", probe: "down_blocks.0.resnets.0", threshold },
+        ...more,
+      });
+    expect(farthest(await run(of(0)), full)).toBeLessThan(close);
+    const right = await run(rule(units, reuse({ every: 3 })));
+    const long = of(1e9, { maxConsecutive: 2 });
+    expect(farthest(await run(long), right)).toBeLessThan(close);
+    const between = planOf([of(0.5, { warmup: 2 })]);
+    const decisions: AdaptiveDecision[] = [];
+    const first = await runSchedule(
+      open,
+      scheduleOf(open.unet, between),
+      decisions,
+    );
+    expect(decisions.slice(0, 2).every(({ reuse: kept }) => !kept)).toBe(true);
+    const replayed = scheduleOf(open.unet, between, 3, decisions);
+    expect(replayed.adaptive).toBeUndefined();
+    expect(farthest(await runSchedule(open, replayed), first)).toBeLessThan(
+      close,
+    );
+    const again = scheduleOf(open.unet, between);
+    expect(await runSchedule(open, again)).toEqual(first);
+  });
+
   test("A, then B, then A gives A's bytes, and leaves no tensor behind", async () => {
     const a = [rule(several(), reuse({ every: 2 }))];
     const b = [
       rule(["mid_block"], reuse({ at: [0, 3] })),
       rule(["up_blocks.0"], { action: "zero" }, { phases: ["late"] }),
+      rule(["up_blocks.1"], {
+        ...{ action: "extrapolate", order: 1 },
+        refresh: { every: 2 },
+      }),
+      rule(["down_blocks.0.resnets.0"], { action: "scale", factor: 0.5 }),
+      rule(["down_blocks.1"], reuse({ every: 2 }, "residual")),
+      rule(["mid_block.*.*"], { action: "bypass" }, { phases: ["late"] }),
     ];
     const first = await run(...a);
     const { tensors } = alive; // constants are kept for later runs
@@ -171,4 +261,28 @@ describe.each(models)("an action, on %s:", (name) => {
     expect(alive.tensors).toBe(tensors);
     expect(await run(...rules)).toEqual(right);
   });
+});
+
+test("guidance by a difference that is refreshed at every step is plain guidance", async () => {
+  const device = await openDevice("wasm", { threads: 1 });
+  const model = await Model.load(
+    await openFolder(fixtureFolder("tiny-text-ts")),
+    device,
+  );
+  const sampleOf = async (guidance: Plan["guidance"]) => {
+    const request = parseRequest({
+      ...{ prompt: "a red boat", guidanceScale: 4, numInferenceSteps: 6 },
+      plan: planOf([], guidance),
+    });
+    const run = runPipeline(model, request);
+    let step = await run.next();
+    while (!step.done) step = await run.next();
+    return step.value.sample;
+  };
+  const plain = await sampleOf([]);
+  const every1 = await sampleOf([{ action: "delta", refresh: { every: 1 } }]);
+  expect(every1).toEqual(plain);
+  const every3 = await sampleOf([{ action: "delta", refresh: { every: 3 } }]);
+  expect(distance(every3, plain)).toBeGreaterThan(1e-3);
+  await model.dispose();
 });
