@@ -1,7 +1,9 @@
 // The page: settings in, two runs on one pipeline, pictures and numbers out.
 
-import type { Generated, Pipeline, Plan } from "phaseskip";
+import type { GenerateOptions, Generated, Pipeline, Plan } from "phaseskip";
 import { describePlan, loadPipeline } from "phaseskip";
+import type { Prediction } from "./numbers.js";
+import { seconds, showNumbers, unetTime } from "./numbers.js";
 import { difference, likeness, show } from "./pictures.js";
 import { methods, planText } from "./plan-choices.js";
 import { PlanEditor } from "./plan-editor.js";
@@ -220,7 +222,7 @@ async function drawBoth(): Promise<void> {
 
 async function draw(
   model: Pipeline,
-  request: Parameters<Pipeline["denoise"]>[0],
+  request: GenerateOptions,
   which: "full" | "skipped",
   signal: AbortSignal,
 ): Promise<Generated> {
@@ -248,9 +250,6 @@ async function draw(
   }
 }
 
-type Description = Awaited<ReturnType<typeof describePlan>>;
-type Prediction = { readonly whole: Description; readonly plan: Description };
-
 function compare(
   full: Generated,
   skipped: Generated,
@@ -266,42 +265,11 @@ function compare(
   get("difference-note").textContent = `SSIM ${likenessNow.toFixed(3)}`;
   get("full-note").textContent = seconds(unetTime(full));
   get("skipped-note").textContent = seconds(unetTime(skipped));
-  const [fullMacs, planMacs] = [full.report.macs, skipped.report.macs];
-  const saving = (of: "macs" | "milliseconds") => {
-    const [before, after] = [predicted.whole[of], predicted.plan[of]];
-    return before && after !== undefined ? 1 - after / before : undefined;
-  };
-  fillRow("macs", [fullMacs, planMacs], giga, saving("macs"));
-  const times = [unetTime(full), unetTime(skipped)] as const;
-  fillRow("time", times, seconds, saving("milliseconds"));
+  showNumbers(full, skipped, predicted);
   const warnings = [...skipped.report.warnings];
   const device = `${skipped.report.device}${skipped.report.threads > 1 ? `, ${skipped.report.threads} threads` : ""}`;
   say([`Done on ${device}.`, ...warnings].join(" "));
 }
-
-function fillRow(
-  name: "macs" | "time",
-  [full, plan]: readonly [number, number],
-  format: (value: number) => string,
-  predicted: number | undefined,
-): void {
-  get(`${name}-full`).textContent = format(full);
-  get(`${name}-plan`).textContent = format(plan);
-  get(`${name}-saved`).textContent = percent(1 - plan / full);
-  get(`${name}-predicted`).textContent =
-    predicted === undefined ? "–" : percent(predicted);
-}
-
-/** Milliseconds in the Unet, without making sessions and pictures. */
-function unetTime({ report }: Generated): number {
-  return report.steps
-    .flatMap(({ contexts }) => contexts)
-    .reduce((sum, { milliseconds }) => sum + milliseconds, 0);
-}
-
-const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`;
-const giga = (macs: number) => `${(macs / 1e9).toFixed(1)} G`;
-const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
 
 async function share(): Promise<void> {
   const hash = `#${toHash(settings())}`;

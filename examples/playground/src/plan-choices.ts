@@ -27,14 +27,18 @@ export interface PlanChoice {
 /** The published methods, at their usual settings. */
 export const methods: readonly PlanChoice[] = [
   { label: "DeepCache, every 3", make: ({ units }) => deepCache({ units }) },
-  { label: "Faster Diffusion", make: (ground) => fasterDiffusion(ground) },
+  {
+    label: "Faster Diffusion",
+    make: ({ numInferenceSteps }) =>
+      fasterDiffusion({ keySteps: keySteps(numInferenceSteps) }),
+  },
   {
     label: "T-GATE",
     make: (ground) => tGate({ ...ground, gateStep: gate(ground) }),
   },
   {
     label: "Guidance interval",
-    make: () => guidanceInterval({ from: 900, to: 250 }),
+    make: () => guidanceInterval({ timesteps: [250, 900] }),
   },
   {
     label: "First-block cache",
@@ -42,6 +46,15 @@ export const methods: readonly PlanChoice[] = [
   },
   { label: "Δ-DiT, front and rear", make: (ground) => deltaReuse(ground) },
   { label: "FreeU", make: ({ units }) => freeU({ units }) },
+];
+
+/** The paper's key steps of 50, at other numbers of steps. */
+const keySteps = (steps: number) => [
+  ...new Set(
+    [0, 1, 2, 3, 5, 10, 15, 25, 35].map((step) =>
+      Math.round((step * steps) / 50),
+    ),
+  ),
 ];
 
 const gate = ({ numInferenceSteps }: PlanGround) =>
