@@ -202,7 +202,9 @@ describe("a plan is refused with", () => {
         message.includes(`as ${written(part) || "the plan"}`),
       );
       expect(named, `${written(keys)}: ${message}`).toBe(true);
-      expect(message).toMatch(/^Cannot read the plan as \S.* (must|may) .+: found ./);
+      expect(message).toMatch(
+        /^Cannot read the plan as \S.* (must|may) .+: found ./,
+      );
       expect(message.length).toBeLessThan(300);
     }
   });
@@ -485,7 +487,64 @@ describe("a plan is refused with", () => {
       ["guidanceScale from 5 to 9", "this run has 3"],
     ],
   ];
-  test.each(meanings)("%s", (_, plan, wanted) => {
+  const of = (...units: string[]) => ({ units });
+  const with_ = (rule: object) =>
+    mutated(good, ["rules"], (plan) => (plan["rules"] = [rule]));
+  const acts: [string, unknown, string[]][] = [
+    [
+      "a bypass that changes the shape",
+      with_({ ...of("down_blocks.0"), action: "bypass" }),
+      ["rules[0] bypasses down_blocks.0", "must have its main input's shape"],
+    ],
+    [
+      "the residual of a unit that has none",
+      with_({
+        ...of("conv_in"),
+        ...{ action: "reuse", value: "residual", refresh: { every: 2 } },
+      }),
+      ["rules[0] takes the residual of conv_in"],
+    ],
+    [
+      "an extrapolation from nothing",
+      with_({
+        ...of("mid_block"),
+        ...{ action: "extrapolate", order: 1, refresh: "never" },
+      }),
+      ["rules[0] extrapolates mid_block at step 0", "let it run before"],
+    ],
+    [
+      "low frequencies of tokens",
+      with_({ ...of("**.attn2"), action: "scale", factor: 2, lowPass: 1 }),
+      ["rules[0] scales", "must be [batch, channel, height, width]"],
+    ],
+    [
+      "a probe that is no unit",
+      with_({
+        ...of("mid_block"),
+        ...{ action: "adaptive", probe: "down_block.0", threshold: 0.1 },
+      }),
+      ["rules[0]", "down_block.0"],
+    ],
+    [
+      "a probe that waits for what it decides",
+      with_({
+        ...of("mid_block"),
+        ...{ action: "adaptive", probe: "up_blocks.1", threshold: 0.1 },
+      }),
+      ["rules[0]", "up_blocks.1"],
+    ],
+    [
+      "means that no calibration measured",
+      with_({ ...of("mid_block"), action: "mean" }),
+      ["rules[0]", "mean"],
+    ],
+    [
+      "a difference that no step computed",
+      replaced(good, ["guidance"], [{ action: "delta", refresh: "never" }]),
+      ["guidance[0] takes uncond − cond at step", "let both run before"],
+    ],
+  ];
+  test.each([...meanings, ...acts])("%s", (_, plan, wanted) => {
     const message = failure(plan);
     expect(message).toMatch(/^Cannot run the plan/);
     for (const part of wanted) expect(message).toContain(part);
