@@ -1,6 +1,7 @@
 // The benchmark's worker: the same measurement as the command's, on this browser's WASM.
-import { benchRows, deepCacheLike } from "../packages/cli/src/bench-rows.js";
+import { benchRows } from "../packages/cli/src/bench-rows.js";
 import { inspectModel } from "../packages/cli/src/model-inspection.js";
+import { publishedPlans } from "../packages/cli/src/published-plans.js";
 
 self.onmessage = async ({
   data,
@@ -9,7 +10,7 @@ self.onmessage = async ({
     const model = await inspectModel(data.location);
     const measured = await benchRows(
       model,
-      [...data.plans, ...deepCacheLike(model)],
+      [...data.plans, ...publishedPlans(model)],
       (label, done, total) => self.postMessage({ label, done, total }),
     );
     self.postMessage({ measured });

@@ -93,21 +93,3 @@ function planRow(name: string, times: PlanTimes, macs: number): PlanRow {
   const time = 1 - sum(times.ours) / sum(times.whole);
   return { ...row(name, 1.05, times), saved: { macs, time } };
 }
-
-/** DeepCache's choice: all but the outermost level is computed at every third step (arXiv 2312.00858). */
-export function deepCacheLike({ unet }: ModelInspection): Plan[] {
-  const blocks = [...unet.units.units.keys()].filter((path) =>
-    /^up_blocks\.\d+$/.test(path),
-  );
-  const inner = blocks.at(-2);
-  if (inner === undefined) return [];
-  return [
-    {
-      format: "phaseskip-plan",
-      version: 1,
-      name: "deepcache, every 3",
-      phases: [],
-      rules: [{ units: [inner], action: "reuse", refresh: { every: 3 } }],
-    },
-  ];
-}

@@ -3,12 +3,13 @@
 import { readdir } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { benchRows, deepCacheLike, type BenchRows } from "./bench-rows.js";
+import { benchRows, type BenchRows } from "./bench-rows.js";
 import { describeBench } from "./bench-table.js";
 import { writeJson, type CommandIo } from "./command-io.js";
 import { inspectModel } from "./model-inspection.js";
 import { planArgument } from "./plan-argument.js";
 import { progress } from "./progress.js";
+import { publishedPlans } from "./published-plans.js";
 
 /** The options of `bench`, read. */
 export interface BenchArguments {
@@ -31,7 +32,7 @@ export async function bench(
     const chosen = [];
     for (const argument of plans ?? (await shippedPlans(location)))
       chosen.push(await planArgument(argument));
-    if (!plans) chosen.push(...deepCacheLike(model));
+    if (!plans) chosen.push(...publishedPlans(model));
     measured = await benchRows(
       model,
       chosen,

@@ -7,6 +7,7 @@ import {
 import { generator } from "@phaseskip/scheduler";
 import { describe, expect, test } from "vitest";
 import { inspectModel, planRun } from "../src/model-inspection.js";
+import { publishedPlans } from "../src/published-plans.js";
 import { liveSession, wholeSession } from "../src/raw-session.js";
 import { fixture, run } from "./run.js";
 
@@ -58,6 +59,19 @@ describe.each(["tiny-text-ts", "tiny-text-dynamo-f16", "tiny-ddpm-ts"])(
   },
 );
 
+test("publishedPlans() has every published method, and all run on the model", async () => {
+  const model = await inspectModel(fixture("tiny-text-ts"));
+  const plans = publishedPlans(model);
+  expect(plans.map(({ name }) => name)).toContain("tGate");
+  expect(plans).toHaveLength(9);
+  for (const plan of plans) {
+    const { schedule } = await planRun(model, plan);
+    expect(schedule.steps).toHaveLength(30);
+    expect(schedule.warnings).toEqual([]);
+  }
+  await model.folder.close();
+});
+
 test(
   "phaseskip bench prints ratios, and with --json every time",
   { timeout: 120_000 },
@@ -67,15 +81,19 @@ test(
     expect(exitCode).toBe(0);
     const { rows, plans } = JSON.parse(stdout) as Record<
       "rows" | "plans",
-      { ours: number[]; raw: number[] }[]
+      { name: string; ours: number[]; raw: number[] }[]
     >;
     expect(rows.map(({ ours, raw }) => [ours.length, raw.length])).toEqual([
       [30, 30],
       [30, 30],
       [30, 30],
     ]);
-    expect(plans).toHaveLength(1);
-    expect(plans[0]!.ours).toHaveLength(50);
+    expect(plans.map(({ name, ours }) => [name, ours.length])).toEqual(
+      [
+        ...["deepCache", "deepCache, non-uniform", "fasterDiffusion"],
+        ...["blockCache", "firstBlockCache", "deltaReuse", "freeU"],
+      ].map((name) => [name, 30]),
+    );
     const table = await run([...argv, "--plans", "none"]);
     expect(table.stdout).toContain("nothing skipped");
     expect(table.stdout).toMatch(/^none +\d/m);
