@@ -188,6 +188,20 @@ describe("UnetExecutor under a plan", () => {
     ).toBeLessThan(same);
   });
 
+  test("the same plan again is not cut again; another one is", async () => {
+    const { executor } = open;
+    await run([reuse(["mid_block"], { every: 2 })]);
+    const { segments } = executor;
+    await run([reuse(["mid_block"], { every: 3 })]);
+    expect(executor.segments).toBe(segments);
+    await run([reuse(["up_blocks.0"], { every: 2 })]);
+    expect(executor.segments).not.toBe(segments);
+    await run([reuse(["mid_block"], { every: 2 })]);
+    expect(executor.segments.map(({ key }) => key)).toEqual(
+      segments.map(({ key }) => key),
+    );
+  });
+
   test("reuse and zero change the output, in their contexts only", async () => {
     const right = await run([]);
     for (const rule of [

@@ -39,6 +39,8 @@ export class UnetExecutor {
   #means: ChannelMeans | undefined;
   #partition: Partition = { segments: [] };
   #signatures: readonly LiveGraph[] = [];
+  /** What the partition was made for. */
+  #cutFor = "";
   #programs = new Map<string, Program>();
 
   /** @param maxSegmentBytes weights per session at most, in bytes. @default Infinity */
@@ -81,15 +83,19 @@ export class UnetExecutor {
     signal?: AbortSignal,
     means?: ChannelMeans,
   ): Promise<void> {
+    const cutFor = cutKey(signatures);
+    if (unet !== this.#unet || cutFor !== this.#cutFor) {
+      this.#partition = partition(unet, signatures, this.#maxSegmentBytes);
+      this.#programs = new Map();
+    }
     if (unet !== this.#unet) {
       this.#constants?.dispose();
       this.#constants = new Constants(this.#device, unet);
     }
     this.#unet = unet;
+    this.#cutFor = cutFor;
     this.#means = means;
     this.#signatures = signatures;
-    this.#programs = new Map();
-    this.#partition = partition(unet, signatures, this.#maxSegmentBytes);
     await this.#sessions.prepare(unet, this.#partition, signal);
   }
 
@@ -277,4 +283,15 @@ export class UnetExecutor {
       this.#device.tensor(type, dims, isFloat ? Float32Array.from(data) : data),
     );
   }
+}
+
+/** Equal for signatures that lead to the same partition and the same programs. */
+function cutKey(signatures: readonly LiveGraph[]): string {
+  return JSON.stringify(
+    signatures.map(({ isLive, ports, probes }) => [
+      isLive.map(Number).join(""),
+      [...ports.values()],
+      probes,
+    ]),
+  );
 }
