@@ -136,10 +136,7 @@ const prebuiltBeside: Plugin = {
   name: "prebuilt-beside",
   setup: ({ onResolve }) => {
     onResolve({ filter: /^phaseskip(\/|$)/ }, ({ path }) => ({
-      path:
-        path === "phaseskip"
-          ? "./phaseskip/phaseskip.js"
-          : `./phaseskip/phaseskip.${path.slice("phaseskip/".length)}.js`,
+      path: `./phaseskip/${path.replace("/", ".")}.js`,
       external: true,
     }));
   },
@@ -148,7 +145,13 @@ const prebuiltBeside: Plugin = {
 async function bundlePage(): Promise<void> {
   mkdirSync(scripts, { recursive: true });
   await build({
-    entryPoints: ["e2e/conformance/page.ts"],
+    entryPoints: [
+      "page",
+      "frame",
+      "mortal-worker",
+      "private-worker",
+      "losing-worker",
+    ].map((name) => `e2e/conformance/${name}.ts`),
     bundle: true,
     format: "esm",
     platform: "browser",

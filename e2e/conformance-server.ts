@@ -14,21 +14,15 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
-import { answer, type Served } from "./fault-server.js";
+import { answer, type Fault } from "./fault-server.js";
 import type { PageKind } from "./conformance/case.js";
 import type { GoldenPicture } from "./conformance/requests.js";
 
-/** What a file may do wrong; `null` takes a fault back. */
-export type Faults = {
-  [Fault in keyof Omit<Served, "body">]?: Served[Fault] | null;
-} & {
+/** What a file may do wrong. */
+export interface Faults extends Fault {
   /** The server is gone: connections are destroyed. */
-  readonly unreachable?: boolean | null;
-  /** Flips the bits of the byte at this offset. */
-  readonly flip?: number | null;
-  /** Sends only so many bytes, and calls them the file. */
-  readonly truncate?: number | null;
-};
+  readonly unreachable?: boolean;
+}
 
 /** A model to serve, or news of one that is served. */
 export interface ModelOrder {
@@ -38,7 +32,7 @@ export interface ModelOrder {
   readonly padding?: number;
   /** Serves phaseskip.json with the digests of the files as they should be. */
   readonly isPacked?: boolean;
-  /** Faults by path; `all` means every file. */
+  /** Faults by path, in place of those before; `all` means every file. */
   readonly faults?: Readonly<Record<string, Faults>>;
 }
 
@@ -172,8 +166,7 @@ async function control(
   const order = JSON.parse(text) as ModelOrder;
   const model = models.get(id) ?? makeModel(order);
   models.set(id, model);
-  for (const [path, faults] of Object.entries(order.faults ?? {}))
-    model.faults[path] = { ...model.faults[path], ...faults };
+  if (order.faults) model.faults = { ...order.faults };
   return response.writeHead(204).end();
 }
 
@@ -243,19 +236,11 @@ function serveModelFile(
   const faults = { ...model?.faults["all"], ...model?.faults[path] };
   if (faults.unreachable) return request.socket.destroy();
   if (!body) return answer(request, response, undefined);
-  const { flip, truncate } = faults;
-  let sent = body;
-  if (typeof flip === "number") {
-    sent = Buffer.from(body);
-    sent[flip] = sent[flip]! ^ 255;
-  }
-  if (typeof truncate === "number") sent = sent.subarray(0, truncate);
-  const known = Object.entries(faults).filter(([, value]) => value !== null);
   return answer(request, response, {
     etag: `"${createHash("sha256").update(body).digest("hex").slice(0, 16)}"`,
     ranges: true,
     type: types[extname(path)] ?? "application/octet-stream",
-    ...(Object.fromEntries(known) as Partial<Served>),
-    body: sent,
+    ...faults,
+    body,
   });
 }

@@ -13,6 +13,8 @@ export interface ConformanceCase {
   readonly page?: PageKind;
   /** The console stays free of errors. Not where the case injects a fault: browsers report those. @default true */
   readonly isQuiet?: boolean;
+  /** It takes minutes: `npm run e2e` alone runs it. @default false */
+  readonly isLong?: boolean;
   /** How long it may take, in ms: only what hangs runs into this. @default 120000 */
   readonly patience?: number;
   /** @returns what is worth saying of a success @throws {Skip}, or an error that says what does not hold */

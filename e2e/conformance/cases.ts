@@ -1,6 +1,14 @@
 // All cases, in the order of the table.
+import { cacheCases } from "./cache-cases.js";
 import type { ConformanceCase } from "./case.js";
 import { drawingCases } from "./drawing-cases.js";
+import { embeddingCases } from "./embedding-cases.js";
+import { mishapCases } from "./mishap-cases.js";
 
 /** Everything that has to work in every engine. */
-export const cases: readonly ConformanceCase[] = [...drawingCases];
+export const cases: readonly ConformanceCase[] = [
+  ...drawingCases,
+  ...mishapCases,
+  ...cacheCases,
+  ...embeddingCases,
+];

@@ -37,6 +37,7 @@ export const drawingCases: readonly ConformanceCase[] = [
   },
   {
     name: "draw-scene",
+    isLong: true,
     holds: "the trained model draws Node's picture under its plan balanced",
     patience: 240_000,
     async run() {
