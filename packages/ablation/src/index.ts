@@ -97,3 +97,54 @@ export { heatmap } from "./report/heatmap.js";
 export type { MapKind } from "./report/heatmap.js";
 export { hatch, reportPage } from "./report/page.js";
 export type { PageParts } from "./report/page.js";
+
+// Planner
+export { formatBudget, parseBudget } from "./planner/budget.js";
+export type { Budget } from "./planner/budget.js";
+export { defaultPlanPrompts } from "./planner/default-plan-prompts.js";
+export {
+  changeKey,
+  describeChange,
+  draftPlan,
+  without,
+  withChange,
+} from "./planner/draft.js";
+export type {
+  Change,
+  Draft,
+  Grid,
+  GuidanceChange,
+  StepsChange,
+  UnitChange,
+} from "./planner/draft.js";
+export type { Goal } from "./planner/greedy.js";
+export type {
+  Contestant,
+  PlanRunner,
+  Quality,
+  SplitName,
+  VerifiedPlan,
+} from "./planner/plan-runner.js";
+export { nameOf, searchPlans } from "./planner/planner.js";
+export type {
+  FoundPlan,
+  PlannerRequest,
+  PlannerResult,
+} from "./planner/planner.js";
+export { Predictor } from "./planner/predictor.js";
+export { drawTest, layOutSplits, shuffled } from "./planner/splits.js";
+export type {
+  Draw,
+  DrawGroups,
+  SplitRequest,
+  SplitSize,
+  Splits,
+} from "./planner/splits.js";
+export {
+  lowerBound,
+  otherPicture,
+  standings,
+  summarise,
+  tieMargin,
+} from "./planner/standing.js";
+export type { SplitSummary, Standing, Verdict } from "./planner/standing.js";

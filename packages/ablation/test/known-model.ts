@@ -36,12 +36,14 @@ const count = 3 * size * size;
 export interface KnownModelOptions {
   /** Multiplies the output; something that is not finite breaks every run. @default 1 */
   readonly gain?: number;
+  /** Gives each unit a convolution that changes nothing, so that leaving it out saves multiply-accumulates. @default false */
+  readonly convolutions?: boolean;
 }
 
 /** Writes the model. */
 export function writeKnownModel(
   folder: string,
-  { gain = 1 }: KnownModelOptions = {},
+  { gain = 1, convolutions = false }: KnownModelOptions = {},
 ): string {
   const pattern = (seed: number) =>
     weightOf(
@@ -52,6 +54,23 @@ export function writeKnownModel(
     );
   const number = (name: string, x: number) =>
     weightOf(name, ElementType.FLOAT, [1], [x]);
+  /** What a unit gets: `a`, or `a` through a convolution of the unit's own. */
+  const input = (unit: string, inside: string) => {
+    if (!convolutions) return { a: "a", nodes: [] };
+    const a = `${unit} a`;
+    const pads = [1, 1, 1, 1];
+    const inputs = ["a", "identity"];
+    const nodes = [op("Conv", inputs, [a], { pads }, `${inside}/Conv`)];
+    return { a, nodes };
+  };
+  const inputs = {
+    essential: input("essential", "/down_blocks.0/resnets.0"),
+    late: input("late", "/down_blocks.0/resnets.1"),
+    early: input("early", "/mid_block/resnets.0"),
+    redundant: [0, 1].map((i) =>
+      input(`redundant${i}`, `/up_blocks.0/resnets.${i}`),
+    ),
+  };
   const down = "/down_blocks.0/resnets";
   const up = "/up_blocks.0/resnets";
   const graph = graphOf(
@@ -61,15 +80,25 @@ export function writeKnownModel(
       op("Cast", ["early"], ["isEarly"], { to: ElementType.FLOAT }, "/Cast"),
       op("Sub", ["one", "isEarly"], ["isLate"], {}, "/Sub"),
 
-      op("Mul", ["a", "three"], ["e1"], {}, `${down}.0/Mul`),
+      ...[inputs.essential, inputs.late, inputs.early].flatMap(
+        ({ nodes }) => nodes,
+      ),
+      ...inputs.redundant.flatMap(({ nodes }) => nodes),
+      op("Mul", [inputs.essential.a, "three"], ["e1"], {}, `${down}.0/Mul`),
       op("Tanh", ["e1"], ["e2"], {}, `${down}.0/Tanh`),
       op("Mul", ["e2", "half"], ["essential"], {}, `${down}.0/Mul_1`),
 
-      op("Mul", ["a", "pattern1"], ["l1"], {}, `${down}.1/Mul`),
+      op("Mul", [inputs.late.a, "pattern1"], ["l1"], {}, `${down}.1/Mul`),
       op("Tanh", ["l1"], ["l2"], {}, `${down}.1/Tanh`),
       op("Mul", ["l2", "isEarly"], ["uselessLate"], {}, `${down}.1/Mul_1`),
 
-      op("Mul", ["a", "pattern2"], ["m1"], {}, "/mid_block/resnets.0/Mul"),
+      op(
+        "Mul",
+        [inputs.early.a, "pattern2"],
+        ["m1"],
+        {},
+        "/mid_block/resnets.0/Mul",
+      ),
       op("Tanh", ["m1"], ["m2"], {}, "/mid_block/resnets.0/Tanh"),
       op("Mul", ["m2", "isLate"], ["m3"], {}, "/mid_block/resnets.0/Mul_1"),
       op(
@@ -95,7 +124,13 @@ export function writeKnownModel(
       op("Mul", ["h1", "size"], ["harm"], {}, "/mid_block/resnets.1/Mul_1"),
 
       ...[0, 1].flatMap((i) => [
-        op("Mul", ["a", "pattern3"], [`r${i}`], {}, `${up}.${i}/Mul`),
+        op(
+          "Mul",
+          [inputs.redundant[i]!.a, "pattern3"],
+          [`r${i}`],
+          {},
+          `${up}.${i}/Mul`,
+        ),
         op("Relu", [`r${i}`], [`s${i}`], {}, `${up}.${i}/Relu`),
         op(
           "Mul",
@@ -132,6 +167,15 @@ export function writeKnownModel(
       pattern(2),
       pattern(3),
       pattern(4),
+      // 3 × 3 kernels with a one in the middle of the channel's own
+      weightOf(
+        "identity",
+        ElementType.FLOAT,
+        [3, 3, 3, 3],
+        Array.from({ length: 81 }, (_, i) =>
+          i % 9 === 4 && Math.floor(i / 27) === Math.floor(i / 9) % 3 ? 1 : 0,
+        ),
+      ),
       number("zero", 0),
       number("turns", (2 * Math.PI) / 100),
       number("crest", 0.99),

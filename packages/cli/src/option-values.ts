@@ -1,6 +1,13 @@
 // Values of options, checked as they are read.
 
-import { windowKinds, type Shard, type WindowKind } from "@phaseskip/ablation";
+import {
+  parseBudget,
+  windowKinds,
+  type Budget,
+  type Shard,
+  type SplitSize,
+  type WindowKind,
+} from "@phaseskip/ablation";
 import { InvalidArgumentError } from "commander";
 
 /**
@@ -75,5 +82,32 @@ export function readWindows(text: string): WindowKind[] {
   if (known.length === new Set(kinds).size) return known;
   throw new InvalidArgumentError(
     `It must be some of ${windowKinds.join(", ")}, with commas between them.`,
+  );
+}
+
+/**
+ * Reads what a plan is to reach, such as `ssim=0.95`.
+ * @throws {InvalidArgumentError} For anything else.
+ */
+export function readBudget(text: string): Budget {
+  try {
+    return parseBudget(text);
+  } catch {
+    throw new InvalidArgumentError(
+      "It must be ssim=S, macs=M or front, with S and M between 0 and 1: ssim=0.95, macs=0.5, front=0.66,0.5.",
+    );
+  }
+}
+
+/**
+ * Reads how many prompts and seeds a split has, such as `8x4`.
+ * @throws {InvalidArgumentError} For anything else.
+ */
+export function readSplit(text: string): SplitSize {
+  const [, prompts, seeds] = /^([1-9]\d*)x([1-9]\d*)$/.exec(text) ?? [];
+  if (prompts !== undefined && seeds !== undefined)
+    return { prompts: Number(prompts), seeds: Number(seeds) };
+  throw new InvalidArgumentError(
+    "It must be PxS, prompts and seeds of each, both from 1: 8x4.",
   );
 }

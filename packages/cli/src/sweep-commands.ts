@@ -10,9 +10,12 @@ import {
   integerFrom,
   numberFrom,
   pathEnding,
+  readBudget,
   readShard,
+  readSplit,
   readWindows,
 } from "./option-values.js";
+import { plan, type PlanArguments } from "./plan.js";
 import { report, type ReportArguments } from "./report.js";
 
 /** Adds them to the command. */
@@ -131,4 +134,83 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .action((folder: string, options: ReportArguments) =>
       report(folder, options, io),
     );
+  root
+    .command("plan")
+    .summary("from a sweep to a plan file")
+    .description(
+      "Searches what to leave out when: predicts from a sweep, verifies by running, chooses on pictures not seen before. Run again, it goes on where it stopped.",
+    )
+    .argument("<MODEL>", "path or URL of a model folder")
+    .requiredOption(
+      "--from <DIR>",
+      "the folder of a finished sweep of this model",
+    )
+    .addOption(
+      new Option(
+        "--budget <GOAL>",
+        "ssim=S: save all that leaves mean SSIM at S; macs=M: keep\nall that M of the MACs can; front: plans at several costs",
+      )
+        .argParser(readBudget)
+        .makeOptionMandatory(),
+    )
+    .option("--against", "run the rivals, too, and say where the plan stands")
+    .option(
+      "--out <FILE.json>",
+      "the plan; FILE.json.search.jsonl keeps the search",
+      pathEnding(".json"),
+      "plan.json",
+    )
+    .addOption(
+      new Option(
+        "--guidance <POLICY>",
+        "free: it may be off or kept at some steps",
+      )
+        .choices(["fixed", "free"])
+        .default("fixed"),
+    )
+    .option("--steps-free", "there may be fewer steps")
+    .option("--prompts <FILE>", "texts, one a line (default: 200 of our own)")
+    .addOption(splitOption("search", "plans are searched", 4, 2))
+    .addOption(splitOption("validation", "one is chosen", 8, 4))
+    .addOption(splitOption("test", "it is tested, once", 64, 4))
+    .option(
+      "--evaluations <N>",
+      "pictures that the search and the choice may draw",
+      integerFrom(1),
+      600,
+    )
+    .option(
+      "--minutes <N>",
+      "stop searching then, at the latest",
+      numberFrom(0),
+    )
+    .option("--salt <TEXT>", "decides the test's pairs, with the plan", "")
+    .option("--seed <S>", "of all that is left to chance", integerFrom(0), 0)
+    .option(
+      "--converged <N>",
+      "compare the test with the path of N DDIM steps, too;\n1000 is usual, 0 is none",
+      integerFrom(0),
+      0,
+    )
+    .addOption(
+      new Option("--backend <NAME>", "node needs onnxruntime-node")
+        .choices(["wasm", "node"])
+        .default("wasm"),
+    )
+    .option("--json", "print one JSON object")
+    .action((model: string, options: PlanArguments) =>
+      plan(model, options, io),
+    );
+}
+
+/** How many pictures a split has. */
+function splitOption(
+  name: string,
+  what: string,
+  prompts: number,
+  seeds: number,
+): Option {
+  return new Option(`--${name} <PxS>`, `prompts and seeds on which ${what}`)
+    .argParser(readSplit)
+    .default({ prompts, seeds }, `${prompts}x${seeds}`);
 }

@@ -64,6 +64,12 @@ export type {
   StudyUnit,
   StudyWindow,
 } from "./study/study.js";
+export { PlanStudy } from "./study/plan-study.js";
+export type {
+  PlanOutlook,
+  PlanPicture,
+  PlanStudyOptions,
+} from "./study/plan-study.js";
 export type { AdvanceOptions, StudyRun, StudyStep } from "./study/study-run.js";
 export { formatMeans, parseMeans } from "./study/means-file.js";
 export type { MeansCollector } from "./study/means-collector.js";

@@ -1,0 +1,194 @@
+// Runs plans for the planner: on one thread, each picture compared with the full model's from the same noise.
+
+import { createHash } from "node:crypto";
+import type {
+  Contestant,
+  Draw,
+  DrawGroups,
+  PlanRunner,
+  Quality,
+  SplitName,
+} from "@phaseskip/ablation";
+import { mean, ssim, type Picture } from "@phaseskip/metrics";
+import {
+  PhaseskipError,
+  type GenerateOptions,
+  type Plan,
+  type SchedulerName,
+} from "@phaseskip/runtime";
+import { emptyPlan, type PlanStudy } from "@phaseskip/runtime/internals";
+import type { PlanJournal } from "./plan-journal.js";
+
+/** The sampler that everything is compared on. */
+export interface StudySampler {
+  readonly scheduler: SchedulerName;
+  readonly numInferenceSteps: number;
+  readonly guidanceScale: number;
+}
+
+/** What a runner needs. */
+export interface StudyRunnerOptions {
+  /** The model. */
+  readonly study: PlanStudy;
+  /** Opens the model with another timestep spacing; the runner closes it. */
+  readonly openSpaced: (spacing: string) => Promise<PlanStudy>;
+  readonly sampler: StudySampler;
+  readonly journal: PlanJournal;
+  /** Steps of the converged path that the test is compared with, too; 0 is none. */
+  readonly converged: number;
+  /** Told of each picture of a candidate. */
+  readonly onPicture: () => void;
+}
+
+/** Runs plans on a model. */
+export class StudyRunner implements PlanRunner {
+  readonly #options: StudyRunnerOptions;
+  readonly #splits = new Map<SplitName, DrawGroups>();
+  readonly #full = new Map<string, Picture>();
+  readonly #converged = new Map<string, Picture>();
+  readonly #spaced = new Map<string, PlanStudy>();
+  #fullMacs: number | undefined;
+
+  constructor(options: StudyRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Says what a split is; the test is drawn when the plan is known. */
+  setSplit(name: SplitName, groups: DrawGroups): void {
+    this.#splits.set(name, groups);
+  }
+
+  count(split: SplitName): number {
+    return this.#groups(split).flat().length;
+  }
+
+  async cost(contestant: Contestant): Promise<number | undefined> {
+    try {
+      const study = await this.#study(contestant);
+      const outlook = await study.outlook(this.#request(contestant));
+      return outlook.macs / (await this.fullMacs());
+    } catch (error) {
+      const isRefused =
+        error instanceof PhaseskipError
+          ? error.code === "plan-invalid"
+          : error instanceof RangeError;
+      if (isRefused) return undefined;
+      throw error;
+    }
+  }
+
+  /** Multiply-accumulates of the full model's run, what depends on text or timestep alone computed once. */
+  async fullMacs(): Promise<number> {
+    const { study } = this.#options;
+    const full = { name: "full", plan: emptyPlan };
+    this.#fullMacs ??= (await study.outlook(this.#request(full))).fullMacs;
+    return this.#fullMacs;
+  }
+
+  async measure(contestant: Contestant, split: SplitName): Promise<Quality> {
+    const groups = this.#groups(split);
+    const { plan, scheduler, spacing } = contestant;
+    const { name: _name, ...what } = plan;
+    const key = digestOf({ what, scheduler, spacing, groups });
+    const known = this.#options.journal.measured(key);
+    if (known) {
+      groups.flat().forEach(() => this.#options.onPicture());
+      return known;
+    }
+    const study = await this.#study(contestant);
+    const costs: number[] = [];
+    const isConverged = split === "test" && this.#options.converged > 0;
+    const all: number[][] = [];
+    const toConverged: number[][] = [];
+    // references first: other sessions are not made in between
+    for (const draw of groups.flat()) {
+      await this.#reference(draw);
+      if (isConverged) await this.#convergedPath(draw);
+    }
+    for (const group of groups) {
+      const values: number[] = [];
+      const ends: number[] = [];
+      for (const draw of group) {
+        const { picture, macs } = await study.draw({
+          ...this.#request(contestant),
+          ...draw,
+        });
+        values.push(ssim(picture, await this.#reference(draw)));
+        if (isConverged)
+          ends.push(ssim(picture, await this.#convergedPath(draw)));
+        costs.push(macs / (await this.fullMacs()));
+        this.#options.onPicture();
+      }
+      all.push(values);
+      toConverged.push(ends);
+    }
+    const quality: Quality = {
+      ssim: all,
+      ...(isConverged && { converged: toConverged }),
+      cost: mean(costs),
+    };
+    await this.#options.journal.keep(key, quality);
+    return quality;
+  }
+
+  /** Closes what it opened. */
+  async close(): Promise<void> {
+    for (const study of this.#spaced.values()) await study.dispose();
+    this.#spaced.clear();
+  }
+
+  async #reference(draw: Draw): Promise<Picture> {
+    const key = `${draw.seed} ${draw.prompt ?? ""}`;
+    const known = this.#full.get(key);
+    if (known) return known;
+    const full = this.#request({ name: "full", plan: emptyPlan });
+    const { picture } = await this.#options.study.draw({ ...full, ...draw });
+    this.#full.set(key, picture);
+    return picture;
+  }
+
+  /** The end of DDIM's path in many steps, from the same noise. */
+  async #convergedPath(draw: Draw): Promise<Picture> {
+    const key = `${draw.seed} ${draw.prompt ?? ""}`;
+    const known = this.#converged.get(key);
+    if (known) return known;
+    const { study, sampler, converged } = this.#options;
+    const { picture } = await study.draw({
+      guidanceScale: sampler.guidanceScale,
+      scheduler: "ddim",
+      numInferenceSteps: converged,
+      ...draw,
+    });
+    this.#converged.set(key, picture);
+    return picture;
+  }
+
+  #groups(split: SplitName): DrawGroups {
+    return this.#splits.get(split) ?? [];
+  }
+
+  #request({ plan, scheduler }: Contestant): GenerateOptions {
+    const { sampler } = this.#options;
+    const { numInferenceSteps } = sampler;
+    const own: Plan = { ...plan, steps: plan.steps ?? { numInferenceSteps } };
+    return {
+      plan: own,
+      scheduler: (scheduler as SchedulerName | undefined) ?? sampler.scheduler,
+      guidanceScale: sampler.guidanceScale,
+    };
+  }
+
+  async #study({ spacing }: Contestant): Promise<PlanStudy> {
+    if (spacing === undefined) return this.#options.study;
+    const known = this.#spaced.get(spacing);
+    if (known) return known;
+    const opened = await this.#options.openSpaced(spacing);
+    this.#spaced.set(spacing, opened);
+    return opened;
+  }
+}
+
+/** SHA-256 of a value's JSON, as hexadecimal digits. */
+export function digestOf(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
+}

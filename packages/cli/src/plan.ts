@@ -1,0 +1,245 @@
+// `phaseskip plan`: from a sweep to a plan file, by predicting, running, and choosing on pictures not seen before.
+
+import {
+  defaultPlanPrompts,
+  drawTest,
+  formatBudget,
+  layOutSplits,
+  searchPlans,
+  type Budget,
+  type FoundPlan,
+  type Grid,
+  type PlannerResult,
+  type Splits,
+  type SplitSize,
+} from "@phaseskip/ablation";
+import type { Plan } from "@phaseskip/runtime";
+import { PlanStudy, type PlanStudyOptions } from "@phaseskip/runtime/internals";
+import { writeJson, writeNotes, type CommandIo } from "./command-io.js";
+import { writeOutput } from "./file.js";
+import {
+  attribute,
+  calibrate,
+  plainPlan,
+  planName,
+  type Calibration,
+} from "./plan-calibration.js";
+import { PlanJournal } from "./plan-journal.js";
+import { digestOf, StudyRunner } from "./plan-runner.js";
+import { describePlans } from "./plan-summary.js";
+import { gridOf, readSweep, type PlanSweep } from "./plan-sweep.js";
+import { progress, type Progress } from "./progress.js";
+import { readPrompts } from "./prompt-file.js";
+import { mkdirOf } from "./sweep-folder.js";
+import { dirname } from "node:path";
+
+/** The options of `plan`, read. */
+export interface PlanArguments {
+  readonly from: string;
+  readonly budget: Budget;
+  readonly out: string;
+  readonly against?: boolean;
+  readonly guidance: "fixed" | "free";
+  readonly stepsFree?: boolean;
+  readonly prompts?: string;
+  readonly search: SplitSize;
+  readonly validation: SplitSize;
+  readonly test: SplitSize;
+  readonly evaluations: number;
+  readonly minutes?: number;
+  readonly salt: string;
+  readonly seed: number;
+  readonly converged: number;
+  readonly backend: "wasm" | "node";
+  readonly json?: boolean;
+}
+
+/** A plan that was found, tested, and written. */
+export interface WrittenPlan {
+  readonly path: string;
+  readonly found: FoundPlan;
+  readonly plan: Plan;
+  readonly calibration: Calibration;
+}
+
+/** What a search works with, open. */
+export interface PlanSession {
+  readonly options: PlanArguments;
+  readonly sweep: PlanSweep;
+  readonly grid: Grid;
+  readonly study: PlanStudy;
+  readonly splits: Splits;
+  readonly runner: StudyRunner;
+  readonly journal: PlanJournal;
+  readonly shown: Progress;
+  readonly model: string;
+}
+
+/** Runs `phaseskip plan MODEL`. */
+export async function plan(
+  model: string,
+  options: PlanArguments,
+  io: CommandIo,
+): Promise<void> {
+  const sweep = await readSweep(options.from);
+  const opened: PlanStudyOptions = {
+    device: options.backend,
+    ...(io.signal && { signal: io.signal }),
+  };
+  const study = await PlanStudy.open(model, opened);
+  const shown = progress(io.stderr);
+  let session: PlanSession | undefined;
+  try {
+    session = await begin(
+      study,
+      (spacing) => PlanStudy.open(model, { ...opened, spacing }),
+      options,
+      sweep,
+      shown,
+    );
+    writeNotes(io, session.splits.notes);
+    const result = await search(session);
+    const written: WrittenPlan[] = [];
+    for (const found of result.found)
+      written.push(await test(session, found, result));
+    shown.clear();
+    const results = {
+      plans: written.map(({ path, calibration }) => ({ path, calibration })),
+    };
+    if (options.json) writeJson(io, results);
+    else io.stdout.write(describePlans(written, io.stdout));
+  } finally {
+    shown.clear();
+    await session?.runner.close();
+    await session?.journal.close();
+    await study.dispose();
+  }
+}
+
+async function begin(
+  study: PlanStudy,
+  openSpaced: (spacing: string) => Promise<PlanStudy>,
+  options: PlanArguments,
+  sweep: PlanSweep,
+  shown: Progress,
+): Promise<PlanSession> {
+  const grid = await gridOf(study, options.from, sweep);
+  const { settings } = sweep.manifest;
+  const prompts = study.hasPrompt
+    ? options.prompts === undefined
+      ? defaultPlanPrompts()
+      : await readPrompts(options.prompts)
+    : null;
+  if (!study.hasPrompt && options.prompts !== undefined) {
+    throw new TypeError(
+      "Cannot plan with prompts as this model is unconditional: leave --prompts out; --search, --validation and --test say how many pictures",
+    );
+  }
+  const { search, validation, test, seed } = options;
+  const splits = layOutSplits({
+    prompts,
+    sweepPrompts: settings.prompts ?? [],
+    sizes: { search, validation, test },
+    seed,
+  });
+  await mkdirOf(dirname(options.out));
+  const journal = await PlanJournal.open(
+    `${options.out}.search.jsonl`,
+    searchIdentity(options, sweep, splits),
+  );
+  let pictures = 0;
+  const begun = performance.now();
+  const runner = new StudyRunner({
+    study,
+    openSpaced,
+    sampler: sweep.sampler,
+    journal,
+    converged: options.converged,
+    onPicture: () => {
+      pictures++;
+      const total = Math.max(options.evaluations, pictures);
+      const left =
+        ((performance.now() - begun) / pictures) * (total - pictures);
+      const note = `at most ${Math.ceil(left / 60_000)} min left`;
+      shown.show("pictures", pictures, total, note);
+    },
+  });
+  runner.setSplit("search", splits.search);
+  runner.setSplit("validation", splits.validation);
+  const model = await study.digest();
+  return {
+    ...{ options, sweep, grid, study, splits },
+    ...{ runner, journal, shown, model },
+  };
+}
+
+/** What decides the numbers of a search; minutes are a cap, and decide none. */
+function searchIdentity(
+  options: PlanArguments,
+  { manifest, cells }: PlanSweep,
+  { search, validation }: Splits,
+): object {
+  const { budget, guidance, stepsFree = false } = options;
+  const { evaluations, seed, converged } = options;
+  return {
+    model: manifest.identity.model,
+    onnxRuntime: manifest.identity.onnxRuntime,
+    cells: digestOf(cells),
+    draws: digestOf({ search, validation }),
+    budget: formatBudget(budget),
+    ...{ guidance, stepsFree, evaluations, seed, converged },
+    backend: options.backend,
+  };
+}
+
+async function search(session: PlanSession): Promise<PlannerResult> {
+  const { options, sweep, grid, runner, journal } = session;
+  const end =
+    options.minutes === undefined
+      ? Infinity
+      : performance.now() + options.minutes * 60_000;
+  return searchPlans({
+    cells: sweep.cells,
+    grid,
+    runner,
+    budget: options.budget,
+    evaluations: options.evaluations,
+    isGuidanceFree:
+      options.guidance === "free" && sweep.sampler.guidanceScale !== 1,
+    areStepsFree: options.stepsFree === true,
+    seed: options.seed,
+    onVerified: (verified) => journal.keepVerified(verified),
+    isOver: () => performance.now() > end,
+  });
+}
+
+/** Tests a plan, once, and writes it. */
+async function test(
+  session: PlanSession,
+  found: FoundPlan,
+  { evaluations }: PlannerResult,
+): Promise<WrittenPlan> {
+  const { options, sweep, grid, splits, runner, model } = session;
+  const bare = plainPlan(found, grid, model);
+  const { model: _model, ...runnable } = bare;
+  const attribution = await attribute(found, grid, runner);
+  const digest = digestOf({ plan: runnable, salt: options.salt });
+  runner.setSplit("test", drawTest(splits, digest));
+  const tested = await runner.measure({ name: "plan", plan: runnable }, "test");
+  const calibration = calibrate(found, tested, {
+    model,
+    sampler: sweep.sampler,
+    evaluations,
+    salt: options.salt,
+    attribution,
+    notes: splits.notes,
+  });
+  const written: Plan = { ...bare, calibration };
+  const path =
+    options.budget.kind === "front"
+      ? options.out.replace(/\.json$/i, `-${planName(found.goal)}.json`)
+      : options.out;
+  const text = `${JSON.stringify(written, undefined, 2)}\n`;
+  await writeOutput("the plan", path, new TextEncoder().encode(text));
+  return { path, found, plan: runnable, calibration };
+}

@@ -1,0 +1,162 @@
+// A model laid open for comparing plans: what each costs on its own live graphs, without running it, and what it draws.
+
+import { openFolder } from "../model-folder.js";
+import type { ModelFolder } from "../folder.js";
+import { RunCosts } from "../pipeline/costs.js";
+import { Model } from "../pipeline/model.js";
+import type { Picture } from "../pipeline/picture.js";
+import { planRun } from "../pipeline/plan-run.js";
+import type { DenoiseOptions, GenerateOptions } from "../pipeline/request.js";
+import { parseRequest } from "../pipeline/request.js";
+import { runPipeline } from "../pipeline/run.js";
+import { openDevice } from "../session.js";
+
+/** How a model is opened for a comparison. */
+export interface PlanStudyOptions {
+  /** Where it runs, on one thread. @default "wasm" */
+  readonly device?: "wasm" | "node";
+  /** Timestep spacing instead of the model's: `leading`, `trailing` or `linspace`. @default the model's */
+  readonly spacing?: string;
+  /** Cancels opening and running. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a run would cost and do, before it runs. */
+export interface PlanOutlook {
+  /** Multiply-accumulates of the Unet, all steps and contexts; where adaptive rules are to decide, they compute. */
+  readonly macs: number;
+  /** Those of the whole model on the same steps, what depends on text or timestep alone computed once. */
+  readonly fullMacs: number;
+  /** What the Unet is handed, step by step. */
+  readonly timesteps: readonly number[];
+  /** Timesteps of the training. */
+  readonly numTrainTimesteps: number;
+  /** The sampler's short name. */
+  readonly scheduler: string;
+  /** Guidance weight; 1 is off. */
+  readonly guidanceScale: number;
+}
+
+/** A picture, and what it cost. */
+export interface PlanPicture {
+  /** The picture. */
+  readonly picture: Picture;
+  /** Multiply-accumulates of the Unet that ran. */
+  readonly macs: number;
+  /** What the caller should know, in sentences. */
+  readonly warnings: readonly string[];
+}
+
+/** A model on a device, on which plans are compared. One run at a time. */
+export class PlanStudy {
+  readonly #model: Model;
+  readonly #signal: AbortSignal | undefined;
+
+  private constructor(model: Model, signal?: AbortSignal) {
+    this.#model = model;
+    this.#signal = signal;
+  }
+
+  /**
+   * Loads a model.
+   *
+   * @param location path or URL of the model folder
+   * @throws {PhaseskipError} As `loadPipeline` does
+   */
+  static async open(
+    location: string | URL,
+    options: PlanStudyOptions = {},
+  ): Promise<PlanStudy> {
+    const { device = "wasm", spacing, signal } = options;
+    const opened = await openDevice(device, { threads: 1 });
+    const folder = await openFolder(location, {
+      cache: false,
+      ...(signal && { signal }),
+    });
+    try {
+      const spaced = spacing === undefined ? folder : respaced(folder, spacing);
+      return new PlanStudy(await Model.load(spaced, opened, signal), signal);
+    } catch (error) {
+      await folder.close();
+      throw error;
+    }
+  }
+
+  /** Whether it draws from a text. */
+  get hasPrompt(): boolean {
+    return this.#model.index.hasTextEncoder;
+  }
+
+  /** The model's digest, as plans know it. */
+  async digest(): Promise<string> {
+    return (await this.#model.digest(this.#signal))!;
+  }
+
+  /** Paths of all units that a plan can name, in the order of the Unet, as a run of one picture sees them. */
+  async units(): Promise<string[]> {
+    const request = parseRequest({});
+    const run = await planRun(this.#model, request, this.#signal);
+    return [...run.unet.units.units.keys()];
+  }
+
+  /**
+   * Lays a run out, and counts its cost on the live graphs of its steps.
+   * @throws {PhaseskipError} What the run would throw before its first step
+   */
+  async outlook(options: GenerateOptions): Promise<PlanOutlook> {
+    const request = parseRequest(options, "plan a model");
+    const run = await planRun(this.#model, request, this.#signal);
+    const costs = new RunCosts(run);
+    for (const step of run.schedule.steps) costs.step(step);
+    return {
+      macs: costs.macs,
+      fullMacs: costs.exact(run.contextCount),
+      timesteps: run.scheduler.timesteps,
+      numTrainTimesteps: run.scheduler.numTrainTimesteps,
+      scheduler: run.scheduler.name,
+      guidanceScale: run.guidanceScale,
+    };
+  }
+
+  /**
+   * Draws one picture.
+   * @throws {PhaseskipError} As `generate` does
+   * @throws the abort reason
+   */
+  async draw(options: GenerateOptions): Promise<PlanPicture> {
+    const asked: DenoiseOptions = options;
+    const request = parseRequest(asked, "plan a model");
+    const steps = runPipeline(this.#model, request, this.#signal);
+    let step = await steps.next();
+    while (!step.done) {
+      this.#signal?.throwIfAborted();
+      step = await steps.next();
+    }
+    const { images, report } = step.value;
+    return {
+      picture: images[0]!,
+      macs: report.macs,
+      warnings: report.warnings,
+    };
+  }
+
+  /** Frees everything. */
+  async dispose(): Promise<void> {
+    await this.#model.dispose();
+  }
+}
+
+/** The folder with another timestep spacing in its sampler's configuration. */
+function respaced(folder: ModelFolder, spacing: string): ModelFolder {
+  return {
+    location: folder.location,
+    file: (...given) => folder.file(...given),
+    json: async (path, ...more) => {
+      const value = await folder.json(path, ...more);
+      if (!path.endsWith("scheduler_config.json")) return value;
+      return { ...(value as object), timestep_spacing: spacing };
+    },
+    complete: (signal) => folder.complete(signal),
+    close: () => folder.close(),
+  };
+}
