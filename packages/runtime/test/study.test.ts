@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { schedulerNames } from "@phaseskip/scheduler";
 import type { Rule } from "../src/plan/plan.js";
 import { Study } from "../src/study/study.js";
-import type { StudyWindow } from "../src/study/study.js";
+import type { StudyWindow } from "../src/study/study-window.js";
 import type { RestartPoint } from "../src/study/restart-point.js";
 import type { StudyRun } from "../src/study/study-run.js";
 import { fixtureFolder } from "./unet-runs.js";

@@ -9,7 +9,7 @@ import { batched, disposeChunks } from "../pipeline/run-setup.js";
 import type { MeansCollector } from "./means-collector.js";
 import type { RestartPoint } from "./restart-point.js";
 import { readKept, restoreKept } from "./restart-point.js";
-import type { StudyWindow } from "./study.js";
+import type { StudyWindow } from "./study-window.js";
 
 /** What a step was. */
 export interface StudyStep {

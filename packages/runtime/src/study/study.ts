@@ -24,6 +24,9 @@ import type { ChannelMeans } from "../plan/channel-means.js";
 import { MeansCollector } from "./means-collector.js";
 import { Signatures } from "./signatures.js";
 import { StudyRun } from "./study-run.js";
+import type { StudyWindow } from "./study-window.js";
+
+export type { StudyWindow } from "./study-window.js";
 
 /** How a model is opened for a study. */
 export interface StudyOptions {
@@ -45,16 +48,6 @@ export interface StudyUnit {
   readonly path: string;
   /** For a skip: the unit, as deep as possible, that makes what it hands over. */
   readonly source?: string;
-}
-
-/** Rules that act from one step to another, and on no other step. */
-export interface StudyWindow {
-  /** What the rules say, phases left out: they act at each step of the window. */
-  readonly rules: readonly Rule[];
-  /** Inclusive. */
-  readonly firstStep: number;
-  /** Exclusive. */
-  readonly endStep: number;
 }
 
 /** What is drawn: a text where the model takes one, and a seed. */
