@@ -125,7 +125,7 @@ describe("merge", () => {
     const shards = shardsOf("job", spec.completions);
     await run(["merge", ...shards, "--out", merged]);
     expect(contents(merged)).toEqual(contents(whole));
-  });
+  }, 900_000);
 
   test("runs the workflow's own commands for every shard of its matrix", () => {
     interface WorkflowJob {
@@ -162,7 +162,7 @@ describe("merge", () => {
     const { "manifest.json": _, ...wholeRows } = contents(whole);
     expect(rows).toEqual(wholeRows);
     expect(JSON.parse(manifest!)).toMatchObject({ tolerance: 1e-3 });
-  });
+  }, 900_000);
 
   test("names the shards that are missing", async () => {
     expect(await refusal(shardsOf("own", 2).slice(1))).toContain(
