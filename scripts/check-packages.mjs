@@ -23,6 +23,7 @@ export const allowed = {
     "@phaseskip/metrics",
     "@phaseskip/scheduler",
     "type:@phaseskip/runtime",
+    "@observablehq/plot",
   ],
   cli: ["*"],
   phaseskip: ["@phaseskip/runtime", "@phaseskip/cli"],
