@@ -2,7 +2,6 @@
 
 import {
   defaultPlanPrompts,
-  drawTest,
   formatBudget,
   layOutSplits,
   searchPlans,
@@ -18,6 +17,11 @@ import { PlanStudy, type PlanStudyOptions } from "@phaseskip/runtime/internals";
 import { writeJson, writeNotes, type CommandIo } from "./command-io.js";
 import { writeOutput } from "./file.js";
 import {
+  describeAgainst,
+  runAgainst,
+  type AgainstTable,
+} from "./plan-against.js";
+import {
   attribute,
   calibrate,
   plainPlan,
@@ -27,6 +31,7 @@ import {
 import { PlanJournal } from "./plan-journal.js";
 import { digestOf, StudyRunner } from "./plan-runner.js";
 import { describePlans } from "./plan-summary.js";
+import { drawTestOf } from "./plan-test.js";
 import { gridOf, readSweep, type PlanSweep } from "./plan-sweep.js";
 import { progress, type Progress } from "./progress.js";
 import { readPrompts } from "./prompt-file.js";
@@ -98,16 +103,28 @@ export async function plan(
       shown,
     );
     writeNotes(io, session.splits.notes);
-    const result = await search(session);
     const written: WrittenPlan[] = [];
-    for (const found of result.found)
-      written.push(await test(session, found, result));
+    const against: AgainstTable[] = [];
+    for (const guidance of policies(options)) {
+      const result = await search(session, guidance);
+      const own: WrittenPlan[] = [];
+      for (const found of result.found)
+        own.push(await test(session, found, result, guidance));
+      written.push(...own);
+      if (options.against)
+        against.push(await runAgainst(session, own, result, guidance));
+    }
     shown.clear();
-    const results = {
-      plans: written.map(({ path, calibration }) => ({ path, calibration })),
-    };
-    if (options.json) writeJson(io, results);
-    else io.stdout.write(describePlans(written, io.stdout));
+    const plans = written.map(({ path, calibration }) => ({
+      path,
+      calibration,
+    }));
+    if (options.json)
+      writeJson(io, { plans, ...(options.against && { against }) });
+    else {
+      const tables = against.map((table) => describeAgainst(table, io.stdout));
+      io.stdout.write(describePlans(written, io.stdout) + tables.join(""));
+    }
   } finally {
     shown.clear();
     await session?.runner.close();
@@ -192,7 +209,17 @@ function searchIdentity(
   };
 }
 
-async function search(session: PlanSession): Promise<PlannerResult> {
+/** Against rivals a plan with free guidance stands beside one with guidance as it is: the two must not be mixed up. */
+function policies({ against, guidance }: PlanArguments) {
+  return against && guidance === "free"
+    ? (["fixed", "free"] as const)
+    : [guidance];
+}
+
+async function search(
+  session: PlanSession,
+  guidance: "fixed" | "free",
+): Promise<PlannerResult> {
   const { options, sweep, grid, runner, journal } = session;
   const end =
     options.minutes === undefined
@@ -204,8 +231,7 @@ async function search(session: PlanSession): Promise<PlannerResult> {
     runner,
     budget: options.budget,
     evaluations: options.evaluations,
-    isGuidanceFree:
-      options.guidance === "free" && sweep.sampler.guidanceScale !== 1,
+    isGuidanceFree: guidance === "free" && sweep.sampler.guidanceScale !== 1,
     areStepsFree: options.stepsFree === true,
     seed: options.seed,
     onVerified: (verified) => journal.keepVerified(verified),
@@ -218,13 +244,13 @@ async function test(
   session: PlanSession,
   found: FoundPlan,
   { evaluations }: PlannerResult,
+  guidance: "fixed" | "free",
 ): Promise<WrittenPlan> {
   const { options, sweep, grid, splits, runner, model } = session;
   const bare = plainPlan(found, grid, model);
   const { model: _model, ...runnable } = bare;
   const attribution = await attribute(found, grid, runner);
-  const digest = digestOf({ plan: runnable, salt: options.salt });
-  runner.setSplit("test", drawTest(splits, digest));
+  drawTestOf(session, runnable);
   const tested = await runner.measure({ name: "plan", plan: runnable }, "test");
   const calibration = calibrate(found, tested, {
     model,
@@ -235,10 +261,11 @@ async function test(
     notes: splits.notes,
   });
   const written: Plan = { ...bare, calibration };
-  const path =
-    options.budget.kind === "front"
-      ? options.out.replace(/\.json$/i, `-${planName(found.goal)}.json`)
-      : options.out;
+  const endings = [
+    ...(options.budget.kind === "front" ? [planName(found.goal)] : []),
+    ...(guidance === options.guidance ? [] : [`guidance-${guidance}`]),
+  ].map((ending) => `-${ending}`);
+  const path = options.out.replace(/\.json$/i, `${endings.join("")}.json`);
   const text = `${JSON.stringify(written, undefined, 2)}\n`;
   await writeOutput("the plan", path, new TextEncoder().encode(text));
   return { path, found, plan: runnable, calibration };

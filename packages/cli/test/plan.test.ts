@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Plan, Rule } from "@phaseskip/runtime";
 import { parsePlan } from "@phaseskip/runtime/plans";
 import { known, writeKnownModel } from "../../ablation/test/known-model.js";
+import type { AgainstTable } from "../src/plan-against.js";
 import type { Calibration } from "../src/plan-calibration.js";
 import { fixture, run } from "./run.js";
 
@@ -152,6 +153,43 @@ describe("plan", () => {
     expect(calibration.cost).toBeLessThanOrEqual(0.6);
     expect(calibration.test.mean).toBeGreaterThan(0.95);
     expect(JSON.parse(stdout)).toMatchObject({ plans: [{ path }] });
+  });
+});
+
+describe("plan --against", () => {
+  test("says where the plan stands beside rivals of its cost, fewer steps first, on the same pairs", async () => {
+    const { exitCode, stdout } = await planned(
+      "macs.json",
+      ...["--budget", "macs=0.6", "--against", "--json"],
+    );
+    expect(exitCode).toBe(0);
+    const { against } = JSON.parse(stdout) as { against: AgainstTable[] };
+    const [table] = against;
+    expect(table!.guidance).toBe("fixed");
+    const { comparisons } = table!;
+    const rivals = comparisons.map(({ rival }) => rival);
+    expect(rivals[0]).toBe("fewer steps");
+    expect(rivals).toContain("random search");
+    for (const { cost, planCost, test: tested, standing } of comparisons) {
+      expect(cost).toBeLessThanOrEqual(planCost + 1e-9);
+      expect(tested.pairs).toBe(4);
+      expect(["wins", "ties", "undecided", "loses"]).toContain(
+        standing.verdict,
+      );
+    }
+    const [steps] = comparisons;
+    expect(steps!.contestant.plan.steps!.numInferenceSteps).toBeLessThan(10);
+    expect(steps!.standing.verdict).toBe("wins");
+  });
+
+  test("prints a table, and what was left out", async () => {
+    const { stdout } = await planned(
+      "macs.json",
+      ...["--budget", "macs=0.6", "--against"],
+    );
+    expect(stdout).toMatch(/guidance fixed: the plan against rivals/);
+    expect(stdout).toMatch(/fewer steps .*(leading|trailing|linspace)/);
+    expect(stdout).toContain("note: block caching is left out");
   });
 });
 

@@ -1,0 +1,206 @@
+// `phaseskip plan --against`: where the found plans stand beside their rivals, on the test's pairs; losses too.
+
+import {
+  nameOf,
+  standings,
+  summarise,
+  type Contestant,
+  type PlannerResult,
+  type Quality,
+  type SplitSummary,
+  type Standing,
+} from "@phaseskip/ablation";
+import { seededRandom } from "@phaseskip/metrics";
+import type { PlanSession, WrittenPlan } from "./plan.js";
+import { withInterval } from "./plan-summary.js";
+import { drawTestOf } from "./plan-test.js";
+import type { ProgressStream } from "./progress.js";
+import { rivalFamilies } from "./rival-families.js";
+import {
+  climbFrom,
+  searchRandomly,
+  tuneFamily,
+  type TunedRival,
+} from "./rival-tuning.js";
+import { formatTable } from "./table.js";
+
+/** A found plan beside one rival. */
+export interface Comparison {
+  /** What both were to cost. */
+  readonly budget: string;
+  readonly rival: string;
+  /** The rival's best setting. */
+  readonly setting: string;
+  readonly contestant: Contestant;
+  /** Multiply-accumulates over the full model's. */
+  readonly cost: number;
+  readonly planCost: number;
+  /** Pictures that the rival's tuning drew. */
+  readonly evaluations: number;
+  /** SSIM to the full model on the test's pairs. */
+  readonly test: SplitSummary;
+  readonly standing: Standing;
+  /** SSIM to the converged path, and how the plan stands there, where it was asked for. */
+  readonly toConverged?: {
+    readonly test: SplitSummary;
+    readonly standing: Standing;
+  };
+}
+
+/** One table: all rivals under the same guidance policies as the plans. */
+export interface AgainstTable {
+  readonly guidance: "fixed" | "free";
+  readonly comparisons: readonly Comparison[];
+  /** Rivals without a setting at or under the cost, and what could not be run. */
+  readonly notes: readonly string[];
+}
+
+interface Tested {
+  readonly plan: WrittenPlan;
+  readonly rival: TunedRival;
+  readonly own: Quality;
+  readonly other: Quality;
+}
+
+/** Tunes all rivals of the found plans, and tests them on the plans' own pairs. */
+export async function runAgainst(
+  session: PlanSession,
+  plans: readonly WrittenPlan[],
+  { evaluations, predictor }: PlannerResult,
+  guidance: "fixed" | "free",
+): Promise<AgainstTable> {
+  const { sweep, grid, study, runner, options } = session;
+  const families = rivalFamilies({
+    sampler: sweep.sampler,
+    grid,
+    units: await study.units(),
+    isGuidanceFree: guidance === "free",
+  });
+  const notes = [
+    "block caching is left out: its schedule comes from changes of each block that no command measures yet",
+    "costs are multiply-accumulates of the Unet; times were not measured",
+  ];
+  const tested: Tested[] = [];
+  for (const plan of plans) {
+    const { cost } = plan.calibration;
+    const limits = { cost: cost + 1e-9, evaluations };
+    const random = seededRandom(options.seed + 1);
+    const tuned: TunedRival[] = [];
+    const add = (name: string, rival: TunedRival | undefined) => {
+      if (rival) tuned.push(rival);
+      else
+        notes.push(
+          `${name} has no setting that costs at most ${(100 * cost).toFixed(1)} %`,
+        );
+    };
+    for (const family of families)
+      add(family.name, await tuneFamily(family, runner, limits));
+    const changes = predictor
+      .changes()
+      .filter(({ kind }) => guidance === "free" || kind === "unit");
+    add(
+      "random search",
+      await searchRandomly(changes, grid, runner, limits, random),
+    );
+    const best = await bestPublished(session, tuned);
+    if (best)
+      add(
+        "local search",
+        await climbFrom(best, changes, grid, runner, limits, random),
+      );
+    drawTestOf(session, plan.plan);
+    const name = nameOf(plan.found.goal);
+    const own = await runner.measure({ name, plan: plan.plan }, "test");
+    for (const rival of tuned) {
+      const other = await runner.measure(rival.contestant, "test");
+      tested.push({ plan, rival, own, other });
+    }
+  }
+  return { guidance, comparisons: compare(tested), notes };
+}
+
+/** The best of the published methods on the validation split; fewer steps and random plans are none. */
+async function bestPublished(
+  { runner }: PlanSession,
+  tuned: readonly TunedRival[],
+): Promise<Contestant | undefined> {
+  let best: { contestant: Contestant; mean: number } | undefined;
+  for (const { name, contestant } of tuned) {
+    if (name === "fewer steps" || name === "random search") continue;
+    const { ssim } = await runner.measure(contestant, "validation");
+    const { mean } = summarise(ssim);
+    if (!best || mean > best.mean) best = { contestant, mean };
+  }
+  return best?.contestant;
+}
+
+function compare(tested: readonly Tested[]): Comparison[] {
+  const toFull = standings(
+    tested.map(({ own, other }) => ({ plan: own.ssim, rival: other.ssim })),
+  );
+  const ends = tested.flatMap(({ own, other }) =>
+    own.converged && other.converged
+      ? [{ plan: own.converged, rival: other.converged }]
+      : [],
+  );
+  const toConverged = ends.length === tested.length ? standings(ends) : [];
+  return tested.map(({ plan, rival, other }, i) => ({
+    budget: nameOf(plan.found.goal),
+    rival: rival.name,
+    setting: rival.contestant.name,
+    contestant: rival.contestant,
+    cost: other.cost,
+    planCost: plan.calibration.cost,
+    evaluations: rival.evaluations,
+    test: summarise(other.ssim),
+    standing: toFull[i]!,
+    ...(toConverged[i] && {
+      toConverged: {
+        test: summarise(other.converged!),
+        standing: toConverged[i],
+      },
+    }),
+  }));
+}
+
+/** A table as text. */
+export function describeAgainst(
+  { guidance, comparisons, notes }: AgainstTable,
+  stream: ProgressStream,
+): string {
+  const isConverged = comparisons.some((one) => one.toConverged);
+  const table = formatTable(
+    [
+      { title: "budget" },
+      { title: "rival" },
+      { title: "setting" },
+      { title: "MACs", align: "right" },
+      { title: "SSIM", align: "right" },
+      { title: "plan − rival", align: "right" },
+      { title: "the plan", align: "right" },
+      ...(isConverged
+        ? [{ title: "to the converged path", align: "right" as const }]
+        : []),
+    ],
+    comparisons.map((one) => {
+      const { value, lower, upper } = one.standing.difference;
+      return [
+        one.budget,
+        one.rival,
+        one.setting,
+        `${(100 * one.cost).toFixed(1)} %`,
+        withInterval(one.test),
+        `${signed(value)} [${signed(lower)}, ${signed(upper)}]`,
+        one.standing.verdict,
+        ...(isConverged ? [one.toConverged?.standing.verdict ?? ""] : []),
+      ];
+    }),
+    { stream, width: 150 },
+  );
+  const lines = notes.map((note) => `note: ${note}`);
+  return `\nguidance ${guidance}: the plan against rivals of at most its cost\n${table}SSIM to the full model on the test's pairs; 95 % intervals, p-values corrected by Holm over all rows\n${lines.join("\n")}\n`;
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
+}

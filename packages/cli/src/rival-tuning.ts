@@ -1,0 +1,253 @@
+// Gives each rival what the found plan had: as many picture evaluations, the same pairs, the same choice on pictures
+// that the tuning has not seen.
+
+import {
+  draftPlan,
+  lowerBound,
+  summarise,
+  withChange,
+  type Change,
+  type Contestant,
+  type Draft,
+  type Grid,
+} from "@phaseskip/ablation";
+import type { Plan, Rule } from "@phaseskip/runtime";
+import type { RivalFamily } from "./rival-families.js";
+import type { StudyRunner } from "./plan-runner.js";
+
+/** How far a rival may go. */
+export interface TuningLimits {
+  /** Multiply-accumulates over the full model's. */
+  readonly cost: number;
+  /** Pictures on the search and validation splits. */
+  readonly evaluations: number;
+}
+
+/** A rival at its best. */
+export interface TunedRival {
+  /** The rival. */
+  readonly name: string;
+  /** Its best setting. */
+  readonly contestant: Contestant;
+  /** Multiply-accumulates over the full model's. */
+  readonly cost: number;
+  /** Pictures that its tuning drew. */
+  readonly evaluations: number;
+  /** Settings that were run. */
+  readonly settings: number;
+}
+
+/** A setting that was run. */
+interface Tried {
+  readonly contestant: Contestant;
+  readonly cost: number;
+  readonly ssim: number;
+}
+
+/** Settings that are looked at on the validation split. */
+const finalists = 3;
+
+/** Runs settings, and keeps those within the limits. */
+class Tuning {
+  readonly tried: Tried[] = [];
+  readonly #runner: StudyRunner;
+  readonly #limits: TuningLimits;
+  #evaluations = 0;
+
+  constructor(runner: StudyRunner, limits: TuningLimits) {
+    this.#runner = runner;
+    this.#limits = limits;
+  }
+
+  get hasLeft(): boolean {
+    const { evaluations } = this.#limits;
+    const choice = finalists * this.#runner.count("validation");
+    const least = this.tried.length === 0;
+    const next = this.#evaluations + this.#runner.count("search");
+    return least || next + choice <= evaluations;
+  }
+
+  /** The best so far. */
+  get best(): Tried | undefined {
+    return [...this.tried].sort((a, b) => b.ssim - a.ssim)[0];
+  }
+
+  async try(contestant: Contestant): Promise<Tried | undefined> {
+    const { ssim, cost } = await this.#runner.measure(contestant, "search");
+    this.#evaluations += this.#runner.count("search");
+    if (cost > this.#limits.cost) return undefined;
+    const tried = { contestant, cost, ssim: summarise(ssim).mean };
+    this.tried.push(tried);
+    return tried;
+  }
+
+  /** The best on the validation split of those that are best on the search split. */
+  async choose(name: string): Promise<TunedRival | undefined> {
+    const good = [...this.tried].sort((a, b) => b.ssim - a.ssim);
+    let best: { tried: Tried; bound: number } | undefined;
+    for (const tried of good.slice(0, finalists)) {
+      const { contestant } = tried;
+      const { ssim } = await this.#runner.measure(contestant, "validation");
+      this.#evaluations += this.#runner.count("validation");
+      const bound = lowerBound(ssim);
+      if (!best || bound > best.bound) best = { tried, bound };
+    }
+    return (
+      best && {
+        name,
+        contestant: best.tried.contestant,
+        cost: best.tried.cost,
+        evaluations: this.#evaluations,
+        settings: this.tried.length,
+      }
+    );
+  }
+}
+
+/**
+ * Tunes a family: settings at or under the cost, the dearest first, as they leave most of the model in place.
+ * @returns undefined where no setting is cheap enough
+ */
+export async function tuneFamily(
+  { name, contestants }: RivalFamily,
+  runner: StudyRunner,
+  limits: TuningLimits,
+): Promise<TunedRival | undefined> {
+  const adaptive = (plan: Plan) =>
+    plan.rules.some(({ action }) => action === "adaptive");
+  const open: { contestant: Contestant; cost: number }[] = [];
+  // of numbers of steps that differ in nothing else, the greatest that the cost allows
+  const seen = new Set<string>();
+  for (const contestant of contestants) {
+    const { scheduler, spacing, plan } = contestant;
+    const { steps: _steps, ...rest } = plan;
+    const line = JSON.stringify({ scheduler, spacing, rest });
+    if (spacing !== undefined && seen.has(line)) continue;
+    const cost = await runner.cost(contestant);
+    if (cost === undefined) continue;
+    if (cost > limits.cost && !adaptive(plan)) continue;
+    if (spacing !== undefined) seen.add(line);
+    open.push({ contestant, cost });
+  }
+  open.sort((a, b) => b.cost - a.cost);
+  const tuning = new Tuning(runner, limits);
+  for (const { contestant } of open) {
+    if (!tuning.hasLeft) break;
+    await tuning.try(contestant);
+  }
+  return tuning.choose(name);
+}
+
+/** Plans of the planner's own space, drawn by chance until they are cheap enough; no cell is read. */
+export async function searchRandomly(
+  changes: readonly Change[],
+  grid: Grid,
+  runner: StudyRunner,
+  limits: TuningLimits,
+  random: () => number,
+): Promise<TunedRival | undefined> {
+  const tuning = new Tuning(runner, limits);
+  for (let failed = 0; tuning.hasLeft && failed < 50;) {
+    const draft = await drawDraft(changes, grid, runner, limits.cost, random);
+    const name = `random plan ${tuning.tried.length + 1}`;
+    const tried =
+      draft &&
+      (await tuning.try({ name, plan: draftPlan(draft, grid, "random") }));
+    failed = tried ? 0 : failed + 1;
+  }
+  return tuning.choose("random search");
+}
+
+async function drawDraft(
+  changes: readonly Change[],
+  grid: Grid,
+  runner: StudyRunner,
+  limit: number,
+  random: () => number,
+): Promise<Draft | undefined> {
+  let draft: Draft = [];
+  for (let i = 0; i < 60 && changes.length > 0; i++) {
+    const change = changes[Math.floor(random() * changes.length)]!;
+    const next = withChange(draft, change);
+    const plan = draftPlan(next, grid, "random");
+    const cost = await runner.cost({ name: "random", plan });
+    if (cost === undefined) continue;
+    draft = next;
+    if (cost <= limit) return draft;
+  }
+  return undefined;
+}
+
+/** Climbs from the best published plan by chance alone: rules confined, refreshed otherwise, dropped, added. */
+export async function climbFrom(
+  start: Contestant,
+  changes: readonly Change[],
+  grid: Grid,
+  runner: StudyRunner,
+  limits: TuningLimits,
+  random: () => number,
+): Promise<TunedRival | undefined> {
+  const tuning = new Tuning(runner, limits);
+  let at = await tuning.try(start);
+  for (let failed = 0; at && tuning.hasLeft && failed < 200;) {
+    const plan = mutated(at.contestant.plan, changes, grid, random);
+    const contestant = { ...start, name: `${start.name}, changed`, plan };
+    const cost = await runner.cost(contestant);
+    if (cost === undefined || cost > limits.cost) {
+      failed++;
+      continue;
+    }
+    failed = 0;
+    const tried = await tuning.try(contestant);
+    if (tried && tried.ssim > at.ssim) at = tried;
+  }
+  return tuning.choose("local search from the best published plan");
+}
+
+/** A plan with one thing changed. */
+function mutated(
+  plan: Plan,
+  changes: readonly Change[],
+  grid: Grid,
+  random: () => number,
+): Plan {
+  const pick = <T>(list: readonly T[]) =>
+    list[Math.floor(random() * list.length)];
+  const rules = [...plan.rules];
+  const i = Math.floor(random() * rules.length);
+  const rule = rules[i];
+  const kind = Math.floor(random() * 4);
+  if (kind === 0 && rule && "refresh" in rule) {
+    const { refresh } = rule;
+    if (typeof refresh === "object" && "every" in refresh) {
+      const every = Math.max(2, refresh.every + (random() < 0.5 ? -1 : 1));
+      rules[i] = { ...rule, refresh: { every } };
+    }
+  } else if (kind === 1 && rule) {
+    const share = Math.floor(random() * 9 + 1) / 10;
+    const border = share * grid.numTrainTimesteps;
+    const isLate = random() < 0.5;
+    const name = `c${isLate ? "l" : "e"}${Math.round(border)}`;
+    const phase = isLate
+      ? { name, from: border, to: 0 }
+      : { name, from: grid.numTrainTimesteps, to: border };
+    rules[i] = { ...rule, phases: [name] };
+    const phases = plan.phases.filter((one) => one.name !== name);
+    return { ...plan, phases: [...phases, phase], rules };
+  } else if (kind === 2 && rules.length > 1) rules.splice(i, 1);
+  else {
+    const change = pick(changes);
+    if (change?.kind === "unit") {
+      const added = draftPlan([change], grid, "added");
+      const known = new Set(plan.phases.map(({ name }) => name));
+      const phases = added.phases.filter(({ name }) => !known.has(name));
+      const more: readonly Rule[] = added.rules;
+      return {
+        ...plan,
+        phases: [...plan.phases, ...phases],
+        rules: [...rules, ...more],
+      };
+    }
+  }
+  return { ...plan, rules };
+}
