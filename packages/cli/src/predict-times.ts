@@ -31,11 +31,7 @@ export async function predictTimes(
   try {
     const { signatures, means } = schedule;
     await executor.prepare(executor.unet(size), signatures, signal, means);
-    const times = new Map<string, number>();
-    for (const segment of executor.segments) {
-      signal?.throwIfAborted();
-      times.set(segment.key, await executor.time(segment));
-    }
+    const times = await executor.time(executor.segments, signal);
     return { device, times };
   } finally {
     await executor.dispose();

@@ -23,30 +23,29 @@ export class SegmentTimes {
     device: Device,
     unet: Unet,
     segments: readonly Segment[],
-    measure: (segment: Segment) => Promise<number>,
+    measure: (segments: readonly Segment[]) => Promise<Map<string, number>>,
   ): Promise<ReadonlyMap<string, number>> {
     const { kind, threads, build } = device;
     const { dims } = unet.shapes.get("sample")!;
     const where = `${kind} ${threads} ${build} ${dims.join()}`;
     const times = await (this.#times ??= keptTimes(this.#location));
-    const found = new Map<string, number>();
-    let isNew = false;
-    for (const segment of segments) {
+    const keyOf = ({ key, weights }: Segment) => {
       // weights of other sizes are another model's that once was in this place
-      const weights = segment.weights.map(
+      const sizes = weights.map(
         (name) => `${name} ${unet.graph.weights.get(name)!.byteLength}`,
       );
-      const key = digest(`${where} ${segment.key} ${weights.join()}`);
-      let time = times.get(key);
-      if (time === undefined) {
-        time = await measure(segment);
-        times.set(key, time);
-        isNew = true;
-      }
-      found.set(segment.key, time);
+      return digest(`${where} ${key} ${sizes.join()}`);
+    };
+    const unknown = segments.filter((segment) => !times.has(keyOf(segment)));
+    if (unknown.length > 0) {
+      const measured = await measure(unknown);
+      for (const segment of unknown)
+        times.set(keyOf(segment), measured.get(segment.key)!);
+      await keepTimes(this.#location, times);
     }
-    if (isNew) await keepTimes(this.#location, times);
-    return found;
+    return new Map(
+      segments.map((segment) => [segment.key, times.get(keyOf(segment))!]),
+    );
   }
 }
 

@@ -1,6 +1,5 @@
 // A description of a run on a loaded model, with its times on this device.
 
-import { macrotask } from "../macrotask.js";
 import type { Model } from "./model.js";
 import type { PlanDescription } from "./plan-description.js";
 import { describeRun } from "./plan-description.js";
@@ -26,11 +25,7 @@ export async function describeModel(
     device,
     unet,
     executor.segments,
-    async (segment) => {
-      await macrotask();
-      signal?.throwIfAborted();
-      return executor.time(segment);
-    },
+    (segments) => executor.time(segments, signal),
   );
   return describeRun(run, { hasHalf: device.hasHalf, times });
 }

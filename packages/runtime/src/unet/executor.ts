@@ -21,7 +21,7 @@ import { compileProgram } from "./program.js";
 import { SegmentSessions } from "./segment-sessions.js";
 import { SharedTensor } from "./shared-tensor.js";
 import { UnetStream } from "./stream.js";
-import { timeSegment } from "./time-segment.js";
+import { timeSegments } from "./time-segments.js";
 import type { CallParts } from "./unet-call.js";
 import { UnetCall } from "./unet-call.js";
 
@@ -172,15 +172,17 @@ export class UnetExecutor {
     return new UnetCall(parts, stream, this.#input("sample", sample));
   }
 
-  /** The partition in use. */
-  get partition(): Partition {
-    return this.#partition;
-  }
-
-  /** How long a segment of the partition in use takes, alone; in ms. */
-  time(segment: Segment): Promise<number> {
-    return timeSegment(this.#device, this.#unet, segment, (feeds) =>
-      this.#run(segment, feeds, segment.outputs),
+  /** How long segments of the partition in use take, alone; by their keys, in ms. */
+  time(
+    segments: readonly Segment[],
+    signal?: AbortSignal,
+  ): Promise<Map<string, number>> {
+    return timeSegments(
+      this.#device,
+      this.#unet,
+      segments,
+      (segment, feeds) => this.#run(segment, feeds, segment.outputs),
+      signal,
     );
   }
 
