@@ -71,6 +71,8 @@ export type {
   PlanStudyOptions,
 } from "./study/plan-study.js";
 export type { AdvanceOptions, StudyRun, StudyStep } from "./study/study-run.js";
+export { measureChanges } from "./study/measure-changes.js";
+export type { ChangeOptions } from "./study/measure-changes.js";
 export { formatMeans, parseMeans } from "./study/means-file.js";
 export type { MeansCollector } from "./study/means-collector.js";
 export type { KeptValue, RestartPoint } from "./study/restart-point.js";

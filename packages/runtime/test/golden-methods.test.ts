@@ -4,6 +4,7 @@ import { sizeRun } from "../src/pipeline/plan-run.js";
 import { parseRequest } from "../src/pipeline/request.js";
 import type { Plan } from "../src/plan/plan.js";
 import * as plans from "../src/plans.js";
+import { measureChanges } from "../src/study/measure-changes.js";
 import {
   distance,
   GoldenModels,
@@ -91,6 +92,29 @@ describe("a plan function's run is what the paper's method gives in PyTorch", ()
     }
   });
 });
+
+const measured = cases.filter(([, { changes }]) => changes);
+test.each(measured)(
+  "measureChanges() measures what PyTorch does: %s",
+  async (
+    _,
+    { model, prompt, scheduler, guidanceScale, changes, ...golden },
+  ) => {
+    const found = await measureChanges(await models.load(model), {
+      seed: golden.seed,
+      numInferenceSteps: golden.numInferenceSteps,
+      ...(prompt !== null && { prompt }),
+      ...(scheduler && { scheduler }),
+      ...(guidanceScale !== null && { guidanceScale }),
+    });
+    expect(Object.keys(found).sort()).toEqual(Object.keys(changes!).sort());
+    for (const [unit, list] of Object.entries(changes!)) {
+      expect(found[unit]).toHaveLength(list.length);
+      for (const [step, change] of list.entries())
+        expect(found[unit]![step], `${unit}, ${step}`).toBeCloseTo(change, 4);
+    }
+  },
+);
 
 test("deepCacheSteps() picks the steps that numpy's complex powers give", () => {
   for (const { steps, ...options } of read<
