@@ -104,7 +104,7 @@ async function runEngine(
 
 async function runCase(
   engine: Engine,
-  { name, page = "plain", isQuiet = true, patience = 120_000 }: ConformanceCase,
+  { name, page = "plain", isQuiet = true, patience = 300_000 }: ConformanceCase,
   origin: string,
 ): Promise<Outcome> {
   try {

@@ -10,7 +10,7 @@ describe("the conformance page in Chromium", () => {
   beforeAll(async () => {
     const names = short.map(({ name }) => name);
     results = await runConformance({ engines: ["chromium"], cases: names });
-  }, 900_000);
+  }, 1_800_000);
 
   test.for(short)("$name: $holds", ({ name }, { skip }) => {
     const { outcome } = results.find((result) => result.name === name)!;

@@ -98,11 +98,10 @@ export const cacheCases: readonly ConformanceCase[] = [
     isLong: true,
     holds: "a download of 40 MiB that breaks off goes on where it ended",
     isQuiet: false,
-    patience: 240_000,
     async run() {
       const model = await serveTestModel(full.model, {
         padding: 40 * mebibyte,
-        faults: { [unet]: { breakAfter: 20 * mebibyte, times: 2 } },
+        faults: { [unet]: { breakAfter: 20 * mebibyte } },
       });
       const said = await loadAndDraw(model);
       const asked = await model.requests();
@@ -229,7 +228,6 @@ export const cacheCases: readonly ConformanceCase[] = [
     holds:
       "after thirty pages closed in the middle of a download, the model is whole",
     isQuiet: false,
-    patience: 300_000,
     async run() {
       const model = await serveTestModel(full.model, {
         padding: 40 * mebibyte,

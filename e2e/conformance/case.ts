@@ -15,7 +15,7 @@ export interface ConformanceCase {
   readonly isQuiet?: boolean;
   /** It takes minutes: `npm run e2e` alone runs it. @default false */
   readonly isLong?: boolean;
-  /** How long it may take, in ms: only what hangs runs into this. @default 120000 */
+  /** How long it may take, in ms: only what hangs runs into this. @default 300000 */
   readonly patience?: number;
   /** @returns what is worth saying of a success @throws {Skip}, or an error that says what does not hold */
   run(): Promise<string | void>;
@@ -42,7 +42,7 @@ export function check(holds: boolean, otherwise: string): asserts holds {
 /** Waits for a rejection and returns its reason. @throws If the promise is fulfilled, or does not settle in time */
 export async function rejection(
   promise: Promise<unknown>,
-  milliseconds = 40_000,
+  milliseconds = 100_000,
 ): Promise<unknown> {
   return settled(
     promise.then(

@@ -39,7 +39,6 @@ export const drawingCases: readonly ConformanceCase[] = [
     name: "draw-scene",
     isLong: true,
     holds: "the trained model draws Node's picture under its plan balanced",
-    patience: 240_000,
     async run() {
       const drawn = await draw("scene");
       check(drawn.report.macsSaved > 0.2, "the plan saved nothing");

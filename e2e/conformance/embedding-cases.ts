@@ -69,7 +69,6 @@ export const embeddingCases: readonly ConformanceCase[] = [
   {
     name: "webgpu",
     holds: "WebGPU draws Node's picture, with a plan too",
-    patience: 240_000,
     async run() {
       await needAdapter();
       const { pipeline, ...drawn } = await draw("full", { device: "webgpu" });
@@ -84,7 +83,6 @@ export const embeddingCases: readonly ConformanceCase[] = [
     holds:
       "a GPU that is lost in a run is an error; under auto the next run draws on WASM",
     isQuiet: false,
-    patience: 240_000,
     async run() {
       await needAdapter();
       let last: Worker | undefined;
@@ -109,7 +107,6 @@ export const embeddingCases: readonly ConformanceCase[] = [
   {
     name: "auto",
     holds: "auto draws everywhere, and says why where it leaves WebGPU",
-    patience: 240_000,
     async run() {
       const { pipeline, ...drawn } = await draw("full", { device: "auto" });
       check(
@@ -126,7 +123,7 @@ export const embeddingCases: readonly ConformanceCase[] = [
     holds:
       "after 200 runs the page holds at most 1.02 times what it held after 3",
     page: "isolated",
-    patience: 400_000,
+    patience: 600_000,
     async run() {
       const { measureUserAgentSpecificMemory: measure } =
         performance as Performance & {
