@@ -47,6 +47,7 @@ export class StudyRunner implements PlanRunner {
   readonly #full = new Map<string, Picture>();
   readonly #converged = new Map<string, Picture>();
   readonly #spaced = new Map<string, PlanStudy>();
+  readonly #costs = new Map<string, number | undefined>();
   #fullMacs: number | undefined;
 
   constructor(options: StudyRunnerOptions) {
@@ -63,6 +64,14 @@ export class StudyRunner implements PlanRunner {
   }
 
   async cost(contestant: Contestant): Promise<number | undefined> {
+    const { name: _name, ...what } = contestant.plan;
+    const key = JSON.stringify({ ...contestant, name: "", plan: what });
+    if (!this.#costs.has(key))
+      this.#costs.set(key, await this.#count(contestant));
+    return this.#costs.get(key);
+  }
+
+  async #count(contestant: Contestant): Promise<number | undefined> {
     try {
       const study = await this.#study(contestant);
       const outlook = await study.outlook(this.#request(contestant));

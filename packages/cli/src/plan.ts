@@ -145,7 +145,7 @@ async function begin(
   const prompts = study.hasPrompt
     ? options.prompts === undefined
       ? defaultPlanPrompts()
-      : await readPrompts(options.prompts)
+      : await readPrompts(options.prompts, "plan with")
     : null;
   if (!study.hasPrompt && options.prompts !== undefined) {
     throw new TypeError(

@@ -4,9 +4,13 @@ import { readInput } from "./file.js";
 
 /**
  * The texts of a file, one a line; empty lines and lines that begin with # are no prompts.
+ * @param doing what they are read for, for messages
  * @throws {RangeError} If the file cannot be read, or holds none
  */
-export async function readPrompts(path: string): Promise<string[]> {
+export async function readPrompts(
+  path: string,
+  doing: string,
+): Promise<string[]> {
   const text = new TextDecoder().decode(await readInput("the prompts", path));
   const prompts = text
     .split("\n")
@@ -14,6 +18,6 @@ export async function readPrompts(path: string): Promise<string[]> {
     .filter((line) => line !== "" && !line.startsWith("#"));
   if (prompts.length > 0) return prompts;
   throw new RangeError(
-    `Cannot draw the prompts of ${path} as it must hold at least one line of text: it holds none`,
+    `Cannot ${doing} the prompts of ${path} as it must hold at least one line of text: it holds none`,
   );
 }

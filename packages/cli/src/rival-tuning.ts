@@ -113,21 +113,21 @@ export async function tuneFamily(
   runner: StudyRunner,
   limits: TuningLimits,
 ): Promise<TunedRival | undefined> {
-  const adaptive = (plan: Plan) =>
+  const isAdaptive = (plan: Plan) =>
     plan.rules.some(({ action }) => action === "adaptive");
   const open: { contestant: Contestant; cost: number }[] = [];
-  // of numbers of steps that differ in nothing else, the greatest that the cost allows
-  const seen = new Set<string>();
-  for (const contestant of contestants) {
-    const { scheduler, spacing, plan } = contestant;
-    const { steps: _steps, ...rest } = plan;
-    const line = JSON.stringify({ scheduler, spacing, rest });
-    if (spacing !== undefined && seen.has(line)) continue;
+  for (const line of linesOf(contestants)) {
+    if (line.length > 1) {
+      const dearest = await dearestWithin(line, runner, limits.cost);
+      if (dearest) open.push(dearest);
+      continue;
+    }
+    const contestant = line[0]!;
     const cost = await runner.cost(contestant);
     if (cost === undefined) continue;
-    if (cost > limits.cost && !adaptive(plan)) continue;
-    if (spacing !== undefined) seen.add(line);
-    open.push({ contestant, cost });
+    // what an adaptive plan costs is known once it has run
+    if (cost <= limits.cost || isAdaptive(contestant.plan))
+      open.push({ contestant, cost });
   }
   open.sort((a, b) => b.cost - a.cost);
   const tuning = new Tuning(runner, limits);
@@ -136,6 +136,42 @@ export async function tuneFamily(
     await tuning.try(contestant);
   }
   return tuning.choose(name);
+}
+
+/** Settings that differ in the number of steps alone, most steps first, together; all others alone. */
+function linesOf(contestants: readonly Contestant[]): Contestant[][] {
+  const lines = new Map<string, Contestant[]>();
+  contestants.forEach((contestant, i) => {
+    const { scheduler, spacing, plan } = contestant;
+    const { steps: _steps, ...rest } = plan;
+    const key =
+      spacing === undefined
+        ? String(i)
+        : JSON.stringify({ scheduler, spacing, rest });
+    lines.set(key, [...(lines.get(key) ?? []), contestant]);
+  });
+  return [...lines.values()];
+}
+
+/** The first of a line, ordered by falling cost, that is cheap enough; halving what is left. */
+async function dearestWithin(
+  line: readonly Contestant[],
+  runner: StudyRunner,
+  limit: number,
+): Promise<{ contestant: Contestant; cost: number } | undefined> {
+  let found: { contestant: Contestant; cost: number } | undefined;
+  for (let [low, high] = [0, line.length - 1]; low <= high;) {
+    const middle = Math.floor((low + high) / 2);
+    const contestant = line[middle]!;
+    const cost = await runner.cost(contestant);
+    // a sampler that refuses a number of steps may take a lower one
+    if (cost === undefined || cost > limit) low = middle + 1;
+    else {
+      found = { contestant, cost };
+      high = middle - 1;
+    }
+  }
+  return found;
 }
 
 /** Plans of the planner's own space, drawn by chance until they are cheap enough; no cell is read. */

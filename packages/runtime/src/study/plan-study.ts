@@ -154,7 +154,14 @@ function respaced(folder: ModelFolder, spacing: string): ModelFolder {
     json: async (path, ...more) => {
       const value = await folder.json(path, ...more);
       if (!path.endsWith("scheduler_config.json")) return value;
-      return { ...(value as object), timestep_spacing: spacing };
+      const config = value as { readonly _use_default_values?: string[] };
+      return {
+        ...config,
+        timestep_spacing: spacing,
+        _use_default_values: (config._use_default_values ?? []).filter(
+          (name) => name !== "timestep_spacing",
+        ),
+      };
     },
     complete: (signal) => folder.complete(signal),
     close: () => folder.close(),
