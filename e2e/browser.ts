@@ -8,11 +8,15 @@ import {
 } from "playwright";
 import { findChromium } from "../scripts/find-chromium.mjs";
 
-/** Starts Chromium, WebGPU allowed on its software adapter too; undefined where there is none. */
+/**
+ * Starts Chromium; undefined where there is none. WebGPU is allowed on its software adapter too, unless
+ * `withWebGpu` is false: that adapter takes minutes for a picture that WASM draws in seconds.
+ */
 export async function launchBrowser(
   more: readonly string[] = [],
+  withWebGpu = true,
 ): Promise<Browser | undefined> {
-  const options = launchOptions(more);
+  const options = launchOptions(more, withWebGpu);
   return options && chromium.launch(options);
 }
 
@@ -24,11 +28,14 @@ export async function launchProfile(
   return options && chromium.launchPersistentContext(folder, options);
 }
 
-function launchOptions(more: readonly string[]): LaunchOptions | undefined {
+function launchOptions(
+  more: readonly string[],
+  withWebGpu = true,
+): LaunchOptions | undefined {
   const executablePath = findChromium();
   if (!executablePath) return undefined;
   const args = [
-    "--enable-unsafe-webgpu",
+    ...(withWebGpu ? ["--enable-unsafe-webgpu"] : []),
     ...more,
     ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
   ];
