@@ -28,10 +28,10 @@ import {
 } from "@phaseskip/runtime/internals";
 import { writeNotes, type CommandIo } from "./command-io.js";
 import { cpuFeatures } from "./cpu-features.js";
-import { readInput } from "./file.js";
 import { formatCount, formatTime } from "./format-count.js";
 import { encodePng } from "./png.js";
 import { progress } from "./progress.js";
+import { readPrompts } from "./prompt-file.js";
 import { SweepFolder, writeWhole } from "./sweep-folder.js";
 
 /** The options of `ablate`, read. */
@@ -159,7 +159,6 @@ async function settingsOf(
   };
 }
 
-/** The texts of a file, one a line; empty lines and lines that begin with # are no prompts. */
 async function promptsOf(
   { hasPrompt }: Study,
   path: string | undefined,
@@ -170,15 +169,7 @@ async function promptsOf(
       "Cannot sweep over prompts as this model is unconditional: leave --prompts out; --seeds says how many pictures",
     );
   }
-  const text = new TextDecoder().decode(await readInput("the prompts", path));
-  const prompts = text
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("#"));
-  if (prompts.length > 0) return prompts;
-  throw new RangeError(
-    `Cannot sweep over the prompts of ${path} as it must hold at least one line of text: it holds none`,
-  );
+  return readPrompts(path, "sweep over");
 }
 
 /** The other build of ONNX Runtime, where it is installed. */
