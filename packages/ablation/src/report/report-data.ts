@@ -217,7 +217,7 @@ function gains(responses: readonly ResponseRow[]): GainPoint[] {
 type Acting = Pick<CellRow, "action" | "refresh">;
 
 /** An action's name in a report. */
-export function actionName({ action, refresh }: Acting): string {
+function actionName({ action, refresh }: Acting): string {
   return refresh ? `${action} every ${refresh.every}` : action;
 }
 

@@ -21,7 +21,7 @@ export interface StepGrid {
  * below.
  * @throws {RangeError} If the two steps share a timestep
  */
-export function timestepBefore(
+function timestepBefore(
   plan: string,
   { numInferenceSteps, timesteps, numTrainTimesteps = 1000 }: StepGrid,
   stepIndex: number,
