@@ -80,6 +80,7 @@ export const embeddingCases: readonly ConformanceCase[] = [
   },
   {
     name: "device-lost",
+    isLong: true,
     holds:
       "a GPU that is lost in a run is an error; under auto the next run draws on WASM",
     isQuiet: false,
@@ -106,6 +107,7 @@ export const embeddingCases: readonly ConformanceCase[] = [
   },
   {
     name: "auto",
+    isLong: true,
     holds: "auto draws everywhere, and says why where it leaves WebGPU",
     async run() {
       const { pipeline, ...drawn } = await draw("full", { device: "auto" });
