@@ -19,6 +19,7 @@ import torch
 
 import fixtures
 import golden
+from export import write_json
 from unet_walk import Residual, UnetWalk
 
 OUT = golden.OUT / "methods"
@@ -398,6 +399,38 @@ def make_case(case: Case, parts) -> tuple[dict, torch.Tensor]:
     return entry, result
 
 
+@torch.no_grad()
+def count_macs(model: str) -> dict:
+    """Multiply-adds of one call that DeepCache or Faster Diffusion leaves, at batch 1, from torch's counter."""
+    from diffusers.models.attention_processor import AttnProcessor
+    from torch.utils.flop_counter import FlopCounterMode
+
+    unet = fixtures.build(model).unet
+    for module in unet.modules():
+        if hasattr(module, "set_processor"):
+            module.set_processor(AttnProcessor())  # plain products: the fused kernel is not always counted
+    sample, t, *text = golden.unet_arguments(unet, fixtures.LENGTH)
+    walk = UnetWalk(unet)
+    walk.begin(sample, t, text)
+    walk.down()
+    skips, middle = list(walk.skips), walk.middle()
+    found = {}
+    for branch in range(len(walk.up_layers)):
+        walk.skips = list(skips)
+        deep = walk.up_until(middle, branch + 1)
+        with FlopCounterMode(display=False) as counter:
+            walk.begin(sample, t, text)
+            walk.down(branch)
+            walk.up(deep, branch + 1)
+        found[f"deepCache {branch}"] = counter.get_total_flops() // 2
+    with FlopCounterMode(display=False) as counter:
+        unet.time_embedding(unet.time_proj(t.reshape(1)))
+        walk.skips = list(skips)
+        walk.up(middle)
+    found["fasterDiffusion"] = counter.get_total_flops() // 2
+    return found
+
+
 def write_lines(path, entries: list[dict]) -> None:
     """A JSON list, one entry a line."""
     path.write_text("[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n")
@@ -421,6 +454,7 @@ def main() -> None:
     if settings.prefix:
         return
     write_lines(OUT / "cases.json", entries)
+    write_json(OUT / "macs.json", {model: count_macs(model) for model in dict.fromkeys(c.model for c in CASES)})
     grid = [(n, i, c, p) for n in (20, 50) for i in (2, 3, 5, 10) for c in (0, 10, 15) for p in (1.2, 1.4, 2.0)]
     steps = [{"numInferenceSteps": n, "interval": i, "center": c, "power": p, "steps": non_uniform_steps(n, i, c, p)}
              for n, i, c, p in grid]  # fmt: skip
