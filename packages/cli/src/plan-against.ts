@@ -11,6 +11,7 @@ import {
   type Standing,
 } from "@phaseskip/ablation";
 import { seededRandom } from "@phaseskip/metrics";
+import { PhaseskipError } from "@phaseskip/runtime";
 import type { PlanSession, WrittenPlan } from "./plan.js";
 import { withInterval } from "./plan-summary.js";
 import { drawTestOf } from "./plan-test.js";
@@ -74,10 +75,10 @@ export async function runAgainst(
     sampler: sweep.sampler,
     grid,
     units: await study.units(),
+    changes: await changesOf(session),
     isGuidanceFree: guidance === "free",
   });
   const notes = [
-    "block caching is left out: its schedule comes from changes of each block that no command measures yet",
     "costs are multiply-accumulates of the Unet; times were not measured",
   ];
   const tested: Tested[] = [];
@@ -117,6 +118,31 @@ export async function runAgainst(
     }
   }
   return { guidance, comparisons: compare(tested), notes };
+}
+
+/** How much residuals change, mean over the search pairs; nothing where the model has none. */
+async function changesOf({
+  study,
+  sweep,
+  splits,
+}: PlanSession): Promise<Record<string, number[]>> {
+  const draws = splits.search.flat();
+  const sums: Record<string, number[]> = {};
+  try {
+    for (const draw of draws) {
+      const changes = await study.changes({ ...sweep.sampler, ...draw });
+      for (const [unit, list] of Object.entries(changes)) {
+        const before = sums[unit] ?? list.map(() => 0);
+        sums[unit] = list.map((one, i) => before[i]! + one / draws.length);
+      }
+    }
+    return sums;
+  } catch (error) {
+    const isRefused =
+      error instanceof PhaseskipError && error.code === "plan-invalid";
+    if (isRefused) return {};
+    throw error;
+  }
 }
 
 /** The best of the published methods on the validation split; fewer steps and random plans are none. */

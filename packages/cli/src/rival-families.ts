@@ -5,6 +5,7 @@ import type { Contestant, Grid } from "@phaseskip/ablation";
 import type { GuidanceRule, Phase, Plan } from "@phaseskip/runtime";
 import { emptyPlan } from "@phaseskip/runtime/internals";
 import {
+  blockCache,
   deepCache,
   deltaReuse,
   fasterDiffusion,
@@ -20,6 +21,8 @@ export interface RivalSetting {
   readonly grid: Grid;
   /** Paths of the model's units. */
   readonly units: readonly string[];
+  /** By unit: how much its residual changes at each step, for Block Caching. */
+  readonly changes: Readonly<Record<string, readonly number[]>>;
   /** Whether rivals may change guidance. */
   readonly isGuidanceFree: boolean;
 }
@@ -35,7 +38,7 @@ const stepShares = [1, 0.8, 0.66, 0.5] as const;
 
 /** All families that apply to a model; a method that its units do not allow has no settings, and is left out. */
 export function rivalFamilies(setting: RivalSetting): RivalFamily[] {
-  const { units, grid, isGuidanceFree, sampler } = setting;
+  const { units, changes, grid, isGuidanceFree, sampler } = setting;
   const { numInferenceSteps: count } = sampler;
   const { numTrainTimesteps } = grid;
   const methods: Record<string, () => Plan[]> = {
@@ -49,6 +52,12 @@ export function rivalFamilies(setting: RivalSetting): RivalFamily[] {
         fasterDiffusion({ keySteps: everyStep(count, every) }),
       ),
     ],
+    "block caching": () =>
+      Object.keys(changes).length === 0
+        ? []
+        : [0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1].map((threshold) =>
+            blockCache({ changes, threshold }),
+          ),
     "first-block cache": () =>
       [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5].map((threshold) =>
         firstBlockCache({ units, threshold }),
@@ -80,7 +89,8 @@ export function rivalFamilies(setting: RivalSetting): RivalFamily[] {
   const families = Object.entries(methods).map(([name, make]) => ({
     name,
     contestants: plansOf(make).flatMap((plan) =>
-      stepShares.flatMap((share) =>
+      // a schedule by step index, as Block Caching's is, holds for its own number of steps
+      (name === "block caching" ? [1] : stepShares).flatMap((share) =>
         withPolicies(setting, plan).map((own) =>
           contestant(name, own, Math.max(1, Math.round(share * count))),
         ),

@@ -55,7 +55,7 @@ describe("phaseskip", { timeout: 120_000 }, () => {
     });
   });
 
-  test.each([[], ["inspect"], ["generate"], ["bench"], ["pack"]])(
+  test.each([[], ["inspect"], ["generate"], ["plan"], ["bench"], ["pack"]])(
     "helps within 80 columns: %s",
     async (...command) => {
       const { exitCode, stdout, stderr } = await run([...command, "--help"]);

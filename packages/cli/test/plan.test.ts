@@ -189,7 +189,7 @@ describe("plan --against", () => {
     );
     expect(stdout).toMatch(/guidance fixed: the plan against rivals/);
     expect(stdout).toMatch(/fewer steps .*(leading|trailing|linspace)/);
-    expect(stdout).toContain("note: block caching is left out");
+    expect(stdout).toContain("note: costs are multiply-accumulates");
   });
 });
 

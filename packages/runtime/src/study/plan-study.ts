@@ -10,6 +10,7 @@ import type { DenoiseOptions, GenerateOptions } from "../pipeline/request.js";
 import { parseRequest } from "../pipeline/request.js";
 import { runPipeline } from "../pipeline/run.js";
 import { openDevice } from "../session.js";
+import { measureChanges } from "./measure-changes.js";
 
 /** How a model is opened for a comparison. */
 export interface PlanStudyOptions {
@@ -138,6 +139,15 @@ export class PlanStudy {
       macs: report.macs,
       warnings: report.warnings,
     };
+  }
+
+  /**
+   * Measures by how much each unit's residual changes from step to step, in a run of the whole Unet: what Block
+   * Caching makes its schedules from.
+   */
+  changes(options: GenerateOptions): Promise<Record<string, number[]>> {
+    const { plan: _plan, ...rest } = options;
+    return measureChanges(this.#model, rest, this.#signal);
   }
 
   /** Frees everything. */
