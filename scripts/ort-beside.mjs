@@ -1,6 +1,7 @@
 // Rollup plugin for the prebuilt worker: ONNX Runtime stays out of the bundle. Each of its two builds
 // is copied beside the worker as it was published (one .mjs, one .wasm) and imported from there, so a
-// visitor downloads only the one that their device uses.
+// visitor downloads only the one that their device uses. The second .mjs is asked for where the worker is of
+// another origin than these files.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -9,8 +10,13 @@ const builds = {
   "#ort-webgpu": [
     "ort.webgpu.bundle.min.mjs",
     "ort-wasm-simd-threaded.asyncify.wasm",
+    "ort-wasm-simd-threaded.asyncify.mjs",
   ],
-  "#ort-wasm": ["ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"],
+  "#ort-wasm": [
+    "ort.wasm.bundle.min.mjs",
+    "ort-wasm-simd-threaded.wasm",
+    "ort-wasm-simd-threaded.mjs",
+  ],
 };
 const { resolve } = createRequire(
   new URL("../packages/runtime/package.json", import.meta.url),
