@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
+import { nodeMacs } from "@phaseskip/graph";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { sizeRun } from "../src/pipeline/plan-run.js";
 import { parseRequest } from "../src/pipeline/request.js";
 import type { Plan } from "../src/plan/plan.js";
+import { schedulePlan } from "../src/plan/schedule.js";
 import * as plans from "../src/plans.js";
 import { measureChanges } from "../src/study/measure-changes.js";
 import {
@@ -130,3 +132,32 @@ test("deepCacheSteps() picks the steps that numpy's complex powers give", () => 
       );
   }
 });
+
+const macs = Object.entries(
+  read<Record<string, Record<string, number>>>("macs"),
+);
+test.each(macs)(
+  "a step that skips costs what torch counts, within 2 %%: %s",
+  async (name, counts) => {
+    const { unet } = sizeRun(await models.load(name), parseRequest({}));
+    const units = [...unet.units.units.keys()];
+    for (const [method, right] of Object.entries(counts)) {
+      const branch = Number(method.split(" ")[1]);
+      const { signatures, steps } = schedulePlan(unet, {
+        plan: Number.isNaN(branch)
+          ? plans.fasterDiffusion({ keySteps: [0] })
+          : plans.deepCache({ units, interval: 2, branch }),
+        timesteps: [900, 800],
+        numTrainTimesteps: 1000,
+        guidanceScale: 1,
+        scheduler: "ddim",
+      });
+      const { isLive } = signatures[steps[1]!.contexts[0]!.signature]!;
+      const found = unet.graph.nodes
+        .filter(({ index }) => isLive[index])
+        .reduce((sum, node) => sum + nodeMacs(node, unet.shapes), 0);
+      expect(found / right, method).toBeGreaterThan(0.98);
+      expect(found / right, method).toBeLessThan(1.02);
+    }
+  },
+);
