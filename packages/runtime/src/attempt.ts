@@ -2,7 +2,9 @@
 
 import { PhaseskipError, type PhaseskipErrorCode } from "@phaseskip/graph";
 import type { Loss } from "./loss.js";
-import { macrotask } from "./macrotask.js";
+
+/** How long after what it makes fail a lost device may be told of, in ms; an error waits for so long. */
+const lossDelay = 250;
 
 const kinds: readonly (readonly [PhaseskipErrorCode, RegExp, string])[] = [
   [
@@ -36,9 +38,10 @@ export async function attempt<T>(
   try {
     return await (loss ? loss.race(work()) : work());
   } catch (cause) {
-    // a lost device is told of after what it makes fail
-    if (loss) await macrotask();
-    if (loss?.error) throw loss.error;
+    // a lost device is told of after what it makes fail: in Firefox not in the next macrotask
+    if (loss) {
+      await loss.race(new Promise((resolve) => setTimeout(resolve, lossDelay)));
+    }
     if (cause instanceof PhaseskipError) throw cause;
     const said = cause instanceof Error ? cause.message : String(cause);
     const [code, , why] = kinds.find(([, pattern]) => pattern.test(said)) ?? [

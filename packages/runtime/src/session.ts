@@ -36,6 +36,8 @@ class OrtTensor implements DeviceTensor {
   readonly type: ElementType;
   readonly dims: readonly number[];
   readonly ort: Ort.Tensor;
+  /** Its device went while it was read back; ONNX Runtime takes it for busy for ever and would throw. */
+  isLost = false;
 
   constructor(ort: Ort.Tensor) {
     this.type = elementTypes[ort.type] ?? ElementType.UNDEFINED;
@@ -44,7 +46,7 @@ class OrtTensor implements DeviceTensor {
   }
 
   dispose(): void {
-    this.ort.dispose();
+    if (!this.isLost) this.ort.dispose();
   }
 }
 
@@ -201,16 +203,19 @@ function makeTensor(
 }
 
 async function readFloats(
-  { ort: tensor, type }: OrtTensor,
+  tensor: OrtTensor,
   loss: Loss | undefined,
 ): Promise<Float32Array<ArrayBuffer>> {
-  if (!isFloat(type))
+  if (!isFloat(tensor.type))
     throw new TypeError("Cannot read a tensor back as it holds no floats");
   const data: unknown = await attempt(
     "read a tensor back",
-    () => tensor.getData(),
+    () => tensor.ort.getData(),
     loss,
-  );
+  ).catch((error: unknown) => {
+    tensor.isLost = loss?.error !== undefined;
+    throw error;
+  });
   if (!(data instanceof Uint16Array))
     return Float32Array.from(data as Float32Array);
   const bytes = widenHalf(
