@@ -13,9 +13,13 @@ import { findSweepPhases, type SweepPhases } from "../sweep-phases.js";
 
 /** Everything a sweep wrote that a report needs. */
 export interface SweepResults {
+  /** `manifest.json`. */
   readonly manifest: SweepManifest;
+  /** `cells.jsonl`, normalised. */
   readonly cells: readonly CellRow[];
+  /** `responses.jsonl`. */
   readonly responses: readonly ResponseRow[];
+  /** `floor.jsonl`. */
   readonly floors: readonly FloorRow[];
 }
 
@@ -23,11 +27,13 @@ export interface SweepResults {
 export interface CellSummary {
   /** The cell's name. */
   readonly cell: string;
+  /** The part that was changed. */
   readonly unit: string;
   /** Name of its {@link ActionSummary}. */
   readonly action: string;
   /** The window's bin, from 0, the noisiest. */
   readonly bin: number;
+  /** Its first step index, inclusive. */
   readonly firstStep: number;
   /** Exclusive. */
   readonly endStep: number;
@@ -51,6 +57,7 @@ export interface ActionSummary {
   readonly name: string;
   /** What is done, in words. */
   readonly description: string;
+  /** In the order of the file. */
   readonly cells: readonly CellSummary[];
   /** Undefined where there are no single bins. */
   readonly phases: SweepPhases | undefined;
@@ -58,6 +65,7 @@ export interface ActionSummary {
 
 /** The sampler's own response to a random change of the Unet's output, in one bin. */
 export interface GainPoint {
+  /** From 0, the noisiest. */
   readonly bin: number;
   /** Relative L2 change of the final sample over the change's relative norm. */
   readonly gain: number;
@@ -65,6 +73,7 @@ export interface GainPoint {
 
 /** A report's numbers. */
 export interface ReportData {
+  /** What was measured, on what. */
   readonly manifest: SweepManifest;
   /** Bins in the order of the run: first step and end, exclusive, and the timestep of the first. */
   readonly bins: readonly {
@@ -72,8 +81,11 @@ export interface ReportData {
     readonly endStep: number;
     readonly timestep: number;
   }[];
+  /** Parts with a cell, in the order of the Unet. */
   readonly units: readonly MeasuredUnit[];
+  /** One for each action and refresh. */
   readonly actions: readonly ActionSummary[];
+  /** In the order of the run; empty where no response was measured. */
   readonly gain: readonly GainPoint[];
   /** Share of the final samples' values outside of [-1, 1], median over cells and pairs, in [0, 1]. */
   readonly clippedShare: number;

@@ -51,6 +51,7 @@ export function partCosts(
 
 /** Adds up a run's steps in the order in which they run. */
 export class RunCosts {
+  /** The parts of one call. */
   readonly parts: PartCosts;
   readonly #chunkCount: number;
   readonly #begun = new Set<Context>();

@@ -17,8 +17,11 @@ import { sampleSize } from "./sample-size.js";
 
 /** What planning needs to know of a model. */
 export interface PlannableModel {
+  /** Where its files are. */
   readonly folder: ModelFolder;
+  /** What its `model_index.json` and configurations say. */
   readonly index: ModelIndex;
+  /** The Unet as exported, without its weights. */
   readonly unetGraph: Graph;
   /** Tokens of every text, which are padded to one length; undefined without a tokenizer. */
   readonly textTokens: number | undefined;
@@ -54,6 +57,7 @@ export type SizeRequest = Pick<
 
 /** At which sizes a run calls the Unet, and with which guidance. */
 export interface RunSize {
+  /** The Unet at that size. */
   readonly unet: Unet;
   /** The sizes at which the Unet was looked at. */
   readonly size: UnetSize;
@@ -71,11 +75,15 @@ export interface RunSize {
 
 /** A run before its first step. */
 export interface PlannedRun extends RunSize {
+  /** The plan, parsed. */
   readonly plan: Plan;
+  /** The sampler, at the run's number of steps. */
   readonly scheduler: Scheduler;
   /** The scheduler's step index at the run's first step: above 0 where an image is the start. */
   readonly startIndex: number;
+  /** What runs at every step. */
   readonly schedule: Schedule;
+  /** What the caller should know before it runs, in sentences. */
   readonly warnings: readonly string[];
 }
 
