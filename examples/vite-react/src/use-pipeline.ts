@@ -14,6 +14,7 @@ export function usePipeline(model: string): PipelineState {
     part: 0,
   });
   useEffect(() => {
+    setState({ status: "loading", part: 0 });
     const controller = new AbortController();
     const { signal } = controller;
     const loading = loadPipeline(model, {
@@ -23,8 +24,13 @@ export function usePipeline(model: string): PipelineState {
         }),
       signal,
       onProgress: ({ modelLoaded, modelTotal }) => {
+        // the last news may come after the model
         if (modelTotal > 0 && !signal.aborted)
-          setState({ status: "loading", part: modelLoaded / modelTotal });
+          setState((state) =>
+            state.status === "loading"
+              ? { status: "loading", part: modelLoaded / modelTotal }
+              : state,
+          );
       },
     });
     loading.then(

@@ -45,6 +45,14 @@ const previewSteps = 5;
  * Attributes: `model`, `prompt`, `negative-prompt`, `seed`, `plan` (a name), `steps`, `guidance-scale`,
  * `scheduler`, `device`, `worker-src`, `alt`, `manual`, `loading`. Parts for styling: `canvas`, `bar`,
  * `progress`, `cancel`, `status`.
+ *
+ * @example
+ * ```ts
+ * import { PhaseskipImage } from "phaseskip/element";
+ *
+ * const image = document.querySelector("phaseskip-image");
+ * if (image instanceof PhaseskipImage) image.prompt = "a red boat at sunset";
+ * ```
  */
 export class PhaseskipImage extends Base {
   /** Attributes whose change draws anew. */
