@@ -10,7 +10,7 @@ export interface GoldenRequest {
 }
 
 /** What is inside the outermost level at every third step, in the late steps no guidance: balanced, for tiny models. */
-export const reusePlan: Plan = {
+const reusePlan: Plan = {
   format: "phaseskip-plan",
   version: 1,
   name: "reuse",

@@ -54,7 +54,7 @@ export interface Engine {
 }
 
 /** The time a page had is over; what was seen until then is in `seen`. */
-export class PatienceError extends Error {
+class PatienceError extends Error {
   /** Errors and violations until then. */
   readonly seen: readonly string[];
 

@@ -104,7 +104,7 @@ export function rivalFamilies(setting: RivalSetting): RivalFamily[] {
 }
 
 /** A plan with each guidance policy that is allowed, none among them. */
-export function withPolicies(
+function withPolicies(
   { isGuidanceFree, grid }: RivalSetting,
   plan: Plan,
 ): Plan[] {

@@ -17,7 +17,7 @@ export type Goal =
   | { readonly kind: "macs"; readonly most: number };
 
 /** Less than this share of the full model's cost is no saving: it is lost in the time of a segment more. */
-export const leastSaving = 0.002;
+const leastSaving = 0.002;
 
 /** Loss that everything is taken to have: between changes without any measured loss, the one that saves more is first. */
 const lossFloor = 0.002;

@@ -149,7 +149,7 @@ export class Predictor {
 }
 
 /** A cell as a change, for other steps than its own. */
-export function unitChange(
+function unitChange(
   cell: Pick<CellRow, "unit" | "units" | "action" | "refresh">,
   firstStep: number,
   endStep: number,
