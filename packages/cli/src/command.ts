@@ -1,7 +1,6 @@
 // The command: its subcommands, their options, and how it ends.
 
-import { Command, Option } from "commander";
-import { schedulerNames } from "@phaseskip/scheduler";
+import { Command } from "commander";
 import { bench, type BenchArguments } from "./bench.js";
 import type { CommandIo } from "./command-io.js";
 import { endingOf, exitCodes, oneLine } from "./exit-code.js";
@@ -13,6 +12,11 @@ import {
   numberFrom,
   pathEnding,
 } from "./option-values.js";
+import {
+  backendOption,
+  guidanceOption,
+  schedulerOption,
+} from "./run-options.js";
 import { pack, type PackArguments } from "./pack.js";
 import { serve, type ServeArguments } from "./serve.js";
 import { addSweepCommands } from "./sweep-commands.js";
@@ -107,17 +111,8 @@ function program(io: CommandIo): Command {
       "sampling steps (default: the plan's, else 50, or 4 for\nlatent consistency models)",
       integerFrom(1),
     )
-    .addOption(
-      new Option(
-        "--scheduler <NAME>",
-        "sampler (default: the model's)",
-      ).choices([...schedulerNames]),
-    )
-    .option(
-      "--guidance <G>",
-      "guidance weight, 1 is off (default: the model's, else 7.5)",
-      numberFrom(0),
-    )
+    .addOption(schedulerOption())
+    .addOption(guidanceOption())
     .option(
       "--plan <P>",
       "a plan: a file, a name that the model ships, or none",
@@ -161,11 +156,7 @@ function program(io: CommandIo): Command {
       "write the final sample, before a VAE; with --compare\nthe plan's",
       pathEnding(".npy"),
     )
-    .addOption(
-      new Option("--backend <NAME>", "node needs onnxruntime-node")
-        .choices(["wasm", "node"])
-        .default("wasm"),
-    )
+    .addOption(backendOption())
     .option("--json", "one JSON object on standard output")
     .action((model: string, options: GenerateArguments) =>
       generate(model, options, io),

@@ -1,7 +1,6 @@
 // The subcommands that measure which part of a model matters when.
 
 import { actionNames, defaultUnits } from "@phaseskip/ablation";
-import { schedulerNames } from "@phaseskip/scheduler";
 import { Option, type Command } from "commander";
 import { ablate, type AblateArguments } from "./ablate.js";
 import type { CommandIo } from "./command-io.js";
@@ -15,6 +14,11 @@ import {
   readSplit,
   readWindows,
 } from "./option-values.js";
+import {
+  backendOption,
+  guidanceOption,
+  schedulerOption,
+} from "./run-options.js";
 import { plan, type PlanArguments } from "./plan.js";
 import { report, type ReportArguments } from "./report.js";
 
@@ -66,17 +70,8 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
         .default({ index: 0, count: 1 }, "all of it"),
     )
     .option("--steps <N>", "sampling steps", integerFrom(1), 50)
-    .addOption(
-      new Option(
-        "--scheduler <NAME>",
-        "sampler (default: the model's)",
-      ).choices([...schedulerNames]),
-    )
-    .option(
-      "--guidance <G>",
-      "guidance weight, 1 is off (default: the model's, else 7.5)",
-      numberFrom(0),
-    )
+    .addOption(schedulerOption())
+    .addOption(guidanceOption())
     .option(
       "--directions <N>",
       "random directions of the sampler's response in each\nwindow, each of another norm",
@@ -95,11 +90,7 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
       integerFrom(0),
       1,
     )
-    .addOption(
-      new Option("--backend <NAME>", "node needs onnxruntime-node")
-        .choices(["wasm", "node"])
-        .default("wasm"),
-    )
+    .addOption(backendOption())
     .action((model: string, options: AblateArguments) =>
       ablate(model, options, io),
     );
@@ -192,11 +183,7 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
       integerFrom(0),
       0,
     )
-    .addOption(
-      new Option("--backend <NAME>", "node needs onnxruntime-node")
-        .choices(["wasm", "node"])
-        .default("wasm"),
-    )
+    .addOption(backendOption())
     .option("--json", "print one JSON object")
     .action((model: string, options: PlanArguments) =>
       plan(model, options, io),

@@ -12,10 +12,9 @@ export function checkInteger(
   low: number,
   high = Infinity,
 ): void {
-  if (Number.isInteger(value) && value >= low && value <= high) return;
-  const range =
-    high === Infinity ? `of at least ${low}` : `in [${low}, ${high}]`;
-  throw optionError(plan, name, `must be an integer ${range}`, value);
+  const isRight = Number.isInteger(value) && value >= low && value <= high;
+  if (!isRight)
+    throw optionError(plan, name, wanted("an integer", low, high), value);
 }
 
 /**
@@ -29,10 +28,15 @@ export function checkNumber(
   low: number,
   high = Infinity,
 ): void {
-  if (Number.isFinite(value) && value >= low && value <= high) return;
+  const isRight = Number.isFinite(value) && value >= low && value <= high;
+  if (!isRight)
+    throw optionError(plan, name, wanted("a number", low, high), value);
+}
+
+function wanted(kind: string, low: number, high: number): string {
   const range =
     high === Infinity ? `of at least ${low}` : `in [${low}, ${high}]`;
-  throw optionError(plan, name, `must be a number ${range}`, value);
+  return `must be ${kind} ${range}`;
 }
 
 /** The error for an option that cannot be. */
