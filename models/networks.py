@@ -48,18 +48,18 @@ def build_networks(preset: Preset, vocabulary: dict[str, int]) -> tuple[nn.Modul
 
 
 def warm_start(folder: Path, unet: nn.Module, text: nn.Module | None, vocabulary: dict[str, int]) -> None:
-    """Loads the weights in ``folder`` (``unet.safetensors``, ``text_encoder.safetensors``, ``vocab.json``).
+    """Loads the weights in ``folder``: a training's, or ``unet.safetensors``, ``text_encoder.safetensors``, ``vocab.json``.
 
     The embeddings of words that both vocabularies hold move to their new numbers; the rest keep their
     random start. A model without text takes from one with text what has the same name and shape.
     """
-    start = load_file(folder / "unet.safetensors")
+    start = _load_part(folder, "unet")
     if text is None:
         own = unet.state_dict()
         unet.load_state_dict(own | {key: value for key, value in start.items() if _fits(own.get(key), value)})
         return
     unet.load_state_dict(start)
-    weights = load_file(folder / "text_encoder.safetensors")
+    weights = _load_part(folder, "text_encoder")
     known: dict[str, int] = json.loads((folder / "vocab.json").read_text())
     state = text.state_dict()
     key = next(k for k in state if k.endswith("token_embedding.weight"))
@@ -76,6 +76,11 @@ def warm_start(folder: Path, unet: nn.Module, text: nn.Module | None, vocabulary
     missing = set(state) - set(weights) - {k for k in state if k.endswith("position_ids")}
     if missing:
         raise ValueError(f"Cannot warm-start the text encoder as {folder} lacks {sorted(missing)}")
+
+
+def _load_part(folder: Path, name: str) -> dict[str, torch.Tensor]:
+    alone = folder / f"{name}.safetensors"
+    return load_file(alone if alone.exists() else next(iter((folder / name).glob("*.safetensors"))))
 
 
 def _fits(own: torch.Tensor | None, other: torch.Tensor) -> bool:
