@@ -1,5 +1,5 @@
 // Lets Node run the packages' sources as they are: node --conditions=@phaseskip/source
-// --import=./scripts/source-hooks.mjs packages/cli/src/bin.ts. An import of x.js that is not there
+// --import=./scripts/source-hooks.mjs packages/phaseskip/src/bin.ts. An import of x.js that is not there
 // reads x.ts, and esbuild takes the types away. Tests use it for worker threads and commands.
 import { existsSync, readFileSync } from "node:fs";
 import { register } from "node:module";
