@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 import check_export
 import export
 import fixtures
+import shipped
 from onnx_export import OnnxOptions, export_onnx, Value
 from word_tokenizer import write_word_tokenizer
 
@@ -35,6 +36,29 @@ def test_export_passes_its_check(checkpoint, tmp_path, dtype):
     check_export.main(check_export.Settings(checkpoint, tmp_path))
     index = json.loads((tmp_path / "model_index.json").read_text())
     assert index["_class_name"] == "PixelTextToImagePipeline" and index["guidance_scale"] == 3.0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_shipped_reads_an_export_back_into_the_weights_that_it_was_made_from(checkpoint, tmp_path, dtype):
+    export.export_model(export.Settings(checkpoint, tmp_path / "model", dtype))
+    shipped.unpack(tmp_path / "model", tmp_path / "source")
+    check_export.main(check_export.Settings(tmp_path / "source", tmp_path / "model"))
+    read, text, vocabulary = shipped.load_shipped(tmp_path / "model")
+    assert vocabulary["boat"] == json.loads((checkpoint / "vocab.json").read_text())["boat"]
+    for module, source in ((read, export.load_unet(checkpoint)), (text, export.load_text_encoder(checkpoint))):
+        given = dict(module.named_parameters())
+        assert set(given) == set(dict(source.named_parameters()))
+        for name, value in source.named_parameters():
+            assert torch.equal(given[name], value.to(getattr(torch, dtype)).float()), name
+
+
+def test_shipped_says_what_a_file_lacks(checkpoint, tmp_path):
+    export.export_model(export.Settings(checkpoint, tmp_path, "float32"))
+    config = json.loads((tmp_path / "unet" / "config.json").read_text())
+    config["layers_per_block"] += 1
+    export.write_json(tmp_path / "unet" / "config.json", config)
+    with pytest.raises(ValueError, match="it lacks .*resnets.1"):
+        shipped.load_shipped(tmp_path)
 
 
 def test_check_refuses_other_weights(checkpoint, tmp_path):
