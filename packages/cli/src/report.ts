@@ -1,8 +1,7 @@
 // `phaseskip report`: a sweep as one page, with its numbers and a figure for papers beside it.
 
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import {
   hatch,
   heatmap,
@@ -20,18 +19,16 @@ import {
   type ResponseRow,
   type SweepRow,
 } from "@phaseskip/ablation";
-import { initWasm, Resvg } from "@resvg/resvg-wasm";
 import { parseHTML } from "linkedom";
 import type { CommandIo } from "./command-io.js";
 import { writeOutput } from "./file.js";
+import { figureFont, svgToPng } from "./svg-png.js";
 import { readText } from "./sweep-folder.js";
 
 /** The options of `report`, read. */
 export interface ReportArguments {
   readonly out?: string;
 }
-
-const { resolve: resolveModule } = createRequire(import.meta.url);
 
 /** Runs `phaseskip report DIR`. */
 export async function report(
@@ -116,7 +113,6 @@ async function figurePng(
   data: ReportData,
   document: Document,
 ): Promise<Uint8Array> {
-  await readyResvg();
   const maps = data.actions.map((action) => {
     const map = heatmap(data, action, "raw", document);
     return {
@@ -132,25 +128,6 @@ async function figurePng(
     y += height;
     return drawn;
   });
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${y + 10}" viewBox="0 0 ${width} ${y + 10}" font-family="Inter" font-size="10" color="#111" fill="#111"><defs>${hatch}</defs><rect width="100%" height="100%" fill="#fff"/>${body.join("")}</svg>`;
-  const fonts = ["400Regular", "600SemiBold"].map((weight) =>
-    resolveModule(`@expo-google-fonts/inter/${weight}/Inter_${weight}.ttf`),
-  );
-  const fontBuffers = await Promise.all(fonts.map((path) => readFile(path)));
-  return new Resvg(svg.replaceAll("system-ui, sans-serif", "Inter"), {
-    fitTo: { mode: "zoom", value: 2 },
-    font: { fontBuffers, defaultFontFamily: "Inter" },
-  })
-    .render()
-    .asPng();
-}
-
-let ready: Promise<void> | undefined;
-
-/** The renderer is one WASM module for the process. */
-async function readyResvg(): Promise<void> {
-  ready ??= readFile(
-    join(dirname(resolveModule("@resvg/resvg-wasm")), "index_bg.wasm"),
-  ).then((bytes) => initWasm(bytes));
-  await ready;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${y + 10}" viewBox="0 0 ${width} ${y + 10}" font-family="${figureFont}" font-size="10" color="#111" fill="#111"><defs>${hatch}</defs><rect width="100%" height="100%" fill="#fff"/>${body.join("")}</svg>`;
+  return svgToPng(svg);
 }
