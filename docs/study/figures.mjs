@@ -1,0 +1,189 @@
+// Figures of the study, as PNG:
+//   RUN docs/study/figures.mjs front AGAINST.json OUT.png       what is lost at which cost: found plans and all rivals
+//   RUN docs/study/figures.mjs joint SEARCH.jsonl OUT.png       predicted beside measured loss of what a search verified
+//   RUN docs/study/figures.mjs pairs DRAWN NAME OUT.png         sixteen pairs that nobody picked, from draw.mjs
+// with RUN = node --conditions=@phaseskip/source --import=./scripts/source-hooks.mjs. AGAINST.json is what
+// `phaseskip plan --against --json` prints; figure 2, the maps, is `phaseskip report`.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as Plot from "@observablehq/plot";
+import { parseHTML } from "linkedom";
+import { ssim } from "@phaseskip/metrics";
+import { grid, upscale } from "../../packages/cli/src/picture-grid.ts";
+import { encodePng } from "../../packages/cli/src/png.ts";
+import { svgToPng } from "../../packages/cli/src/svg-png.ts";
+
+const { document } = parseHTML("<!doctype html><html><body></body></html>");
+const least = 1e-4;
+const lossAxis = {
+  type: "log",
+  label: "↑ 1 − SSIM to the full model",
+  grid: true,
+};
+const costAxis = {
+  label: "share of the full model’s multiply-accumulates →",
+  tickFormat: "%",
+  grid: true,
+};
+
+/** Writes a plot, with a title above and a note below. */
+async function write(file, title, note, options) {
+  const plot = Plot.plot({
+    document,
+    width: 760,
+    height: 420,
+    marginLeft: 60,
+    marginRight: 110,
+    style: { background: "none", color: "#111" },
+    ...options,
+  });
+  const height = Number(plot.getAttribute("height"));
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="780" height="${height + 70}" font-family="Inter" font-size="10" fill="#111"><rect width="100%" height="100%" fill="#fff"/><text x="10" y="22" font-size="14" font-weight="600">${title}</text><g transform="translate(10 36)">${plot.outerHTML}</g><text x="10" y="${height + 58}">${note}</text></svg>`;
+  writeFileSync(file, await svgToPng(svg));
+}
+
+const drawings = {
+  async front(source, file) {
+    const { plans, against } = JSON.parse(readFileSync(source, "utf8"));
+    const bounds = ({ mean, interval }) => ({
+      loss: Math.max(least, 1 - mean),
+      lower: Math.max(least, 1 - (interval?.[1] ?? mean)),
+      upper: Math.max(least, 1 - (interval?.[0] ?? mean)),
+    });
+    const points = [
+      ...plans.map(({ calibration: { cost, test } }) => ({
+        name: "found plan",
+        cost,
+        ...bounds(test),
+      })),
+      ...against.flatMap(({ comparisons, guidance }) =>
+        comparisons.map(({ rival, cost, test }) => ({
+          name: guidance === "free" ? `${rival}, guidance free` : rival,
+          cost,
+          ...bounds(test),
+        })),
+      ),
+    ];
+    const { test, sampler } = plans[0].calibration;
+    await write(
+      file,
+      "What is lost at which cost",
+      `${sampler.scheduler}, ${sampler.numInferenceSteps} steps, guidance ${sampler.guidanceScale}; ${test.pairs} pairs of ${test.prompts} prompts that no search saw; bars are 95 % intervals; below and left is better`,
+      {
+        x: costAxis,
+        y: lossAxis,
+        color: { scheme: "Observable10" },
+        marks: [
+          Plot.ruleX(points, {
+            x: "cost",
+            y1: "lower",
+            y2: "upper",
+            stroke: "name",
+          }),
+          Plot.dot(points, {
+            x: "cost",
+            y: "loss",
+            fill: "name",
+            r: ({ name }) => (name === "found plan" ? 6 : 3.5),
+          }),
+          Plot.text(points, {
+            x: "cost",
+            y: "loss",
+            text: "name",
+            dx: 8,
+            textAnchor: "start",
+            fontSize: 9,
+          }),
+        ],
+      },
+    );
+  },
+
+  async joint(source, file) {
+    const verified = readFileSync(source, "utf8")
+      .split("\n")
+      .filter((line) => line.startsWith('{"verified"'))
+      .map((line) => JSON.parse(line).verified)
+      .map(({ predictedLoss, measuredLoss, cost }) => ({
+        predicted: Math.max(least, predictedLoss),
+        measured: Math.max(least, measuredLoss),
+        cost,
+      }));
+    const ends = [least, 1];
+    await write(
+      file,
+      "Predicted and measured joint loss",
+      `${verified.length} candidates that the search ran, each once, on the search pairs; on the line, effects would simply add; above it they reinforce each other`,
+      {
+        x: {
+          type: "log",
+          domain: ends,
+          label: "predicted: the sum of what each change loses alone →",
+          grid: true,
+        },
+        y: {
+          type: "log",
+          domain: ends,
+          label: "↑ measured: 1 − SSIM of running them together",
+          grid: true,
+        },
+        color: { scheme: "viridis", legend: false },
+        marks: [
+          Plot.line(
+            ends.map((x) => [x, x]),
+            { strokeDasharray: "4 3" },
+          ),
+          Plot.dot(verified, {
+            x: "predicted",
+            y: "measured",
+            fill: "cost",
+            r: 3.5,
+          }),
+        ],
+      },
+    );
+  },
+
+  async pairs(folder, name, file) {
+    const size = 32;
+    const read = (set) => {
+      const bytes = readFileSync(join(folder, `${set}.rgb`));
+      return Array.from({ length: bytes.length / (3 * size * size) }, (_, k) =>
+        picture(bytes.subarray(k * 3 * size * size), size),
+      );
+    };
+    const [full, skipped] = [read("none"), read(name)];
+    const ranked = skipped
+      .map((picture, i) => ({ full: full[i], picture }))
+      .map((pair) => ({ ...pair, ssim: ssim(pair.picture, pair.full) }))
+      .sort((a, b) => a.ssim - b.ssim);
+    // evenly over the ranking, so that the worst tenth has its share
+    const shown = Array.from(
+      { length: 16 },
+      (_, i) => ranked[Math.round((i * (ranked.length - 1)) / 15)],
+    );
+    const rows = [0, 8].flatMap((from) =>
+      ["full", "picture"].map((which) =>
+        shown.slice(from, from + 8).map((pair) => upscale(pair[which], 3)),
+      ),
+    );
+    writeFileSync(file, encodePng(grid(rows, { gap: 4 })));
+    console.log(shown.map((pair) => pair.ssim.toFixed(3)).join(" "));
+  },
+};
+
+function picture(rgb, size) {
+  const data = new Uint8ClampedArray(4 * size * size).fill(255);
+  for (let i = 0; i < size * size; i++)
+    data.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
+  return { data, width: size, height: size };
+}
+
+const [what, ...files] = process.argv.slice(2);
+if (!(what in drawings)) {
+  console.error(
+    `Cannot draw as the figure must be ${Object.keys(drawings).join(", ")}: current value is ${what}`,
+  );
+  process.exit(2);
+}
+await drawings[what](...files);
