@@ -22,26 +22,39 @@ export interface JournalText {
 }
 
 /**
- * Reads a journal. A last line without its end was torn by a kill or a full disk, and is left out.
+ * Reads a journal. A last line that is not whole was torn by a kill or a full disk, and is left out.
  *
  * @param text the file's contents
  * @param file its name, for messages
  * @throws {TypeError} If a line before the last is broken: the file was changed by something else.
  */
 export function parseJournal(text: string, file: string): JournalText {
-  const length = text.lastIndexOf("\n") + 1;
-  const lines = text.slice(0, length).split("\n").slice(0, -1);
-  const entries = lines.map((line, i): JournalEntry => {
-    try {
-      return JSON.parse(line) as JournalEntry;
-    } catch (cause) {
+  const entries: JournalEntry[] = [];
+  let length = 0;
+  for (;;) {
+    const end = text.indexOf("\n", length) + 1;
+    if (end === 0) return { entries, length };
+    const line = text.slice(length, end - 1);
+    const entry = parseEntry(line);
+    // a disk that is full may have ended a torn line all the same
+    if (!entry && end === text.length) return { entries, length };
+    if (!entry) {
       throw new TypeError(
-        `Cannot go on with ${file} as each of its lines must be whole: line ${i + 1} is ${line.slice(0, 40)}`,
-        { cause },
+        `Cannot go on with ${file} as each of its lines must be whole: line ${entries.length + 1} is ${line.slice(0, 40)}`,
       );
     }
-  });
-  return { entries, length };
+    entries.push(entry);
+    length = end;
+  }
+}
+
+function parseEntry(line: string): JournalEntry | undefined {
+  try {
+    const entry = JSON.parse(line) as Partial<JournalEntry> | null;
+    return entry?.row ? (entry as JournalEntry) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** An entry as a line. */

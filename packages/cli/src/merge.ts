@@ -13,7 +13,13 @@ import {
   type SweepShard,
 } from "@phaseskip/ablation";
 import type { CommandIo } from "./command-io.js";
-import { mkdirOf, readText, writeSweep, writeWhole } from "./sweep-folder.js";
+import {
+  checkEmpty,
+  mkdirOf,
+  readText,
+  writeSweep,
+  writeWhole,
+} from "./sweep-folder.js";
 
 /** The options of `merge`, read. */
 export interface MergeArguments {
@@ -43,6 +49,7 @@ export async function merge(
       );
     }
   }
+  if (there === undefined) await checkEmpty("merge", out);
   await mkdirOf(join(out, "pictures"));
   for (const folder of folders) {
     const from = join(folder, "pictures");

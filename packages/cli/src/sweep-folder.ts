@@ -4,6 +4,7 @@
 import {
   mkdir,
   open,
+  readdir,
   readFile,
   rename,
   truncate,
@@ -58,8 +59,9 @@ export class SweepFolder {
     manifest: SweepManifest,
   ): Promise<SweepFolder> {
     const journalPath = join(path, "journal.jsonl");
-    await mkdirOf(join(path, "pictures"));
     const there = await readText(join(path, "manifest.json"));
+    if (there === undefined) await checkEmpty("sweep", path);
+    await mkdirOf(join(path, "pictures"));
     if (there !== undefined) {
       const other = parseManifest(there, join(path, "manifest.json"));
       const difference = differenceOf(other, manifest, { shards: false });
@@ -176,6 +178,22 @@ export async function readText(path: string): Promise<string | undefined> {
   }
 }
 
+/**
+ * Refuses a folder that holds what no sweep wrote.
+ * @param doing `sweep` or `merge`
+ * @throws {RangeError} If it does
+ */
+export async function checkEmpty(doing: string, path: string): Promise<void> {
+  const names = await readdir(path).catch(() => []);
+  // a sweep that was killed before its manifest was whole leaves the first two, a system the others
+  const own = /^(pictures|manifest\.json\.part|lost\+found|\..*)$/;
+  const other = names.find((name) => !own.test(name));
+  if (other === undefined) return;
+  throw new RangeError(
+    `Cannot ${doing} into ${path} as it must be empty or hold the same sweep: it holds ${other} and no manifest.json; choose another --out`,
+  );
+}
+
 /** Makes a folder and those above it. */
 export async function mkdirOf(path: string): Promise<void> {
   await guard("write the sweep", path, () => mkdir(path, { recursive: true }));
@@ -194,8 +212,13 @@ async function guard<T>(
   try {
     return await work();
   } catch (cause) {
+    const reason = systemReason(cause);
+    const advice =
+      more === "" && reason.includes("ENOSPC")
+        ? "; rows that were measured are kept: make room, and run the same command again"
+        : more;
     throw new Error(
-      `Cannot ${doing} as ${path} must be on a disk that may be written: current state is ${systemReason(cause)}${more}`,
+      `Cannot ${doing} as ${path} must be on a disk that may be written: current state is ${reason}${advice}`,
       { cause },
     );
   }

@@ -95,15 +95,42 @@ describe("ablate", () => {
     expect(rows).toHaveLength(manifest.rows.length);
   });
 
-  test("goes on behind a torn last line", async () => {
-    const path = join(folder, "torn");
+  test.each(["", "\n"])("goes on behind a torn last line%j", async (end) => {
+    const path = join(folder, `torn${end.length}`);
     await killedAt(path, 6);
     const journal = join(path, "journal.jsonl");
     const text = readFileSync(journal, "utf8");
-    writeFileSync(journal, `${text}{"row":{"cell":"up_bl`);
+    writeFileSync(journal, `${text}{"row":{"cell":"up_bl${end}`);
     const { exitCode } = await run(["ablate", model, "--out", path, ...small]);
     expect(exitCode).toBe(0);
     expect(contents(path)).toEqual(contents(whole));
+  });
+
+  test("refuses a folder of other things", async () => {
+    const path = join(folder, "notes");
+    mkdirSync(path);
+    writeFileSync(join(path, "notes.txt"), "mine");
+    const { exitCode, stderr } = await run([
+      ...["ablate", model, "--out", path, ...small],
+    ]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("it holds notes.txt and no manifest.json");
+    expect(readdirSync(path)).toEqual(["notes.txt"]);
+  });
+
+  test.each([
+    ["", "it holds none"],
+    ["a boat\n\na house\na boat\n", 'lines 1 and 4 are both "a boat"'],
+    ["a boat\n\u0001", "it must be text in UTF-8"],
+  ])("refuses the prompts %j", async (text, message) => {
+    const prompts = join(folder, "bad.txt");
+    writeFileSync(prompts, text);
+    const { exitCode, stderr } = await run([
+      ...["ablate", fixture("tiny-text-ts"), "--out", join(folder, "bad")],
+      ...["--prompts", prompts],
+    ]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(message);
   });
 
   test("refuses a folder that holds another sweep, and leaves it as it is", async () => {
