@@ -83,6 +83,11 @@ function checkAlike(
     shards: true,
   });
   if (difference !== undefined) refuse(difference);
+  const [count, otherCount] = [one, other].map(
+    ({ manifest }) => manifest.shard.count,
+  );
+  if (count !== otherCount)
+    refuse(`the number of shards: ${count} and ${otherCount}`);
   const isOtherCpu = one.manifest.cpu !== other.manifest.cpu;
   if (isOtherCpu && tolerance === undefined) {
     refuse(

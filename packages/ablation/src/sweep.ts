@@ -76,6 +76,8 @@ export interface SweepTotals {
   readonly milliseconds: number;
   /** Median time of a call in the full runs, in ms. */
   readonly callMilliseconds: number;
+  /** Mean time of a call over the whole sweep, in ms: under the load that the rest of it saw, too. */
+  readonly meanCallMilliseconds: number;
   /** What the user should know of the prompts, in sentences. */
   readonly warnings: readonly string[];
 }
@@ -92,7 +94,10 @@ export async function runSweep(request: SweepRequest): Promise<SweepTotals> {
     .map((item) => remaining(item, done, pairs.length))
     .filter((item) => item !== undefined);
   if (todo.length === 0)
-    return { calls: 0, milliseconds: 0, callMilliseconds: 0, warnings: [] };
+    return {
+      ...{ calls: 0, milliseconds: 0, warnings: [] },
+      ...{ callMilliseconds: 0, meanCallMilliseconds: 0 },
+    };
   const cells = items.flatMap((item) =>
     item.kind === "cells" ? item.cells : [],
   );
@@ -151,11 +156,13 @@ export async function runSweep(request: SweepRequest): Promise<SweepTotals> {
       await measureRows(request, item, subjects, show);
       calls += pairs.length * itemCalls(item, steps).planned;
     }
+    const inUnet = sumOf(subjects, (run) => run.milliseconds);
     const texts = subjects.flatMap(({ reference }) => reference.run.warnings);
     return {
       calls,
       milliseconds: performance.now() - begun,
       callMilliseconds: median(times),
+      meanCallMilliseconds: inUnet / callsOf(subjects),
       warnings: [...new Set(texts)],
     };
   } finally {
@@ -199,7 +206,14 @@ async function measureRows(
 }
 
 function callsOf(subjects: readonly Subject[]): number {
-  return subjects.reduce((sum, { reference }) => sum + reference.run.calls, 0);
+  return sumOf(subjects, (run) => run.calls);
+}
+
+function sumOf(
+  subjects: readonly Subject[],
+  of: (run: Reference["run"]) => number,
+): number {
+  return subjects.reduce((sum, { reference }) => sum + of(reference.run), 0);
 }
 
 /** What is left of an item; of prefixes those that are there are measured again on the way, and not kept. */

@@ -13,7 +13,6 @@ import {
 import { seededRandom } from "@phaseskip/metrics";
 import { PhaseskipError } from "@phaseskip/runtime";
 import type { PlanSession, WrittenPlan } from "./plan.js";
-import { withInterval } from "./plan-summary.js";
 import { drawTestOf } from "./plan-test.js";
 import type { ProgressStream } from "./progress.js";
 import { rivalFamilies } from "./rival-families.js";
@@ -83,7 +82,7 @@ export async function runAgainst(
   ];
   const tested: Tested[] = [];
   for (const plan of plans) {
-    const { cost } = plan.calibration;
+    const cost = rivalCost(plan);
     const limits = { cost: cost + 1e-9, evaluations };
     const random = seededRandom(options.seed + 1);
     const tuned: TunedRival[] = [];
@@ -118,6 +117,14 @@ export async function runAgainst(
     }
   }
   return { guidance, comparisons: compare(tested), notes };
+}
+
+/** What a rival may cost: the budget, where that is a cost, and what the plan costs, where it is not. */
+function rivalCost({ found, calibration }: WrittenPlan): number {
+  const { goal } = found;
+  return goal.kind === "macs"
+    ? Math.max(goal.most, calibration.cost)
+    : calibration.cost;
 }
 
 /** How much residuals change, mean over the search pairs; nothing where the model has none. */
@@ -189,44 +196,68 @@ function compare(tested: readonly Tested[]): Comparison[] {
   }));
 }
 
-/** A table as text. */
+/** One table for each budget, as text. */
 export function describeAgainst(
   { guidance, comparisons, notes }: AgainstTable,
   stream: ProgressStream,
 ): string {
+  const budgets = [...new Set(comparisons.map(({ budget }) => budget))];
+  const tables = budgets.map((budget) => {
+    const rows = comparisons.filter((one) => one.budget === budget);
+    const cost = `${(100 * rows[0]!.planCost).toFixed(1)} %`;
+    const title = `${budget}, guidance ${guidance}: the plan (${cost} of the MACs) against rivals`;
+    return `\n${title}\n${rivalTable(rows, stream)}`;
+  });
   const isConverged = comparisons.some((one) => one.toConverged);
-  const table = formatTable(
+  const lines = [
+    "SSIM to the full model on the test's pairs; difference: the plan's less the",
+    "rival's, 95 % interval; p-values corrected by Holm over all rows",
+    ...(isConverged
+      ? ["converged: the same, of SSIM to the converged path"]
+      : []),
+    ...settingsOf(comparisons),
+    ...notes.map((note) => `note: ${note}`),
+  ];
+  return `${tables.join("")}${lines.join("\n")}\n`;
+}
+
+function rivalTable(
+  comparisons: readonly Comparison[],
+  stream: ProgressStream,
+): string {
+  const isConverged = comparisons.some((one) => one.toConverged);
+  return formatTable(
     [
-      { title: "budget" },
       { title: "rival" },
-      { title: "setting" },
       { title: "MACs", align: "right" },
       { title: "SSIM", align: "right" },
-      { title: "plan − rival", align: "right" },
+      { title: "difference", align: "right" },
       { title: "the plan", align: "right" },
-      ...(isConverged
-        ? [{ title: "to the converged path", align: "right" as const }]
-        : []),
+      ...(isConverged ? [{ title: "converged", align: "right" as const }] : []),
     ],
     comparisons.map((one) => {
       const { value, lower, upper } = one.standing.difference;
       return [
-        one.budget,
         one.rival,
-        one.setting,
         `${(100 * one.cost).toFixed(1)} %`,
-        withInterval(one.test),
+        one.test.mean.toFixed(4),
         `${signed(value)} [${signed(lower)}, ${signed(upper)}]`,
         one.standing.verdict,
         ...(isConverged ? [one.toConverged?.standing.verdict ?? ""] : []),
       ];
     }),
-    { stream, width: 150 },
+    { stream },
   );
-  const lines = notes.map((note) => `note: ${note}`);
-  return `\nguidance ${guidance}: the plan against rivals of at most its cost\n${table}SSIM to the full model on the test's pairs; 95 % intervals, p-values corrected by Holm over all rows\n${lines.join("\n")}\n`;
 }
 
+/** What each rival was tuned to. */
+function settingsOf(comparisons: readonly Comparison[]): string[] {
+  return comparisons.map(
+    ({ budget, rival, setting }) => `  ${rival} at ${budget}: ${setting}`,
+  );
+}
+
+/** To three places: what is nearer than 0.005 is a tie. */
 function signed(value: number): string {
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
+  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
 }

@@ -1,6 +1,6 @@
 // What `plan` says of the plans that it found.
 
-import type { SplitSummary } from "@phaseskip/ablation";
+import { otherPicture, type SplitSummary } from "@phaseskip/ablation";
 import type { WrittenPlan } from "./plan.js";
 import type { ProgressStream } from "./progress.js";
 import { formatTable } from "./table.js";
@@ -10,30 +10,31 @@ export function describePlans(
   plans: readonly WrittenPlan[],
   stream: ProgressStream,
 ): string {
+  const budgets = plans.map(({ calibration }) => calibration.budget);
+  const isTwice = new Set(budgets).size < budgets.length;
   const table = formatTable(
     [
       { title: "plan" },
       { title: "MACs", align: "right" },
-      { title: "search", align: "right" },
       { title: "validation", align: "right" },
       { title: "test", align: "right" },
-      { title: "other picture", align: "right" },
+      { title: "other", align: "right" },
     ],
-    plans.map(({ path, calibration }) => {
-      const { cost, search, validation, test } = calibration;
+    plans.map(({ calibration, guidance }) => {
+      const { budget, cost, validation, test } = calibration;
       return [
-        path,
+        isTwice ? `${budget} ${guidance}` : budget,
         `${(100 * cost).toFixed(1)} %`,
-        search.mean.toFixed(4),
         withInterval(validation),
         withInterval(test),
-        `${(100 * test.otherPicture).toFixed(1)} %`,
+        `${(100 * test.otherPicture).toFixed(0)} %`,
       ];
     }),
     { stream },
   );
   const lines = plans.flatMap(({ path, calibration }) => {
     const { attribution, changes, notes, isReached, budget } = calibration;
+    const { mean, pairs } = calibration.search;
     const parts = attribution.map(
       ({ part, saves, loses }) =>
         `  ${part}: ${(100 * saves).toFixed(1)} % of the MACs, ${loses.toFixed(4)} SSIM`,
@@ -45,11 +46,12 @@ export function describePlans(
       path,
       ...changes.map((change) => `  ${change}`),
       ...parts,
+      `  SSIM where it was searched, on ${pairs} pairs: ${mean.toFixed(4)}`,
       ...missed,
       ...notes.map((note) => `  note: ${note}`),
     ];
   });
-  return `${table}SSIM to the full model on the same grid; 95 % intervals\n\n${lines.join("\n")}\n`;
+  return `${table}SSIM to the full model on the same grid; 95 % intervals; other: share of the test's\npairs that became another picture, SSIM below ${otherPicture}\n\n${lines.join("\n")}\n`;
 }
 
 /** A mean with its interval. */

@@ -65,6 +65,8 @@ export interface WrittenPlan {
   readonly found: FoundPlan;
   readonly plan: Plan;
   readonly calibration: Calibration;
+  /** Whether guidance could be changed. */
+  readonly guidance: "fixed" | "free";
 }
 
 /** What a search works with, open. */
@@ -268,5 +270,5 @@ async function test(
   const path = options.out.replace(/\.json$/i, `${endings.join("")}.json`);
   const text = `${JSON.stringify(written, undefined, 2)}\n`;
   await writeOutput("the plan", path, new TextEncoder().encode(text));
-  return { path, found, plan: runnable, calibration };
+  return { path, found, plan: runnable, calibration, guidance };
 }

@@ -237,7 +237,7 @@ export async function climbFrom(
     const tried = await tuning.try(contestant);
     if (tried && tried.ssim > at.ssim) at = tried;
   }
-  return tuning.choose("local search from the best published plan");
+  return tuning.choose("local search");
 }
 
 /** A plan with one thing changed. */

@@ -155,14 +155,16 @@ export async function writeSweep(
 
 /**
  * Writes a file so that it is there whole or, after a kill, not at all.
+ * @param options `flush`: whether it is on the disk when this returns
  * @throws {Error} If it cannot be written; the system's error is its `cause`
  */
 export async function writeWhole(
   path: string,
   contents: string | Uint8Array,
+  { flush = true }: { readonly flush?: boolean } = {},
 ): Promise<void> {
   await guard("write the sweep", path, async () => {
-    await writeFile(`${path}.part`, contents, { flush: true });
+    await writeFile(`${path}.part`, contents, { flush });
     await rename(`${path}.part`, path);
   });
 }

@@ -187,8 +187,10 @@ describe("plan --against", () => {
       "macs.json",
       ...["--budget", "macs=0.6", "--against"],
     );
-    expect(stdout).toMatch(/guidance fixed: the plan against rivals/);
-    expect(stdout).toMatch(/fewer steps .*(leading|trailing|linspace)/);
+    expect(stdout).toMatch(/macs=0.6, guidance fixed: the plan .* rivals/);
+    expect(stdout).toMatch(/fewer steps at .*(leading|trailing|linspace)/);
+    const tables = stdout.split("\n").filter((line) => !line.startsWith("  "));
+    expect(Math.max(...tables.map(({ length }) => length))).toBeLessThan(81);
     expect(stdout).toContain("note: costs are multiply-accumulates");
   });
 });

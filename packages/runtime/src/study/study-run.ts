@@ -49,6 +49,7 @@ export class StudyRun {
   readonly #steps: (window: StudyWindow) => readonly ScheduledStep[];
   readonly #signal: AbortSignal | undefined;
   #calls = 0;
+  #allMilliseconds = 0;
   /** Of the last call. */
   #milliseconds = 0;
 
@@ -68,6 +69,11 @@ export class StudyRun {
   /** Calls of the Unet so far; all contexts of a step are one. */
   get calls(): number {
     return this.#calls;
+  }
+
+  /** Time in the Unet so far, in ms. */
+  get milliseconds(): number {
+    return this.#allMilliseconds;
   }
 
   /** What the caller should know of the text, in sentences. */
@@ -184,6 +190,7 @@ export class StudyRun {
       await collect?.take(this.#model.device, stream, timestep);
     }
     this.#calls++;
+    this.#allMilliseconds += this.#milliseconds;
     const all = guided(outputs, guidanceScale);
     return all.slice(0, all.length / batch);
   }
