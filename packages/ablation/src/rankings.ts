@@ -2,6 +2,7 @@
 
 import { mean, spearman } from "@phaseskip/metrics";
 import type { CellAction, CellRow } from "./cells.js";
+import { normalisedChange } from "./response.js";
 
 /** Which cells are ranked: one action, one window. */
 export interface RankingChoice {
@@ -44,8 +45,8 @@ export function rankUnits(
         ? cell.window.kind === "single"
         : cell.cell.includes(`/${window}/`));
     if (!isChosen) continue;
-    const values = cell.effects.map(({ ssim, normalised }) =>
-      effect === "raw" ? 1 - ssim : (normalised?.relativeL2 ?? NaN),
+    const values = cell.effects.map((one) =>
+      effect === "raw" ? 1 - one.ssim : (normalisedChange(one) ?? NaN),
     );
     byUnit.set(cell.unit, [...(byUnit.get(cell.unit) ?? []), ...values]);
   }

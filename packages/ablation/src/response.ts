@@ -77,6 +77,17 @@ export function normaliseCells(
   });
 }
 
+/** Below this relative change of the Unet's output an effect is that of rounding, and so is its share of a response. */
+const leastLocal = 1e-5;
+
+/** A cell's normalised change of the final sample; null where there is none to speak of. */
+export function normalisedChange({
+  local,
+  normalised,
+}: Pick<CellEffect, "local" | "normalised">): number | null {
+  return local < leastLocal ? null : (normalised?.relativeL2 ?? null);
+}
+
 function normalise(
   { pair, local, ssim, relativeL2 }: CellEffect,
   rows: readonly ResponseRow[],

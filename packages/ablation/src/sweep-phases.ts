@@ -5,6 +5,7 @@ import type { CellAction, CellRefresh, CellRow } from "./cells.js";
 import type { SweepManifest } from "./manifest.js";
 import type { PhaseFinding, PhaseOptions } from "./phases.js";
 import { findPhases } from "./phases.js";
+import { normalisedChange } from "./response.js";
 
 /** Bins from which phases are claimed; fewer show a course, and no more. */
 export const leastBinsForPhases = 25;
@@ -137,6 +138,6 @@ function groupsOf({ pairs }: SweepManifest) {
 function logEffect({ effects }: CellRow, pairs: readonly number[]): number {
   const values = effects
     .filter(({ pair }) => pairs.includes(pair))
-    .map(({ normalised }) => Math.log(normalised?.relativeL2 ?? NaN));
+    .map((effect) => Math.log(normalisedChange(effect) ?? NaN));
   return values.length > 0 ? mean(values) : NaN;
 }

@@ -13,6 +13,7 @@ import {
   reportPage,
   rowKey,
   type CellRow,
+  type ConvergedRow,
   type FloorRow,
   type PageParts,
   type ReportData,
@@ -60,6 +61,10 @@ export async function report(
     cells,
     responses: await rows<ResponseRow>("responses.jsonl"),
     floors: await rows<FloorRow>("floor.jsonl"),
+    converged: parseRows<ConvergedRow>(
+      (await readText(join(folder, "converged.jsonl"))) ?? "",
+      "converged.jsonl",
+    ),
   });
   const page = out ?? join(folder, "report.html");
   const base = page.replace(/\.html?$/i, "");

@@ -3,7 +3,8 @@
 // no longer earns its loss is taken out again.
 //
 // Predictions that a run has corrected stay corrected, and go back into the queue: two parts that can stand in for
-// each other are both cheap to skip alone, and the second one is found dear once the first is gone.
+// each other are both cheap to skip alone, and the second one is found dear once the first is gone. What a run has
+// shown of one window is held against all other windows of the same part, too, or each of them would be run.
 
 import type { Change, Draft } from "./draft.js";
 import { changeKey, describeChange, withChange, without } from "./draft.js";
@@ -43,9 +44,26 @@ export function isBetter(a: Point, b: Point, goal: Goal): boolean {
 interface Option {
   readonly change: Change;
   readonly draft: Draft;
+  /** Predicted, or known from a run. */
+  readonly loss: number;
   /** Loss over saving. */
   readonly ratio: number;
   readonly saving: number;
+}
+
+/** A change that lost more than predicted, and by how much. */
+interface Surprise {
+  readonly change: Change;
+  readonly excess: number;
+}
+
+/** What the runs of a search have taught. */
+interface Lessons {
+  /** Losses, by change. */
+  readonly learned: ReadonlyMap<string, number>;
+  readonly surprises: readonly Surprise[];
+  /** Changes that are out of the question. */
+  readonly barred: ReadonlySet<string>;
 }
 
 /**
@@ -63,6 +81,7 @@ export async function searchGreedily(
   goal: Goal,
 ): Promise<Point> {
   const learned = new Map<string, number>();
+  const surprises: Surprise[] = [];
   const barred = new Set<string>();
   let at = start;
   let rejected = 0;
@@ -70,7 +89,9 @@ export async function searchGreedily(
   for (;;) {
     const isDone = goal.kind === "macs" && meets(at, goal);
     if (isDone || rejected >= patience || !verifier.hasLeft) return at;
-    const [best, next] = await rank(verifier, changes, at, learned, barred);
+    const [best, next] = await rank(verifier, changes, at, {
+      ...{ learned, surprises, barred },
+    });
     if (!best) return at;
     const key = changeKey(best.change);
     const point = await verifier.verify(
@@ -79,6 +100,8 @@ export async function searchGreedily(
     );
     const extra = at.ssim - point.ssim;
     learned.set(key, Math.max(0, extra));
+    const excess = extra - best.loss;
+    if (excess > lossFloor) surprises.push({ change: best.change, excess });
     if (goal.kind === "ssim" && !meets(point, goal)) {
       barred.add(key);
       rejected++;
@@ -102,8 +125,7 @@ async function rank(
   verifier: Verifier,
   changes: readonly Change[],
   at: Point,
-  learned: ReadonlyMap<string, number>,
-  barred: ReadonlySet<string>,
+  { learned, surprises, barred }: Lessons,
 ): Promise<Option[]> {
   const { predictor } = verifier;
   const known = predictor.jointLoss(at.draft);
@@ -118,7 +140,8 @@ async function rank(
       const draft = withChange(at.draft, change);
       const loss =
         learned.get(changeKey(change)) ??
-        Math.max(0, predictor.jointLoss(draft) - known);
+        Math.max(0, predictor.jointLoss(draft) - known) +
+          surpriseOf(change, surprises);
       const gone = at.draft.filter((one) => !draft.includes(one));
       const saving = gone.reduce(
         (sum, one) => sum - predictor.saved(one),
@@ -141,7 +164,8 @@ async function rank(
     if (cost === undefined || at.cost - cost < leastSaving) continue;
     perPart.set(part, seen + 1);
     const saving = at.cost - cost;
-    options.push({ change, draft, saving, ratio: ratioOf(loss, saving) });
+    const ratio = ratioOf(loss, saving);
+    options.push({ change, draft, loss, saving, ratio });
   }
   return options.sort((a, b) => a.ratio - b.ratio);
 }
@@ -167,6 +191,19 @@ async function lookBack(verifier: Verifier, at: Point, ratio: number) {
   return isIdle || regained / Math.max(saving, 1e-9) > 1.5 * ratio
     ? { point, removed: change }
     : undefined;
+}
+
+/** The most that a surprise of the same part says of these steps, as if it were spread evenly over its own. */
+function surpriseOf(change: Change, surprises: readonly Surprise[]): number {
+  if (change.kind !== "unit") return 0;
+  const shares = surprises.map(({ change: other, excess }) => {
+    if (other.kind !== "unit" || other.unit !== change.unit) return 0;
+    if (other.action !== change.action) return 0;
+    const first = Math.max(change.firstStep, other.firstStep);
+    const shared = Math.min(change.endStep, other.endStep) - first;
+    return (excess * Math.max(0, shared)) / (other.endStep - other.firstStep);
+  });
+  return Math.max(0, ...shares);
 }
 
 function ratioOf(loss: number, saving: number): number {

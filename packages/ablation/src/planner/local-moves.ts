@@ -70,11 +70,25 @@ async function bestMove(
   });
   const moves = [...single, ...pairs.filter((pair) => pair !== undefined)];
   const known = predictor.jointLoss(at.draft);
+  const savedBy = (draft: Draft) =>
+    draft.reduce((sum, change) => sum + predictor.saved(change), 0);
+  const saved = savedBy(at.draft);
   const distinct = new Map(moves.map((move) => [draftKey(move.draft), move]));
+  // roughly first: what only takes changes back loses nothing, and would fill the list
   const scored = [...distinct.values()]
     .filter(({ draft }) => !verifier.isKnown(draft))
-    .map((move) => ({ move, loss: predictor.jointLoss(move.draft) - known }))
-    .sort((a, b) => a.loss - b.loss)
+    .map((move) => {
+      const loss = predictor.jointLoss(move.draft) - known;
+      const saving = savedBy(move.draft) - saved;
+      const rough =
+        goal.kind === "macs"
+          ? loss + 10 * Math.max(0, at.cost - saving - goal.most - 0.05)
+          : saving > 0
+            ? (Math.max(0, loss) + 0.002) / saving
+            : Infinity;
+      return { move, loss, rough };
+    })
+    .sort((a, b) => a.rough - b.rough)
     .slice(0, 48);
   let best: { move: Move; score: number } | undefined;
   for (const { move, loss } of scored) {
@@ -83,7 +97,8 @@ async function bestMove(
     const saving = at.cost - cost;
     const isOpen = goal.kind === "macs" ? cost <= goal.most : saving > 1e-4;
     if (!isOpen) continue;
-    const score = goal.kind === "macs" ? loss : (loss + 0.002) / saving;
+    const score =
+      goal.kind === "macs" ? loss : (Math.max(0, loss) + 0.002) / saving;
     if (!best || score < best.score) best = { move, score };
   }
   return best?.move;

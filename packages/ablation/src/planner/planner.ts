@@ -70,7 +70,7 @@ export interface PlannerResult {
 /** Of a budget of evaluations, what the choice on the validation split may take at most. */
 const validationShare = 0.4;
 /** Plans that are looked at on the validation split, for each goal. */
-const finalists = 4;
+const finalists = 6;
 
 /**
  * Searches plans.
@@ -117,13 +117,17 @@ export async function searchPlans(
   for (const [i, goal] of goals.entries()) {
     const spent = verifier.evaluations;
     const share = (evaluations - reserve - spent) / (goals.length - i);
-    verifier.allow(spent + 0.6 * share);
+    verifier.allow(spent + 0.5 * share);
     say(`searching ${nameOf(goal)}`);
     from = await searchGreedily(verifier, all, from, goal);
-    verifier.allow(spent + share);
-    const start = bestOf(verifier.points, goal) ?? from;
-    say(`improving ${nameOf(goal)}`);
-    await searchNearby(verifier, all, start, goal, random);
+    const aims = aimsOf(goal);
+    for (const [level, aim] of aims.entries()) {
+      const part = 0.5 + (0.5 * (level + 1)) / aims.length;
+      verifier.allow(spent + part * share);
+      const start = bestOf(verifier.points, aim) ?? from;
+      say(`improving ${nameOf(goal)}`);
+      await searchNearby(verifier, all, start, aim, random);
+    }
   }
   let drawn = verifier.evaluations;
   const found: FoundPlan[] = [];
@@ -135,6 +139,18 @@ export async function searchPlans(
     found.push(chosen.found);
   }
   return { found, evaluations: drawn, predictor };
+}
+
+/**
+ * What is climbed towards. A plan at an SSIM on the few pairs of the search is below it on others, and its lower bound
+ * further still: so there must be good plans somewhat above it to choose from.
+ */
+function aimsOf(goal: Goal): readonly Goal[] {
+  if (goal.kind === "macs") return [goal];
+  return [1, 1 / 2, 1 / 4].map((share) => ({
+    kind: "ssim",
+    least: 1 - share * (1 - goal.least),
+  }));
 }
 
 /** A goal as it is written. */
@@ -209,6 +225,52 @@ function bestOf(points: readonly Point[], goal: Goal): Point | undefined {
   );
 }
 
+/** A point, and what pictures that the search has not seen say of it. */
+interface Judged {
+  readonly point: Point;
+  readonly validation: Quality;
+  readonly bound: number;
+}
+
+/** Of points in the order of their cost: those that lose less than every cheaper one. */
+function frontOf(points: readonly Point[]): Point[] {
+  let highest = -Infinity;
+  return points.filter(({ ssim }) => {
+    const isBest = ssim > highest;
+    highest = Math.max(highest, ssim);
+    return isBest;
+  });
+}
+
+/**
+ * Whom to look at next. For a cost, one after the other. For an SSIM, the cheapest that should hold it: losses on
+ * unseen pictures are taken to be as many times those of the search as they were the last time, and what has failed
+ * and what has held close in on the answer.
+ */
+function nextFinalist(
+  candidates: readonly Point[],
+  judged: readonly Judged[],
+  goal: Goal,
+): Point | undefined {
+  const last = judged.at(-1);
+  const hasChange = ({ draft }: Point) => draft.length > 0;
+  if (goal.kind === "macs" || !last)
+    return candidates.filter(hasChange)[judged.length];
+  const holds = ({ bound }: Judged) => bound >= goal.least;
+  const place = ({ point }: Judged) => candidates.indexOf(point);
+  const failed = judged.filter((one) => !holds(one)).map(place);
+  const held = judged.filter(holds).map(place);
+  const open = candidates
+    .slice(Math.max(-1, ...failed) + 1, Math.min(Infinity, ...held))
+    .filter(hasChange);
+  const worse = (1 - last.bound) / Math.max(1 - last.point.ssim, 1e-4);
+  return (
+    open.find(({ ssim }) => (1 - ssim) * worse <= 1 - goal.least) ??
+    // the dearest one, where nothing has held yet
+    (held.length === 0 ? open.at(-1) : undefined)
+  );
+}
+
 /** Chooses among what the search found by pictures that it has not seen. */
 async function choose(
   { runner, grid, isOver }: PlannerRequest,
@@ -227,27 +289,24 @@ async function choose(
   }
   const planOf = ({ draft }: Point) => draftPlan(draft, grid, "candidate");
   const perChoice = runner.count("validation");
-  const judged: { point: Point; validation: Quality; bound: number }[] = [];
+  const judged: Judged[] = [];
   let evaluations = 0;
-  let wanted = -Infinity;
-  for (const point of good) {
-    if (point.draft.length === 0) continue;
-    // a plan hardly better than the one that has just failed fails, too
-    if (goal.kind === "ssim" && point.ssim < wanted) continue;
-    const isFirst = judged.length === 0;
-    if (!isFirst && (judged.length >= finalists || isOver?.())) break;
-    if (!isFirst && evaluations + perChoice > limit) break;
+  const candidates = goal.kind === "ssim" ? frontOf(good) : good;
+  const most = Math.min(finalists, Math.max(1, Math.floor(limit / perChoice)));
+  while (judged.length < most) {
+    if (judged.length > 0 && isOver?.()) break;
+    const point = nextFinalist(candidates, judged, goal);
+    if (!point) break;
     const plan = { name: "finalist", plan: planOf(point) };
     const validation = await runner.measure(plan, "validation");
     evaluations += perChoice;
-    const bound = lowerBound(validation.ssim);
-    judged.push({ point, validation, bound });
-    if (goal.kind === "ssim" && bound >= goal.least) break;
-    if (goal.kind === "ssim") wanted = point.ssim + (goal.least - bound) / 3;
+    judged.push({ point, validation, bound: lowerBound(validation.ssim) });
   }
   const best = judged
     .filter(({ bound }) => goal.kind === "macs" || bound >= goal.least)
-    .sort((a, b) => b.bound - a.bound)[0];
+    .sort((a, b) =>
+      goal.kind === "macs" ? b.bound - a.bound : a.point.cost - b.point.cost,
+    )[0];
   const point = best?.point ?? points.find(({ draft }) => draft.length === 0)!;
   const chosen = { name: "chosen", plan: planOf(point) };
   const search = await runner.measure(chosen, "search");

@@ -20,7 +20,11 @@ export function gainCurve(data: ReportData, document: Document): Element {
       label: "steps",
       tickFormat: (bin: number) => stepsOf(data, bin),
     },
-    y: { type: "log", label: "gain", grid: true, ticks: 4 },
+    y: {
+      type: "log",
+      label: "gain",
+      ...{ grid: true, ticks: 4, tickFormat: plainly },
+    },
     marks: [
       Plot.lineY(data.gain, { x: "bin", y: "gain", strokeWidth: 2 }),
       Plot.dot(data.gain, { x: "bin", y: "gain", fill: "currentColor", r: 3 }),
@@ -37,7 +41,11 @@ export function effectPerCost(data: ReportData, document: Document): Element {
     .flatMap((action) => action.cells)
     .filter(({ saved }) => saved >= leastSaved);
   const best = front(cells);
-  return Plot.plot({
+  const names = data.actions.map(({ name }) => name);
+  const most = Math.max(...cells.map(({ saved }) => saved), leastSaved);
+  // a label is some 190 pixels wide: those that would lie on another one are left to the titles
+  const named = spaced(best, (190 / figureWidth) * most);
+  const plot = Plot.plot({
     document,
     width: figureWidth,
     height: 340,
@@ -48,8 +56,12 @@ export function effectPerCost(data: ReportData, document: Document): Element {
       tickFormat: "%",
       grid: true,
     },
-    y: { type: "log", label: "↑ 1 − SSIM of the final picture", grid: true },
-    color: { legend: false, scheme: "Observable10" },
+    y: {
+      type: "log",
+      label: "↑ 1 − SSIM of the final picture",
+      ...{ grid: true, ticks: 6, tickFormat: plainly },
+    },
+    color: { legend: false, domain: names, scheme: "Observable10" },
     marks: [
       Plot.lineY(best, {
         x: "saved",
@@ -65,16 +77,63 @@ export function effectPerCost(data: ReportData, document: Document): Element {
         title: (cell: CellSummary) => describeCell(cell),
         ariaLabel: (cell: CellSummary) => cell.cell,
       }),
-      Plot.text(best, {
+      Plot.text(named, {
         x: "saved",
         y: (cell: CellSummary) => Math.max(cell.loss.value, 1e-6),
         text: (cell: CellSummary) => `${cell.unit} ${stepsOf(data, cell.bin)}`,
-        dy: -8,
+        dy: 12,
         fontSize: 9,
-        textAnchor: "start",
+        textAnchor: "end",
       }),
     ],
   });
+  const colour = plot.scale("color");
+  const add = (
+    name: string,
+    attributes: Readonly<Record<string, string | number>>,
+    text = "",
+  ) => {
+    const mark = document.createElementNS(svg, name);
+    for (const [key, value] of Object.entries(attributes))
+      mark.setAttribute(key, String(value));
+    mark.textContent = text;
+    plot.append(mark);
+  };
+  const used = names.filter((name) =>
+    cells.some((cell) => cell.action === name),
+  );
+  let x = 240;
+  for (const name of used) {
+    add("circle", {
+      ...{ cx: x, cy: 9, r: 4 },
+      fill: String(colour?.apply(name)),
+    });
+    const label = name === "zeroResidual" ? "removal" : name;
+    add(
+      "text",
+      { x: x + 8, y: 12.5, fill: "currentColor", "text-anchor": "start" },
+      label,
+    );
+    x += 32 + 6.5 * label.length;
+  }
+  return plot;
+}
+
+/** From the right, each at least so far from the one before. */
+function spaced(cells: readonly CellSummary[], gap: number): CellSummary[] {
+  const kept: CellSummary[] = [];
+  for (const cell of [...cells].reverse()) {
+    const last = kept.at(-1);
+    if (!last || last.saved - cell.saved >= gap) kept.push(cell);
+  }
+  return kept;
+}
+
+/** A number of a logarithmic axis, without prefixes such as µ. */
+function plainly(value: number): string {
+  const power = Math.log10(value);
+  if (Math.abs(power - Math.round(power)) > 1e-6) return "";
+  return value < 0.001 ? value.toExponential(0) : String(value);
 }
 
 /** Cells that no other one beats in both effect and saving, by saving. */
@@ -168,7 +227,7 @@ export function skipsAlongU(
   const [bottom, middle] = [22 + ordered.length * rowHeight, figureWidth / 2];
   figure.append(
     make("path", {
-      d: `M 300 ${bottom - 16} Q 300 ${bottom + 18} ${middle} ${bottom + 18} T ${figureWidth - 300} ${bottom - 16}`,
+      d: `M 230 22 L 290 ${bottom - rowHeight} Q 300 ${bottom + 18} ${middle} ${bottom + 18} T ${figureWidth - 290} ${bottom - rowHeight} L ${figureWidth - 230} 22`,
       ...{ fill: "none", stroke: "currentColor", "stroke-opacity": 0.4 },
     }),
     make(

@@ -73,6 +73,13 @@ export function heatmap(
         shown.filter(({ isAtFloor }) => isAtFloor),
         { x: "bin", y: "unit", fill: "url(#hatch)", pointerEvents: "none" },
       ),
+      Plot.dot(
+        shown.filter(({ helps }) => helps && helps.lower > 0),
+        {
+          ...{ x: "bin", y: "unit", r: 3.5, symbol: "triangle" },
+          ...{ fill: "#fff", stroke: "#111", pointerEvents: "none" },
+        },
+      ),
       Plot.axisX({
         anchor: "top",
         label: null,
@@ -94,6 +101,11 @@ export function heatmap(
     plot.append(mark);
   };
   drawLegend(plot.scale("color")!, add);
+  const beside = { x: labelWidth - 9, "text-anchor": "end" };
+  const soft = { fill: "currentColor", opacity: 0.7 };
+  add("text", { ...beside, ...soft, y: marginTop - 12 }, "timestep");
+  const bottom = marginTop + rows.length * rowHeight + 14;
+  add("text", { ...beside, ...soft, y: bottom }, "steps");
   const scale = plot.scale("x")!;
   for (const { at, lower, upper } of phases?.boundaries ?? []) {
     const place = (step: number) =>
@@ -155,12 +167,17 @@ function valueOf(cell: CellSummary, kind: MapKind): number {
 
 /** A cell's numbers in a line. */
 export function describeCell(cell: CellSummary): string {
-  const { unit, action, firstStep, endStep, loss, normalised, saved } = cell;
+  const { unit, action, firstStep, endStep } = cell;
+  const { loss, normalised, saved, helps } = cell;
   const interval =
     loss.lower === loss.upper
       ? ""
       : ` (${loss.lower.toFixed(4)} to ${loss.upper.toFixed(4)})`;
   const relative =
     normalised === null ? "" : `, normalised ${normalised.toFixed(2)}`;
-  return `${unit}, ${action}, steps ${firstStep} to ${endStep - 1}: 1 − SSIM ${loss.value.toFixed(4)}${interval}${relative}, saves ${(100 * saved).toFixed(1)} % of the run`;
+  const nearer =
+    helps && helps.lower > 0
+      ? `; nearer to the converged path by ${helps.value.toFixed(4)}`
+      : "";
+  return `${unit}, ${action}, steps ${firstStep} to ${endStep - 1}: 1 − SSIM ${loss.value.toFixed(4)}${interval}${relative}, saves ${(100 * saved).toFixed(1)} % of the run${nearer}`;
 }

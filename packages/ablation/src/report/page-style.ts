@@ -6,6 +6,7 @@ export const pageStyle = `
 body { margin: 0 auto; max-width: 820px; padding: 24px 16px 64px; background: light-dark(#fff, #15171c); color: light-dark(#1b1e23, #e6e8ec); }
 h1 { font-size: 1.7rem; line-height: 1.2; letter-spacing: -0.01em; margin: 0 0 12px; }
 h2 { font-size: 1.15rem; margin: 40px 0 8px; }
+p, figcaption, summary { overflow-wrap: anywhere; }
 header p b { font-variant-numeric: tabular-nums; }
 .hint { color: var(--soft); }
 figure { margin: 16px 0; }

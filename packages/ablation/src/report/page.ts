@@ -43,15 +43,15 @@ export function reportPage(
   const sections = actions.map((action, i) => {
     const raw = figure(
       heatmap(data, action, "raw", document),
-      `<strong>Safe to skip when.</strong> 1 − SSIM of the final picture to the full model’s, mean of ${pairs} pairs; ${setting}; ${clipping}. Above: timestep; below: steps. Hatched: within the floor.`,
+      `<strong>Safe to skip when.</strong> 1 − SSIM of the final picture to the full model’s, mean of ${pairs} pairs; ${setting}; ${clipping}. Hatched: within the floor.${helped(data, action)}${bounded(action)}`,
     );
     const normalised = action.cells.some((cell) => cell.normalised !== null)
       ? figure(
           heatmap(data, action, "normalised", document),
-          "<strong>Matters when.</strong> Change of the final sample over that of a random change of the Unet’s output of equal norm on the same steps. 1: the unit’s absence is felt as much as noise of that strength.",
+          "<strong>Matters when.</strong> Change of the final sample over that of a random change of the Unet’s output of equal norm on the same steps. 1: the unit’s absence is felt as much as noise of that strength. Blank: too small a change to divide.",
         )
       : "";
-    return `<section><h2 id="action-${i}">${escape(capital(action.name))}</h2><p>${escape(action.description)}</p>${raw}${normalised}<p>${describePhases(action.phases)}</p></section>`;
+    return `<section><h2 id="action-${i}">${escape(headings[action.name] ?? capital(action.name))}</h2><p>${escape(action.description)}</p>${raw}${normalised}<p>${describePhases(action.phases)}</p></section>`;
   });
   const removal = actions.find(({ name }) => name === "zero");
   const skips = removal && skipsAlongU(data, removal, document);
@@ -62,9 +62,10 @@ export function reportPage(
       ),
     ),
     pictures: parts.pictures,
-    pairs: manifest.pairs.map(
-      ({ prompt, seed }) =>
-        `${settings.prompts?.[prompt] ?? ""} · seed ${seed}`,
+    pairs: manifest.pairs.map(({ prompt, seed }) =>
+      [settings.prompts?.[prompt], `seed ${seed}`]
+        .filter((part) => part !== undefined)
+        .join(" · "),
     ),
   }).replaceAll("<", "\\u003c");
   return `<!doctype html>
@@ -76,9 +77,9 @@ export function reportPage(
 <style>${pageStyle}</style>
 <svg width="0" height="0" aria-hidden="true"><defs>${hatch}</defs></svg>
 <header>
-<h1>Which part of ${escape(parts.title)} matters when</h1>
+<h1>Which part of the Unet matters when: ${escape(parts.title)}</h1>
 <p>A diffusion model draws a picture by calling one network, a Unet, at ${settings.numInferenceSteps} steps from noise to picture. Here one part of that Unet was changed at a time, for a few steps of the run and only there, and the picture at the end was compared with the one that the whole Unet draws from the same noise.</p>
-<p>${facts(data)}</p>
+<p>${facts(data)}</p>${partial(data)}
 </header>
 <main>
 <p class="hint">Press a cell to see its numbers and the pictures behind it.</p>
@@ -102,6 +103,14 @@ ${actions.map(table).join("\n")}
 /** Stripes over cells that are within the floor; both figures and page refer to it. */
 export const hatch =
   '<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="1.5" height="6" fill="#888"/></pattern>';
+
+/** A page of one shard says that it is. */
+function partial({ manifest }: ReportData): string {
+  const { index, count } = manifest.shard;
+  return count > 1
+    ? `<p><strong>This is one of ${count} shards, number ${index}: other cells lie elsewhere.</strong></p>`
+    : "";
+}
 
 function facts({ manifest, units, actions, bins }: ReportData): string {
   const { settings, pairs } = manifest;
@@ -127,7 +136,7 @@ function describePhases(phases: SweepPhases | undefined): string {
   const boundary = phases.boundaries
     .map(
       ({ at, lower, upper }) =>
-        `timestep ${Math.round(at.timestep)} (${Math.round(upper.timestep)} to ${Math.round(lower.timestep)}; log-SNR ${at.logSnr.toFixed(1)})`,
+        `timestep ${Math.round(at.timestep)} (${Math.round(upper.timestep)} to ${Math.round(lower.timestep)}; log-SNR ${at.logSnr.toFixed(1).replace("-", "−")})`,
     )
     .join(", ");
   const share = phases.probabilities[phases.boundaries.length];
@@ -157,7 +166,30 @@ function table({ name, cells }: ActionSummary): string {
         `<tr data-cell="${escape(cell.cell)}"><th scope="row">${escape(cell.unit)}</th><td>${cell.firstStep}–${cell.endStep - 1}</td><td>${cell.loss.value.toFixed(4)}</td><td>${cell.loss.lower === cell.loss.upper ? "–" : `${cell.loss.lower.toFixed(4)} – ${cell.loss.upper.toFixed(4)}`}</td><td>${cell.lossP90.toFixed(4)}</td><td>${cell.normalised?.toFixed(2) ?? "–"}</td><td>${cell.local.toFixed(3)}</td><td>${(100 * cell.saved).toFixed(1)} %</td></tr>`,
     )
     .join("");
-  return `<details><summary>${escape(name)}: all numbers</summary><div class="wide"><table><thead><tr><th>unit</th><th>steps</th><th>1 − SSIM</th><th>95 %</th><th>p90</th><th>normalised</th><th>local</th><th>saved</th></tr></thead><tbody>${rows}</tbody></table></div></details>`;
+  return `<details><summary>${escape(headings[name] ?? capital(name))}: all numbers</summary><div class="wide"><table><thead><tr><th>unit</th><th>steps</th><th>1 − SSIM</th><th>95 %</th><th>p90</th><th>normalised</th><th>local</th><th>saved</th></tr></thead><tbody>${rows}</tbody></table></div></details>`;
+}
+
+/** What an action is to a reader, by its name. */
+const headings: Readonly<Record<string, string>> = {
+  zeroResidual: "Removal: without what a unit adds",
+  zero: "Zeroed",
+  mean: "Replaced by the mean",
+  bypass: "Bypassed",
+};
+
+/** What triangles mean, or why there can be none. */
+function helped({ convergedPairs }: ReportData, { cells }: ActionSummary) {
+  if (convergedPairs === null) return "";
+  if (convergedPairs === 0)
+    return " No pair’s converged path agrees with that of half as many steps: nothing is said of parts whose absence helps.";
+  const count = cells.filter(({ helps }) => helps && helps.lower > 0).length;
+  return ` Triangles (${count}): the picture comes nearer to the converged path, by the interval over ${convergedPairs} pairs: there the part does harm.`;
+}
+
+function bounded({ phases }: ActionSummary): string {
+  return phases?.boundaries.length
+    ? " Black lines: where phases meet; grey: their 95 % intervals."
+    : "";
 }
 
 const capital = (text: string) => text[0]!.toUpperCase() + text.slice(1);

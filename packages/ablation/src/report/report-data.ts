@@ -6,8 +6,9 @@ import {
   median,
   type Estimate,
 } from "@phaseskip/metrics";
-import type { CellRow, FloorRow, ResponseRow } from "../cells.js";
+import type { CellRow, ConvergedRow, FloorRow, ResponseRow } from "../cells.js";
 import type { MeasuredUnit, SweepManifest } from "../manifest.js";
+import { normalisedChange } from "../response.js";
 import { rankUnits, rankingAgreement } from "../rankings.js";
 import { findSweepPhases, type SweepPhases } from "../sweep-phases.js";
 
@@ -21,6 +22,8 @@ export interface SweepResults {
   readonly responses: readonly ResponseRow[];
   /** `floor.jsonl`. */
   readonly floors: readonly FloorRow[];
+  /** `converged.jsonl`; empty where there is none. */
+  readonly converged: readonly ConvergedRow[];
 }
 
 /** A cell over all pairs. */
@@ -41,7 +44,10 @@ export interface CellSummary {
   readonly loss: Estimate;
   /** The worst tenth of the pairs begins here: 90 % quantile of the loss. */
   readonly lossP90: number;
-  /** Relative L2 change of the final sample, in units of what a random change of equal norm does; null without. */
+  /**
+   * Relative L2 change of the final sample, in units of what a random change of equal norm does; null without, and
+   * where the change is so small that both are but rounding.
+   */
   readonly normalised: number | null;
   /** Relative L2 change of the Unet's guided output at the window's first step. */
   readonly local: number;
@@ -49,6 +55,11 @@ export interface CellSummary {
   readonly saved: number;
   /** Whether its effect is no more than the floor's: nothing is known of it but that it is small. */
   readonly isAtFloor: boolean;
+  /**
+   * How much nearer its pictures are to the converged path than the full model's: the mean difference of SSIM over
+   * the pairs whose path has converged, with its interval. Above 0 the part does harm. Null without a converged pair.
+   */
+  readonly helps: Estimate | null;
 }
 
 /** All cells of one action, which share a colour scale. */
@@ -93,14 +104,27 @@ export interface ReportData {
   readonly floor: number;
   /** Spearman's correlation of the rankings of skips zeroed and of skips replaced by means; null without both. */
   readonly zeroMeanAgreement: number | null;
+  /** Pairs whose converged path agrees with that of half as many steps; null where none was run. */
+  readonly convergedPairs: number | null;
 }
+
+/** A path has converged where it agrees with that of half as many steps to this SSIM. */
+const leastAgreement = 0.99;
+
+/** Order of actions on the page: what is left out first, what grows stale last. */
+const actionOrder = ["zeroResidual", "zero", "mean", "bypass", "reuse"];
 
 /** Seeds per prompt from which intervals are given. */
 const leastSeeds = 4;
 
 /** Sums a sweep up. */
 export function reportData(results: SweepResults): ReportData {
-  const { manifest, cells, responses, floors } = results;
+  const { manifest, cells, responses, floors, converged } = results;
+  const whole = new Map(
+    converged
+      .filter(({ agreement }) => agreement >= leastAgreement)
+      .map(({ pair, ssim }) => [pair, ssim]),
+  );
   const floor = Math.max(
     0,
     ...floors.map(({ effects }) => mean(effects.map(({ ssim }) => 1 - ssim))),
@@ -108,7 +132,10 @@ export function reportData(results: SweepResults): ReportData {
   const single = cells.filter(({ window }) => window.kind === "single");
   const phases = findSweepPhases(manifest, single);
   const byAction = new Map<string, CellRow[]>();
-  for (const cell of single) {
+  const ordered = [...single].sort(
+    (a, b) => actionOrder.indexOf(a.action) - actionOrder.indexOf(b.action),
+  );
+  for (const cell of ordered) {
     const name = actionName(cell);
     byAction.set(name, [...(byAction.get(name) ?? []), cell]);
   }
@@ -117,7 +144,7 @@ export function reportData(results: SweepResults): ReportData {
     return {
       name,
       description: describeAction(first!),
-      cells: rows.map((row) => summarize(row, manifest, floor)),
+      cells: rows.map((row) => summarize(row, manifest, floor, whole)),
       phases: phases.find((one) => actionName(one) === name),
     };
   });
@@ -151,6 +178,7 @@ export function reportData(results: SweepResults): ReportData {
         effects.map(({ clippedShare }) => clippedShare),
       ),
     ),
+    convergedPairs: converged.length > 0 ? whole.size : null,
     zeroMeanAgreement: Number.isNaN(agreement) ? null : agreement,
   };
 }
@@ -158,7 +186,7 @@ export function reportData(results: SweepResults): ReportData {
 /** The numbers of all cells as a table: a head line, then a cell a line, fields apart by commas. */
 export function reportCsv({ actions }: ReportData): string {
   const head =
-    "unit,action,bin,first_step,end_step,loss,loss_lower,loss_upper,loss_p90,normalised,local,macs_saved,at_floor";
+    "unit,action,bin,first_step,end_step,loss,loss_lower,loss_upper,loss_p90,normalised,local,macs_saved,at_floor,helps,helps_lower,helps_upper";
   const rows = actions.flatMap(({ cells }) =>
     cells.map((cell) => {
       const { unit, action, bin, firstStep, endStep, loss } = cell;
@@ -167,6 +195,9 @@ export function reportCsv({ actions }: ReportData): string {
         ...[loss.value, loss.lower, loss.upper, cell.lossP90],
         ...[cell.normalised ?? "", cell.local, cell.saved],
         cell.isAtFloor,
+        ...(cell.helps
+          ? [cell.helps.value, cell.helps.lower, cell.helps.upper]
+          : ["", "", ""]),
       ].join(",");
     }),
   );
@@ -180,24 +211,34 @@ function summarize(
   cell: CellRow,
   { pairs, settings }: SweepManifest,
   floor: number,
+  whole: ReadonlyMap<number, number>,
 ): CellSummary {
   const { unit, window, effects, macs } = cell;
-  const losses = effects.map(({ ssim }) => 1 - ssim);
-  const groups = new Map<number, number[]>();
-  effects.forEach(({ pair }, i) => {
-    const { prompt } = pairs[pair]!;
-    groups.set(prompt, [...(groups.get(prompt) ?? []), losses[i]!]);
-  });
   const hasInterval = settings.seeds >= leastSeeds;
-  const value = mean(losses);
-  const loss = hasInterval
-    ? hierarchicalBootstrap([...groups.values()], { draws: 2000 })
-    : { value, lower: value, upper: value };
-  const normalised = effects.flatMap((effect) => {
-    const ratio = effect.normalised?.relativeL2;
-    return ratio === null || ratio === undefined ? [] : [ratio];
+  const estimate = (of: readonly { pair: number; value: number }[]) => {
+    const groups = new Map<number, number[]>();
+    for (const { pair, value } of of) {
+      const { prompt } = pairs[pair]!;
+      groups.set(prompt, [...(groups.get(prompt) ?? []), value]);
+    }
+    if (hasInterval)
+      return hierarchicalBootstrap([...groups.values()], { draws: 2000 });
+    const value = mean(of.map((one) => one.value));
+    return { value, lower: value, upper: value };
+  };
+  const loss = estimate(
+    effects.map(({ pair, ssim }) => ({ pair, value: 1 - ssim })),
+  );
+  const nearer = effects.flatMap(({ pair, toConverged }) => {
+    const before = whole.get(pair);
+    if (before === undefined || !toConverged) return [];
+    return [{ pair, value: toConverged.ssim - before }];
   });
-  const sorted = [...losses].sort((a, b) => a - b);
+  const normalised = effects.flatMap((effect) => {
+    const ratio = normalisedChange(effect);
+    return ratio === null ? [] : [ratio];
+  });
+  const sorted = effects.map(({ ssim }) => 1 - ssim).sort((a, b) => a - b);
   return {
     cell: cell.cell,
     unit,
@@ -210,7 +251,8 @@ function summarize(
     normalised: normalised.length > 0 ? mean(normalised) : null,
     local: mean(effects.map(({ local }) => local)),
     saved: macs.saved / macs.full,
-    isAtFloor: (hasInterval ? loss.lower : value) <= floor,
+    isAtFloor: (hasInterval ? loss.lower : loss.value) <= floor,
+    helps: nearer.length > 0 ? estimate(nearer) : null,
   };
 }
 
