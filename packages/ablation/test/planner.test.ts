@@ -15,6 +15,7 @@ import {
   type Change,
   type Contestant,
   type PlanRunner,
+  type SplitName,
 } from "@phaseskip/ablation";
 import type { Plan } from "@phaseskip/runtime";
 
@@ -229,7 +230,7 @@ class World implements PlanRunner {
     return Promise.resolve(1 - 0.2 * this.#out(plan).length);
   }
 
-  async measure(contestant: Contestant) {
+  async measure(contestant: Contestant, _split?: SplitName) {
     const out = this.#out(contestant.plan);
     const own = out.map((name) => this.losses[name] ?? 0);
     const both = out.includes("c") && out.includes("d") ? 0.5 : 0;
@@ -264,6 +265,58 @@ describe("searchPlans()", () => {
     expect(parts).toHaveLength(2);
     expect(parts).toContain("a");
     expect(evaluations).toBeLessThanOrEqual(200);
+  });
+
+  test("does not run one window after the other of a part that was found dear", async () => {
+    // ten windows of each part, and others that are worth finding behind the pair
+    const steps: string[] = [];
+    const windows = Array.from({ length: 10 }, (_, step) => step);
+    const { found } = await searchPlans({
+      ...request,
+      cells: ["c", "d", "e"].flatMap((name) =>
+        windows.map((step) =>
+          cell(name, step, step + 1, name === "e" ? 0.0005 : 0),
+        ),
+      ),
+      budget: parseBudget("ssim=0.98"),
+      onVerified: ({ step }) => {
+        steps.push(step);
+        return Promise.resolve();
+      },
+    });
+    const parts = found[0]!.draft.map((one) => one.kind === "unit" && one.unit);
+    expect(parts).toContain("e");
+    const before = steps.slice(
+      0,
+      steps.findIndex((step) => /^add e/.test(step)),
+    );
+    expect(before.length).toBeLessThan(8);
+  });
+
+  test("chooses a plan in between where unseen pictures lose four times as much", async () => {
+    class Fickle extends World {
+      override readonly losses = { a: 0.004, b: 0.008, e: 0.016 };
+
+      override async measure(contestant: Contestant, split?: SplitName) {
+        const { ssim, cost } = await super.measure(contestant);
+        const worse = split === "validation" ? 4 : 1;
+        return {
+          ssim: ssim.map((row) => row.map((one) => 1 - worse * (1 - one))),
+          cost,
+        };
+      }
+    }
+    const runner = new Fickle();
+    const { found } = await searchPlans({
+      ...request,
+      runner,
+      cells: Object.entries(runner.losses).map(([name, loss]) =>
+        cell(name, 0, 10, loss),
+      ),
+      budget: parseBudget("ssim=0.95"),
+    });
+    // all three lose 0.112 there, two of them 0.048
+    expect(found[0]!.cost).toBeCloseTo(0.6);
   });
 
   test("keeps predicted beside measured losses of every plan", async () => {
