@@ -78,6 +78,8 @@ export interface SweepTotals {
   readonly callMilliseconds: number;
   /** Mean time of a call over the whole sweep, in ms: under the load that the rest of it saw, too. */
   readonly meanCallMilliseconds: number;
+  /** Of these, what the other build of ONNX Runtime took, whose calls are another matter. */
+  readonly other: { readonly calls: number; readonly milliseconds: number };
   /** What the user should know of the prompts, in sentences. */
   readonly warnings: readonly string[];
 }
@@ -97,6 +99,7 @@ export async function runSweep(request: SweepRequest): Promise<SweepTotals> {
     return {
       ...{ calls: 0, milliseconds: 0, warnings: [] },
       ...{ callMilliseconds: 0, meanCallMilliseconds: 0 },
+      other: { calls: 0, milliseconds: 0 },
     };
   const cells = items.flatMap((item) =>
     item.kind === "cells" ? item.cells : [],
@@ -152,9 +155,14 @@ export async function runSweep(request: SweepRequest): Promise<SweepTotals> {
       );
       await request.onConverged?.(rows);
     }
+    let other = { calls: 0, milliseconds: 0 };
     for (const item of todo) {
+      const start = performance.now();
       await measureRows(request, item, subjects, show);
-      calls += pairs.length * itemCalls(item, steps).planned;
+      const own = pairs.length * itemCalls(item, steps).planned;
+      calls += own;
+      if (item.kind === "floor" && item.source === "backend")
+        other = { calls: own, milliseconds: performance.now() - start };
     }
     const inUnet = sumOf(subjects, (run) => run.milliseconds);
     const texts = subjects.flatMap(({ reference }) => reference.run.warnings);
@@ -163,6 +171,7 @@ export async function runSweep(request: SweepRequest): Promise<SweepTotals> {
       milliseconds: performance.now() - begun,
       callMilliseconds: median(times),
       meanCallMilliseconds: inUnet / callsOf(subjects),
+      other,
       warnings: [...new Set(texts)],
     };
   } finally {

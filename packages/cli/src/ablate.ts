@@ -243,14 +243,24 @@ function duration(milliseconds: number): string {
 function describeDone(
   out: string,
   rows: number,
-  { calls, milliseconds, ...each }: SweepTotals,
+  { calls, milliseconds, other, ...each }: SweepTotals,
 ): string {
   if (calls === 0) return `${out}: ${rows} rows, all of them there before\n`;
   const { callMilliseconds, meanCallMilliseconds } = each;
-  const ratio = (call: number) => (milliseconds / (calls * call)).toFixed(2);
+  const [ownCalls, own] = [
+    calls - other.calls,
+    milliseconds - other.milliseconds,
+  ];
+  const ratio = (call: number) =>
+    `${(own / (ownCalls * call)).toFixed(2)} × calls × ${call.toFixed(1)} ms`;
+  const apart =
+    other.calls > 0
+      ? ` (${formatTime(other.milliseconds)} the other backend’s)`
+      : "";
   return [
     `${out}: ${rows} rows`,
-    `${formatCount(calls)} calls in ${formatTime(milliseconds)}: ${ratio(callMilliseconds)} × calls × the full model's time per call (${callMilliseconds.toFixed(1)} ms), ${ratio(meanCallMilliseconds)} × calls × their mean (${meanCallMilliseconds.toFixed(1)} ms)`,
+    `${formatCount(calls)} calls in ${formatTime(milliseconds)}${apart}`,
+    `${ratio(meanCallMilliseconds)}, their mean; ${ratio(callMilliseconds)}, the full model’s at the start`,
     "",
   ].join("\n");
 }

@@ -51,7 +51,7 @@ export function describePlans(
       ...notes.map((note) => `  note: ${note}`),
     ];
   });
-  return `${table}SSIM to the full model on the same grid; 95 % intervals; other: share of the test's\npairs that became another picture, SSIM below ${otherPicture}\n\n${lines.join("\n")}\n`;
+  return `${table}SSIM to the full model on the same grid; 95 % intervals; other: share of\nthe test's pairs that became another picture, SSIM below ${otherPicture}\n\n${lines.join("\n")}\n`;
 }
 
 /** A mean with its interval. */

@@ -105,7 +105,8 @@ class Tuning {
 }
 
 /**
- * Tunes a family: settings at or under the cost, the dearest first, as they leave most of the model in place.
+ * Tunes a family: settings at or under the cost, the dearest first, as they leave most of the model in place; where
+ * guidance may be cut, in turns with and without, as else what guidance costs would decide who is tried at all.
  * @returns undefined where no setting is cheap enough
  */
 export async function tuneFamily(
@@ -130,8 +131,15 @@ export async function tuneFamily(
       open.push({ contestant, cost });
   }
   open.sort((a, b) => b.cost - a.cost);
+  const isCut = ({ plan }: Contestant) => (plan.guidance ?? []).length > 0;
+  const whole = open.filter(({ contestant }) => !isCut(contestant));
+  const cut = open.filter(({ contestant }) => isCut(contestant));
+  const inTurns = open.flatMap((_, i) => [
+    ...whole.slice(i, i + 1),
+    ...cut.slice(i, i + 1),
+  ]);
   const tuning = new Tuning(runner, limits);
-  for (const { contestant } of open) {
+  for (const { contestant } of inTurns) {
     if (!tuning.hasLeft) break;
     await tuning.try(contestant);
   }

@@ -16,6 +16,9 @@ import type { Point, Verifier } from "./verifier.js";
 /** Tried in a row without a better one, after which a place is a summit. */
 const patience = 12;
 
+/** Of changes that may be put in, as many parts' best ones are looked at each time, beside some at random. */
+const bestParts = 12;
+
 interface Move {
   readonly draft: Draft;
   readonly what: string;
@@ -37,8 +40,9 @@ export async function searchNearby(
 ): Promise<Point> {
   let at = start;
   let misses = 0;
+  const best = bestOfParts(verifier, changes);
   while (verifier.hasLeft && misses < patience) {
-    const move = await bestMove(verifier, changes, at, goal, random);
+    const move = await bestMove(verifier, { changes, best }, at, goal, random);
     if (!move) return at;
     const point = await verifier.verify(move.draft, move.what);
     if (meets(point, goal) && isBetter(point, at, goal)) {
@@ -49,20 +53,45 @@ export async function searchNearby(
   return at;
 }
 
+/** What may be put in. */
+interface Additions {
+  readonly changes: readonly Change[];
+  /** Those that lose least for what they save, one for each of some parts. */
+  readonly best: readonly Change[];
+}
+
+function bestOfParts(
+  { predictor }: Verifier,
+  changes: readonly Change[],
+): Change[] {
+  const ratio = (change: Change) =>
+    (predictor.loss(change) + 1e-4) / Math.max(predictor.saved(change), 1e-6);
+  const parts = new Map<string, Change>();
+  for (const change of changes) {
+    if (change.kind !== "unit" || Number.isNaN(predictor.loss(change)))
+      continue;
+    const known = parts.get(change.unit);
+    if (!known || ratio(change) < ratio(known)) parts.set(change.unit, change);
+  }
+  return [...parts.values()]
+    .sort((a, b) => ratio(a) - ratio(b))
+    .slice(0, bestParts);
+}
+
 /** The move that is predicted to help most, among those whose cost allows it and that were not run yet. */
 async function bestMove(
   verifier: Verifier,
-  changes: readonly Change[],
+  additions: Additions,
   at: Point,
   goal: Goal,
   random: () => number,
 ): Promise<Move | undefined> {
   const { predictor } = verifier;
-  const single = movesFrom(at.draft, changes, verifier, random);
+  const single = movesFrom(at.draft, additions, verifier, random);
   const pairs = Array.from({ length: 2 * single.length }, () => {
     const first = single[Math.floor(random() * single.length)];
     if (!first) return undefined;
-    const more = movesFrom(first.draft, changes, verifier, random, 6);
+    const more = movesFrom(first.draft, additions, verifier, random, 6);
     const second = more[Math.floor(random() * more.length)];
     return (
       second && { draft: second.draft, what: `${first.what}; ${second.what}` }
@@ -70,6 +99,8 @@ async function bestMove(
   });
   const moves = [...single, ...pairs.filter((pair) => pair !== undefined)];
   const known = predictor.jointLoss(at.draft);
+  // what all are taken to lose: the nearer the aim, the more it counts that a change loses nothing
+  const floor = goal.kind === "ssim" ? 0.04 * (1 - goal.least) : 0;
   const savedBy = (draft: Draft) =>
     draft.reduce((sum, change) => sum + predictor.saved(change), 0);
   const saved = savedBy(at.draft);
@@ -84,7 +115,7 @@ async function bestMove(
         goal.kind === "macs"
           ? loss + 10 * Math.max(0, at.cost - saving - goal.most - 0.05)
           : saving > 0
-            ? (Math.max(0, loss) + 0.002) / saving
+            ? (Math.max(0, loss) + floor) / saving
             : Infinity;
       return { move, loss, rough };
     })
@@ -98,16 +129,16 @@ async function bestMove(
     const isOpen = goal.kind === "macs" ? cost <= goal.most : saving > 1e-4;
     if (!isOpen) continue;
     const score =
-      goal.kind === "macs" ? loss : (Math.max(0, loss) + 0.002) / saving;
+      goal.kind === "macs" ? loss : (Math.max(0, loss) + floor) / saving;
     if (!best || score < best.score) best = { move, score };
   }
   return best?.move;
 }
 
-/** All single moves; of the changes that may be put in, a few at random. */
+/** All single moves; of the changes that may be put in, the best of some parts, and a few at random. */
 function movesFrom(
   draft: Draft,
-  changes: readonly Change[],
+  { changes, best }: Additions,
   { grid }: Verifier,
   random: () => number,
   added = 16,
@@ -138,6 +169,8 @@ function movesFrom(
     for (const other of otherActions(change, changes))
       add(withChange(rest, other), `${name} to ${describeChange(other)}`);
   }
+  for (const change of best)
+    add(withChange(draft, change), `add ${describeChange(change)}`);
   for (let i = 0; i < added && changes.length > 0; i++) {
     const change = changes[Math.floor(random() * changes.length)]!;
     add(withChange(draft, change), `add ${describeChange(change)}`);
