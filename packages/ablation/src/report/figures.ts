@@ -81,7 +81,7 @@ export function effectPerCost(data: ReportData, document: Document): Element {
         x: "saved",
         y: (cell: CellSummary) => Math.max(cell.loss.value, 1e-6),
         text: (cell: CellSummary) => `${cell.unit} ${stepsOf(data, cell.bin)}`,
-        dy: 12,
+        dy: -8,
         fontSize: 9,
         textAnchor: "end",
       }),

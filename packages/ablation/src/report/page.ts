@@ -119,7 +119,7 @@ function facts({ manifest, units, actions, bins }: ReportData): string {
   return [
     `<b>${units.length}</b> parts`,
     `<b>${bins.length}</b> stretches of the run`,
-    `<b>${actions.length}</b> actions`,
+    `<b>${actions.length}</b> ${actions.length === 1 ? "action" : "actions"}`,
     `<b>${cells}</b> cells`,
     prompts === undefined
       ? `<b>${pairs.length}</b> seeds`
