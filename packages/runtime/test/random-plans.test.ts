@@ -22,8 +22,14 @@ vi.setConfig({ testTimeout: 300_000 });
 /**
  * The largest difference, as a part of the standard deviation. A switch keeps ONNX Runtime from fusing
  * across it, a cut does so elsewhere: rounding differs by up to 1.2e-5 here, a wrong value by 1e-2.
+ *
+ * A plan may also make a layer's values so alike that a normalisation behind it amplifies rounding. SEED=5 has one that
+ * halves channels: at a step, float64 says that the reference is off by 3.9e-4, PyTorch in float32 by 4.9e-4 and the
+ * executor by 2.2e-4. There, the reference's own answer to rounding is what may be between the two, up to `wrong`.
  */
 const close = 5e-5;
+const rounding = 5e-7; // a few units in the last place
+const wrong = 1e-3;
 
 const patterns = [
   ...[
@@ -186,7 +192,7 @@ function mayThrow<T>(may: boolean, make: () => T): T | undefined {
   }
 }
 
-// RUNS=5 SEED=7 looks further: where a plan makes a layer's values small, rounding alone can then exceed `close`
+// RUNS=5 SEED=7 looks further
 describe("UnetExecutor under random plans equals one session of the whole graph with switches in it", () => {
   test.each([
     ["tiny-text-ts", undefined, 12],
@@ -244,7 +250,12 @@ describe("UnetExecutor under random plans equals one session of the whole graph 
           if (!schedule) return;
           const decisions: AdaptiveDecision[] = [];
           const found = await runSchedule(open, schedule, decisions);
-          expect(farthest(found, right)).toBeLessThan(close);
+          const off = farthest(found, right);
+          if (off >= close) {
+            const rounded = await reference.run(weight, rounding);
+            const tender = farthest(rounded, right);
+            expect(off).toBeLessThan(Math.min(tender, wrong));
+          }
           if (schedule.adaptive) {
             const again = scheduleOf(open.unet, plan, 3, decisions);
             expect(await runSchedule(open, again)).toEqual(found);

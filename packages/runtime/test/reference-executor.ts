@@ -4,6 +4,7 @@
 
 import type { Unet } from "@phaseskip/graph";
 import { ElementType } from "@phaseskip/graph";
+import { generator } from "@phaseskip/scheduler";
 import type {
   AdaptiveAction,
   Context,
@@ -53,7 +54,8 @@ export class ReferenceExecutor {
   readonly #plan: Plan;
   readonly #graph: ReferenceGraph;
   readonly #session: Session;
-  readonly #caches: Record<Context, Cache> = { cond: cache(), uncond: cache() };
+  #caches: Record<Context, Cache> = { cond: cache(), uncond: cache() };
+  #round: (values: Floats) => Floats = (values) => values;
 
   private constructor(
     device: Device,
@@ -99,8 +101,19 @@ export class ReferenceExecutor {
     return new ReferenceExecutor(device, unet, plan, graph, session);
   }
 
-  /** Runs all steps. @throws {ImpossibleError} If a value is needed that cannot be had */
-  async run(guidanceScale: number): Promise<Outputs> {
+  /**
+   * Runs all steps.
+   * @param rounding by how much, as a part of it, each value that a switch hands on is off, at random
+   * @throws {ImpossibleError} If a value is needed that cannot be had
+   */
+  async run(guidanceScale: number, rounding = 0): Promise<Outputs> {
+    this.#caches = { cond: cache(), uncond: cache() };
+    const random = generator(17);
+    this.#round = (values) => {
+      if (rounding === 0) return values;
+      const off = random.randn(values.length);
+      return values.map((value, i) => value * (1 + rounding * off[i]!));
+    };
     const outputs: Partial<Record<Context, Float32Array>>[] = [];
     for (const step of timesteps.keys()) {
       const contexts: Context[] = this.#isGuided(step, guidanceScale)
@@ -211,8 +224,8 @@ export class ReferenceExecutor {
         data.forEach((x, i) => (given[i]! += weight * x));
       const scale = choice.kind === "computed" ? choice.scale : undefined;
       feeds[names.isGiven] = scalar(ElementType.BOOL, isGiven ? 1 : 0);
-      floats(names.given, given, made.value);
-      floats(names.factor, factors(shape, scale), made.value);
+      floats(names.given, this.#round(given), made.value);
+      floats(names.factor, this.#round(factors(shape, scale)), made.value);
       const withMain = isGiven && choice.withMain === true;
       if (made.main !== undefined)
         feeds[names.mainFactor] = scalar(ElementType.FLOAT, withMain ? 1 : 0);
