@@ -5,7 +5,7 @@
 Each case is a JSON file (the arguments of `phaseskip generate`, the plan, the timesteps, file names)
 and its sample as NPY; noise that a case is given lies beside it. Seeds are read as the pipelines of
 diffusers do: one CPU generator draws the initial noise, then the steps' noise. `macs.json` holds
-multiply-adds and parameters for each module. A case is refused if its sample does not depend on its
+multiply-adds and parameters for each module, `network-macs.json` those of the other networks. A case is refused if its sample does not depend on its
 plan, or if it answers a change of 1e-6 in the noise by more than TOO_TENDER.
 """
 
@@ -266,16 +266,24 @@ def make_case(name: str, case: Case, parts, full: dict, out: Path) -> float:
     return tender
 
 
-def count_macs(unet, arguments: tuple) -> dict[str, dict[str, int]]:
-    """Multiply-adds (batch 1) and parameters of every module that has any, from torch's counter."""
+def count_flops(module, call):
+    """torch's counter after a call; attention is plain products, as its fused kernel is not always counted."""
     from diffusers.models.attention_processor import AttnProcessor
     from torch.utils.flop_counter import FlopCounterMode
 
-    for module in unet.modules():
-        if hasattr(module, "set_processor"):
-            module.set_processor(AttnProcessor())  # plain products: the fused kernel is not always counted
+    for part in module.modules():
+        if hasattr(part, "set_processor"):
+            part.set_processor(AttnProcessor())
+    if hasattr(module, "set_attn_implementation"):
+        module.set_attn_implementation("eager")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        unet(*arguments)
+        call()
+    return counter
+
+
+def count_macs(unet, arguments: tuple) -> dict[str, dict[str, int]]:
+    """Multiply-adds (batch 1) and parameters of every module that has any, from torch's counter."""
+    counter = count_flops(unet, lambda: unet(*arguments))
     root = type(unet).__name__
     units = {}
     modules = dict(unet.named_modules())
@@ -309,6 +317,27 @@ def make_macs(out: Path) -> None:
     write_json(out / "macs.json", found)
 
 
+def make_network_macs(out: Path) -> None:
+    """Writes `network-macs.json`: model → network beside the Unet → multiply-adds of one text or picture."""
+    found = {}
+    for name in ("tiny-text-ts", "tiny-text-dynamo", "tiny-sd-ts", "tiny-sd-image-ts", "tiny-sdxl-ts"):
+        parts = fixtures.build(name)
+        size, ids = parts.fixture.size, torch.ones(1, fixtures.LENGTH, dtype=torch.long)
+        calls = {
+            "text_encoder": (parts.text_encoder, lambda: parts.text_encoder(ids)),
+            "text_encoder_2": (parts.text_encoder_2, lambda: parts.text_encoder_2(ids)),
+            "vae_decoder": (parts.vae, lambda: parts.vae.decode(torch.randn(1, 4, size, size))),
+        }
+        if parts.fixture.encodes:
+            calls["vae_encoder"] = (parts.vae, lambda: parts.vae.encode(torch.randn(1, 3, 2 * size, 2 * size)))
+        found[name] = {
+            network: count_flops(module, call).get_total_flops() // 2
+            for network, (module, call) in calls.items()
+            if module is not None
+        }
+    write_json(out / "network-macs.json", found)
+
+
 def main() -> None:
     """Makes the cases whose names begin with the argument."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -326,6 +355,7 @@ def main() -> None:
             print(f"{name}: 1e-6 of noise moves it by {tender:.1e}", flush=True)
     if not settings.prefix:
         make_macs(settings.out)
+        make_network_macs(settings.out)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,14 @@ export function summarizeDrawn(
   };
 }
 
+/** What the pipeline cost, where there is more than the Unet. */
+function wholePipeline({ macs, pipelineMacs }: Generated["report"]): string[] {
+  const { total } = pipelineMacs;
+  return total === macs
+    ? []
+    : [`${formatCount(total)} MACs in the whole pipeline`];
+}
+
 /** What was drawn, for people. */
 export function describeDrawn(
   drawn: Drawn,
@@ -116,6 +124,7 @@ export function describeDrawn(
         : `, ${formatShare(report.macsSaved)} saved by ${report.plan}`;
     lines.push(
       `${formatTime(unetMilliseconds(report))} in the Unet, ${formatCount(report.macs)} MACs${saved}`,
+      ...wholePipeline(report),
     );
   }
   const { width, height } = images[0]!;

@@ -295,6 +295,11 @@ function totalsOf(
           `${range(({ milliseconds = NaN }) => formatTime(milliseconds))} in the Unet predicted: ${device.kind}, ${device.threads} ${device.threads === 1 ? "thread" : "threads"}`,
         ]
       : []),
+    ...(most.pipelineMacs.total === most.macs
+      ? []
+      : [
+          `${range(({ pipelineMacs }) => formatCount(pipelineMacs.total))} of ${formatCount(most.pipelineMacs.full)} MACs in the whole pipeline`,
+        ]),
     `${range(({ peakCacheBytes }) => formatCount(peakCacheBytes))}B kept by the plan at most, ${formatCount(most.textBytes)}B of the text`,
   ];
 }

@@ -13,6 +13,7 @@ import {
   openFolder,
   parseRequest,
   planRun as planRequest,
+  readGraph,
   sizeRun,
   unetDigest,
   type ModelFolder,
@@ -57,6 +58,7 @@ export async function inspectModel(
       index,
       unetGraph: graph,
       textTokens: await textLength(folder, index, signal),
+      network: (name, stop) => readGraph(folder, `${name}/model.onnx`, stop),
       analyse: (size) => analyseUnet(graph, size),
       digest: (stop) => unetDigest(folder, graph, stop),
     };

@@ -30,6 +30,7 @@ export type { Unit, Units } from "./units.js";
 export { residualOwner, residualPath, type Edge } from "./main-input.js";
 export type { Skip } from "./skips.js";
 export { nodeMacs } from "./macs.js";
+export { networkMacs } from "./network-macs.js";
 
 // From signatures to segments
 export {

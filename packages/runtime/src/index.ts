@@ -12,6 +12,7 @@ export type { RunStep } from "./pipeline/run.js";
 export type { Picture } from "./pipeline/picture.js";
 export type { InputPicture } from "./pipeline/input-picture.js";
 export type { ContextReport, Report, StepReport } from "./pipeline/report.js";
+export type { PipelineMacs } from "./pipeline/network-costs.js";
 export type { FolderEvent, FolderProgress } from "./folder.js";
 export type { DeviceKind } from "./session.js";
 export type { WorkerLike } from "./web-endpoint.js";

@@ -36,6 +36,7 @@ export type {
   PlannedRun,
   RunSize,
 } from "./pipeline/plan-run.js";
+export { readGraph } from "./pipeline/network.js";
 export { parseRequest } from "./pipeline/request.js";
 export { RunCosts } from "./pipeline/costs.js";
 export { describeRun } from "./pipeline/plan-description.js";

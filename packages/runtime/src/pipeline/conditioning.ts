@@ -3,6 +3,7 @@
 import { PhaseskipError } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
 import type { EncodedText } from "../tokenizer.js";
+import { contextText } from "./context-text.js";
 import type { Model } from "./model.js";
 import type { PlannedRun } from "./plan-run.js";
 import type { Request } from "./request.js";
@@ -42,18 +43,10 @@ export async function conditionRun(
     return known;
   };
   const conditioning = async (context: Context, i: number) => {
-    const prompt = request.prompts?.[i];
-    if (prompt === undefined) return {};
-    const negative = request.negativePrompts?.[i];
-    const isZero =
-      context === "uncond" &&
-      negative === undefined &&
-      index.hasTextEncoder2 &&
-      index.forceZerosForEmptyPrompt;
-    const text =
-      context === "cond" || isZero
-        ? await embed(prompt, "prompt")
-        : await embed(negative ?? "", "negative prompt");
+    const told = contextText(index, request, context, i);
+    if (!told) return {};
+    const { isZero } = told;
+    const text = await embed(told.text, told.what);
     const value = (values: Float32Array) =>
       isZero ? new Float32Array(values.length) : values;
     return {

@@ -11,6 +11,7 @@ import { unetDigest } from "../unet-digest.js";
 import { openExternalFiles, Weights } from "../weights.js";
 import { readGraph } from "./network.js";
 import type { ImageArray } from "./picture.js";
+import type { NetworkName } from "./network-costs.js";
 import type { PlannableModel } from "./plan-run.js";
 import type { EmbeddedText, TextEncoders } from "./text-encoders.js";
 import type { Vae } from "./vae.js";
@@ -78,6 +79,12 @@ export class Model implements PlannableModel {
   /** Tokens of every text, which are padded to one length; undefined without a tokenizer. */
   get textTokens(): number | undefined {
     return this.#text?.tokens;
+  }
+
+  /** The graph of a network beside the Unet. */
+  async network(name: NetworkName, signal?: AbortSignal): Promise<Graph> {
+    const loaded = this.#text?.graph(name) ?? this.#vae?.graph(name);
+    return loaded ?? readGraph(this.folder, `${name}/model.onnx`, signal);
   }
 
   /** The Unet at a size; looked at once for each size. */

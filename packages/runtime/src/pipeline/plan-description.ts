@@ -6,6 +6,8 @@ import type { Schedule, ScheduledStep } from "../plan/scheduled.js";
 import { cacheBytes } from "../unet/cache-bytes.js";
 import { compileProgram } from "../unet/program.js";
 import { RunCosts } from "./costs.js";
+import type { PipelineMacs } from "./network-costs.js";
+import { pipelineMacs } from "./network-costs.js";
 import type { PlannedRun } from "./plan-run.js";
 import type { ContextReport, StepReport } from "./report.js";
 import { contextActs } from "./report.js";
@@ -51,6 +53,8 @@ export interface PlanDescription {
   readonly exactMacs: number;
   /** `1 − macs / fullMacs`. */
   readonly macsSaved: number;
+  /** The same with the pipeline's other networks, which a plan leaves as they are. */
+  readonly pipelineMacs: PipelineMacs;
   /** Predicted time in the Unet, in ms; missing where the device was not asked. */
   readonly milliseconds?: number;
   /** The most that the plan keeps on the device between two calls of the Unet, in bytes. */
@@ -151,6 +155,7 @@ function describeSteps(
     fullMacs,
     exactMacs: costs.exact(contextCount),
     macsSaved: 1 - macs / fullMacs,
+    pipelineMacs: pipelineMacs(run.networks, run.shape[0], { macs, fullMacs }),
     ...(clock && {
       milliseconds: all.reduce((sum, one) => sum + one.milliseconds!, 0),
     }),

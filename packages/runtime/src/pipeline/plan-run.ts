@@ -11,6 +11,8 @@ import type { Plan } from "../plan/plan.js";
 import { emptyPlan } from "../plan/plan.js";
 import type { Schedule } from "../plan/schedule.js";
 import { schedulePlan } from "../plan/schedule.js";
+import type { NetworkCosts, NetworkName } from "./network-costs.js";
+import { networkCosts } from "./network-costs.js";
 import type { Request } from "./request.js";
 import { imageCount } from "./request.js";
 import { sampleSize } from "./sample-size.js";
@@ -27,6 +29,11 @@ export interface PlannableModel {
   readonly textTokens: number | undefined;
   /** The Unet at a size. */
   analyse(size: UnetSize): Unet;
+  /**
+   * Another network's graph, without its weights.
+   * @throws {PhaseskipError} If the folder has none
+   */
+  network(name: NetworkName, signal?: AbortSignal): Promise<Graph>;
   /** What plans know the model by; undefined where there is no SHA-256. */
   digest(signal?: AbortSignal): Promise<string | undefined>;
 }
@@ -40,6 +47,7 @@ export type PlanRequest = Pick<
   | "originalInferenceSteps"
   | "strength"
   | "mask"
+  | "negativePrompts"
   | keyof SizeRequest
 > &
   Partial<Pick<Request, "decisions" | "means">>;
@@ -83,6 +91,8 @@ export interface PlannedRun extends RunSize {
   readonly startIndex: number;
   /** What runs at every step. */
   readonly schedule: Schedule;
+  /** What the networks beside the Unet cost. */
+  readonly networks: NetworkCosts;
   /** What the caller should know before it runs, in sentences. */
   readonly warnings: readonly string[];
 }
@@ -150,13 +160,15 @@ export async function planRun(
     isGuided: sized.contextCount === 2,
     scheduler: scheduler.name,
   });
+  const networks = await networkCosts(model, request, sized, schedule, signal);
   return {
     ...sized,
     plan,
     scheduler,
     startIndex,
     schedule,
-    warnings: [...warnings, ...schedule.warnings],
+    networks,
+    warnings: [...warnings, ...schedule.warnings, ...networks.warnings],
   };
 }
 

@@ -4,6 +4,7 @@ import type { Context } from "../plan/plan.js";
 import type { AdaptiveDecision } from "../plan/adaptive-decision.js";
 import type { ChangedBy, ScheduledContext } from "../plan/scheduled.js";
 import type { DeviceKind } from "../session.js";
+import type { PipelineMacs } from "./network-costs.js";
 
 /** What one context did at one step. */
 export interface ContextReport {
@@ -67,6 +68,8 @@ export interface Report {
   readonly exactMacs: number;
   /** `1 − macs / fullMacs`. */
   readonly macsSaved: number;
+  /** The same with the pipeline's other networks, which a plan leaves as they are. */
+  readonly pipelineMacs: PipelineMacs;
   /** What adaptive rules decided; given back as the option `decisions`, they lead to the same steps. */
   readonly decisions?: readonly AdaptiveDecision[];
   /** From the call to the last image, in ms. */

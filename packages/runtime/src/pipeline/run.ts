@@ -5,6 +5,7 @@ import type { Model } from "./model.js";
 import type { Picture } from "./picture.js";
 import { samplePicture } from "./picture.js";
 import { RunCosts } from "./costs.js";
+import { pipelineMacs } from "./network-costs.js";
 import type { Report, StepReport } from "./report.js";
 import { contextActs } from "./report.js";
 import type { Request } from "./request.js";
@@ -53,7 +54,8 @@ export async function* runPipeline(
   const costs = new RunCosts(setup);
   const unetSteps = new UnetSteps(model.unet, setup);
   const reports: StepReport[] = [];
-  const [, , height, width] = shape;
+  const [count, , height, width] = shape;
+  let decoded = count;
   try {
     for (const step of schedule.steps) {
       const report = await runStep(setup, unetSteps, step, costs, signal);
@@ -70,6 +72,7 @@ export async function* runPipeline(
       const preview = isShown
         ? await pictures(model, estimates, height, width, signal)
         : undefined;
+      if (isShown) decoded += count;
       yield { stepIndex, stepCount, report, ...(preview && { preview }) };
     }
     const samples = chunks.flatMap(({ images }) =>
@@ -96,6 +99,7 @@ export async function* runPipeline(
       fullMacs,
       exactMacs: costs.exact(contexts),
       macsSaved: 1 - macs / fullMacs,
+      pipelineMacs: pipelineMacs(setup.networks, decoded, { macs, fullMacs }),
       ...(unetSteps.decisions.length > 0 && {
         decisions: unetSteps.decisions,
       }),

@@ -1,6 +1,7 @@
 // From a text to what the Unet is told of it. SDXL has two encoders: the Unet reads both, token by token beside each
 // other, one layer before their ends, and the second one's vector for the whole text.
 
+import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder.js";
 import type { ModelIndex } from "../model-index.js";
@@ -86,6 +87,12 @@ export class TextEncoders {
   /** Tokens of every text. */
   get tokens(): number {
     return this.#encoders[0]!.tokenizer.modelMaxLength;
+  }
+
+  /** An encoder's graph, by its folder. */
+  graph(name: string): Graph | undefined {
+    const i = ["text_encoder", "text_encoder_2"].indexOf(name);
+    return this.#encoders[i]?.network.graph;
   }
 
   /** Embeds a text. */

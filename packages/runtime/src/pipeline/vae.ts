@@ -1,5 +1,6 @@
 // A VAE between pixels and latents.
 
+import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder.js";
 import type { ModelIndex } from "../model-index.js";
@@ -37,6 +38,12 @@ export class Vae {
     const path = "vae_decoder/model.onnx";
     const decoder = await Network.open(folder, device, path, signal);
     return new Vae(folder, device, index, decoder);
+  }
+
+  /** The graph of one of its halves, if that is loaded. */
+  graph(name: string): Graph | undefined {
+    if (name === "vae_decoder") return this.#decoder.graph;
+    return name === "vae_encoder" ? this.#encoder?.graph : undefined;
   }
 
   /** @throws {RangeError} If its export is fixed to latents of another size */

@@ -3,6 +3,7 @@
 import { openFolder } from "../model-folder.js";
 import type { ModelFolder } from "../folder.js";
 import { RunCosts } from "../pipeline/costs.js";
+import { pipelineMacs } from "../pipeline/network-costs.js";
 import { Model } from "../pipeline/model.js";
 import type { Picture } from "../pipeline/picture.js";
 import { planRun } from "../pipeline/plan-run.js";
@@ -24,9 +25,9 @@ export interface PlanStudyOptions {
 
 /** What a run would cost and do, before it runs. */
 export interface PlanOutlook {
-  /** Multiply-accumulates of the Unet, all steps and contexts; where adaptive rules are to decide, they compute. */
+  /** Multiply-accumulates of the whole pipeline; where adaptive rules are to decide, they compute. */
   readonly macs: number;
-  /** Those of the whole model on the same steps, what depends on text or timestep alone computed once. */
+  /** Those with the whole Unet on the same steps, what depends on text or timestep alone computed once. */
   readonly fullMacs: number;
   /** What the Unet is handed, step by step. */
   readonly timesteps: readonly number[];
@@ -42,7 +43,7 @@ export interface PlanOutlook {
 export interface PlanPicture {
   /** The picture. */
   readonly picture: Picture;
-  /** Multiply-accumulates of the Unet that ran. */
+  /** Multiply-accumulates of the whole pipeline. */
   readonly macs: number;
   /** What the caller should know, in sentences. */
   readonly warnings: readonly string[];
@@ -109,9 +110,14 @@ export class PlanStudy {
     const run = await planRun(this.#model, request, this.#signal);
     const costs = new RunCosts(run);
     for (const step of run.schedule.steps) costs.step(step);
-    return {
+    const exact = costs.exact(run.contextCount);
+    const { total, full } = pipelineMacs(run.networks, run.shape[0], {
       macs: costs.macs,
-      fullMacs: costs.exact(run.contextCount),
+      fullMacs: exact,
+    });
+    return {
+      macs: total,
+      fullMacs: full,
       timesteps: run.scheduler.timesteps,
       numTrainTimesteps: run.scheduler.numTrainTimesteps,
       scheduler: run.scheduler.name,
@@ -136,7 +142,7 @@ export class PlanStudy {
     const { images, report } = step.value;
     return {
       picture: images[0]!,
-      macs: report.macs,
+      macs: report.pipelineMacs.total,
       warnings: report.warnings,
     };
   }

@@ -1,0 +1,122 @@
+// What a run's networks beside the Unet cost: they always run whole, whatever a plan does.
+
+import type { Graph } from "@phaseskip/graph";
+import { PhaseskipError, networkMacs } from "@phaseskip/graph";
+import type { ModelIndex } from "../model-index.js";
+import type { Schedule } from "../plan/schedule.js";
+import { contextText } from "./context-text.js";
+import type { PlannableModel, RunSize } from "./plan-run.js";
+import type { Request } from "./request.js";
+
+/** Networks of a pipeline beside the Unet: folders of the model. */
+export type NetworkName =
+  "text_encoder" | "text_encoder_2" | "vae_encoder" | "vae_decoder";
+
+/** Multiply-accumulates of a pipeline's networks in a whole run. */
+export interface PipelineMacs {
+  /** All text encoders, for each text once; 0 without one. */
+  readonly textEncoder: number;
+  /** The VAE's encoder, which reads an image to start from; 0 where there is none. */
+  readonly vaeEncoder: number;
+  /** The VAE's decoder, for every picture, previews too; 0 without one. */
+  readonly vaeDecoder: number;
+  /** All of these and the Unet: runs of equal cost agree in this. */
+  readonly total: number;
+  /** The same where the whole Unet runs at every step, in both contexts where guidance is on. */
+  readonly full: number;
+}
+
+/** What the networks beside the Unet cost in a run. */
+export interface NetworkCosts {
+  readonly textEncoder: number;
+  readonly vaeEncoder: number;
+  /** One picture. */
+  readonly vaeDecoder: number;
+  /** Networks that could not be counted, and why. */
+  readonly warnings: readonly string[];
+}
+
+const known = new WeakMap<Graph, Map<string, number>>();
+
+/**
+ * Counts what a run needs of the networks beside the Unet.
+ * @throws {PhaseskipError} `model-invalid` or `model-unsupported` If the folder lacks a network that the run needs
+ */
+export async function networkCosts(
+  model: PlannableModel,
+  request: Pick<Request, "prompts" | "negativePrompts" | "image">,
+  { shape }: RunSize,
+  { steps }: Pick<Schedule, "steps">,
+  signal?: AbortSignal,
+): Promise<NetworkCosts> {
+  const { index, textTokens = 0 } = model;
+  const warnings: string[] = [];
+  const count = async (name: NetworkName, dims: readonly number[]) => {
+    const graph = await model.network(name, signal);
+    const sizes = known.get(graph) ?? new Map<string, number>();
+    known.set(graph, sizes);
+    const key = dims.join();
+    try {
+      const macs = sizes.get(key) ?? networkMacs(graph, () => dims);
+      sizes.set(key, macs);
+      return macs;
+    } catch (error) {
+      // it runs all the same: only a cut needs shapes
+      if (!(error instanceof PhaseskipError)) throw error;
+      warnings.push(`${name} is not in the pipeline's MACs: ${error.message}`);
+      return 0;
+    }
+  };
+  const isGuided = steps.some(({ contexts }) => contexts.length > 1);
+  const texts = textCount(index, request, isGuided);
+  let perText = 0;
+  if (index.hasTextEncoder)
+    perText = await count("text_encoder", [1, textTokens]);
+  if (index.hasTextEncoder2)
+    perText += await count("text_encoder_2", [1, textTokens]);
+  const [, channels, height, width] = shape;
+  const picture = [height, width].map((side) => side * index.vaeScaleFactor);
+  const isEncoded = index.hasVae && request.image !== undefined;
+  return {
+    textEncoder: texts * perText,
+    vaeEncoder: isEncoded ? await count("vae_encoder", [1, 3, ...picture]) : 0,
+    vaeDecoder: index.hasVae
+      ? await count("vae_decoder", [1, channels, height, width])
+      : 0,
+    warnings,
+  };
+}
+
+/**
+ * The pipeline's count of a run.
+ * @param pictures decoded ones
+ */
+export function pipelineMacs(
+  { textEncoder, vaeEncoder, vaeDecoder }: NetworkCosts,
+  pictures: number,
+  unet: { readonly macs: number; readonly fullMacs: number },
+): PipelineMacs {
+  const parts = { textEncoder, vaeEncoder, vaeDecoder: vaeDecoder * pictures };
+  const others = textEncoder + vaeEncoder + parts.vaeDecoder;
+  return {
+    ...parts,
+    total: unet.macs + others,
+    full: unet.fullMacs + others,
+  };
+}
+
+/** Texts that are embedded, each once. */
+function textCount(
+  index: ModelIndex,
+  request: Pick<Request, "prompts" | "negativePrompts">,
+  isGuided: boolean,
+): number {
+  // a description may leave the prompt open
+  const prompts = request.prompts ?? ["a prompt"];
+  const texts = prompts.flatMap((_, i) =>
+    (["cond", "uncond"] as const)
+      .slice(0, isGuided ? 2 : 1)
+      .map((one) => contextText(index, { ...request, prompts }, one, i)?.text),
+  );
+  return new Set(texts).size;
+}
