@@ -82,6 +82,21 @@ function program(io: CommandIo): Command {
       2,
     )
     .option("--no-time", "predict no time: run nothing")
+    .option(
+      "--changes",
+      "run the whole model, and measure how much each layer\nchanges from step to step: what blockCache takes",
+    )
+    .option(
+      "--prompt <P>",
+      "with --changes: what to draw; the mean of several",
+      listed,
+    )
+    .option(
+      "--steps <N>",
+      "with --changes: sampling steps (default: 50)",
+      integerFrom(1),
+    )
+    .addOption(schedulerOption())
     .option("--json", "one JSON object on standard output, of every unit")
     .action((model: string, options: InspectArguments) =>
       inspect(model, options, io),

@@ -14,6 +14,11 @@ import {
   type Device,
   type PlannedRun,
 } from "@phaseskip/runtime/internals";
+import {
+  describeChanges,
+  measureRuns,
+  type ChangesArguments,
+} from "./changes.js";
 import { writeJson, writeNotes, type CommandIo } from "./command-io.js";
 import { formatCount, formatShare, formatTime } from "./format-count.js";
 import {
@@ -34,8 +39,10 @@ import { formatTable } from "./table.js";
 import { unitKind } from "./unit-kind.js";
 
 /** The options of `inspect`, read. */
-export interface InspectArguments {
+export interface InspectArguments extends ChangesArguments {
   readonly plan?: string;
+  /** Whether the model is run to measure what `blockCache` takes. */
+  readonly changes?: true;
   /** Units deeper than this are not listed; blocks are 1. */
   readonly depth: number;
   readonly json?: true;
@@ -68,9 +75,15 @@ export interface UnitSummary {
 /** Runs `phaseskip inspect MODEL`. */
 export async function inspect(
   location: string,
-  { plan, depth, json, time }: InspectArguments,
+  { plan, depth, json, time, changes, ...runs }: InspectArguments,
   io: CommandIo,
 ): Promise<void> {
+  const [unused] = Object.keys(runs);
+  if (unused !== undefined && !changes) {
+    throw new TypeError(
+      `Cannot inspect the model as --${unused} is of the runs that --changes measures: give --changes, too`,
+    );
+  }
   const model = await inspectModel(location, io.signal);
   try {
     const units = summarizeUnits(model.unet);
@@ -78,11 +91,15 @@ export async function inspect(
       plan === undefined
         ? undefined
         : await planOn(model, plan, time, io.signal);
+    const changed = changes && (await measureRuns(location, runs, io));
     writeNotes(io, planned?.run.warnings ?? []);
-    if (json) writeJson(io, summary(location, model, units, planned));
-    else {
+    if (json) {
+      const said = summary(location, model, units, planned);
+      writeJson(io, { ...said, ...(changed && { changes: changed }) });
+    } else {
       io.stdout.write(describeUnits(model, units, depth, io));
       if (planned) io.stdout.write(describePlan(model, planned));
+      if (changed) io.stdout.write(describeChanges(changed, io));
     }
   } finally {
     await model.folder.close();

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import stringWidth from "string-width";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describePlan, type PlanDescription } from "@phaseskip/runtime";
+import { blockCache } from "@phaseskip/runtime/plans";
 import { openPipeline } from "../src/index.js";
 import type { UnitSummary } from "../src/inspect.js";
 import { drawShares, drawStrip, type UnitState } from "../src/plan-strip.js";
@@ -48,6 +49,7 @@ interface Inspected {
   readonly parameters: number;
   readonly units: readonly UnitSummary[];
   readonly skips: readonly UnitSummary[];
+  readonly changes?: Readonly<Record<string, readonly number[]>>;
   readonly plan: {
     readonly description: PlanDescription;
     readonly macs: {
@@ -132,6 +134,49 @@ describe("phaseskip inspect", { timeout: 120_000 }, () => {
     expect(exitCode).toBe(0);
     expect(widest(stdout)).toBeLessThanOrEqual(80);
     expect(stdout.slice(stdout.indexOf("mixed:"))).toMatchSnapshot();
+  });
+
+  test("--changes measures what blockCache takes, as the mean of its prompts", async () => {
+    const measured = async (...prompts: string[]) => {
+      const given = prompts.flatMap((prompt) => ["--prompt", prompt]);
+      const { changes } = await inspected(
+        "--changes",
+        "--steps",
+        "6",
+        ...given,
+      );
+      return changes!;
+    };
+    const [one, both] = [
+      await measured("a red boat"),
+      await measured("a red boat", "a blue dog"),
+    ];
+    expect(Object.keys(one)).toContain("mid_block.resnets.0");
+    for (const list of Object.values(one)) {
+      expect(list).toHaveLength(6);
+      expect(list[0]).toBe(0);
+    }
+    expect(both).not.toEqual(one);
+    const made = blockCache({ changes: one, threshold: 1 });
+    expect(made.rules.length).toBeGreaterThan(0);
+    const file = join(folder, "block-cache.json");
+    await writeFile(file, JSON.stringify(made));
+    const planned = await inspected("--plan", file, "--no-time");
+    expect(planned.plan.macs.total).toBeLessThan(planned.plan.macs.full);
+
+    const options = ["--changes", "--steps", "3", "--scheduler", "euler"];
+    const text = await run(["inspect", model, ...options, "--prompt", "a dog"]);
+    expect(widest(text.stdout)).toBeLessThanOrEqual(80);
+    expect(text.stdout).toContain("change from step to step");
+  });
+
+  test("--changes alone has prompts and steps, and needs a prompt for a model that takes one", async () => {
+    const alone = await run(["inspect", model, "--steps", "3"]);
+    expect(alone.exitCode).toBe(2);
+    expect(alone.stderr).toContain("--steps is of the runs that --changes");
+    const missing = await run(["inspect", model, "--changes"]);
+    expect(missing.exitCode).toBe(2);
+    expect(missing.stderr).toContain("prompt is missing");
   });
 
   test("--plan predicts a time, and refuses what generate refuses", async () => {

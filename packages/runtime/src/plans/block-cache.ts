@@ -13,7 +13,8 @@ import { makePlan } from "./make-plan.js";
 export interface BlockCacheOptions {
   /**
    * By unit and step index: the mean absolute change of the unit's residual since the step before, over its
-   * mean absolute value, averaged over runs; the first step's entry is not read. `measureChanges` measures it.
+   * mean absolute value, averaged over runs; the first step's entry is not read. `phaseskip inspect
+   * MODEL --changes --json` measures it.
    */
   readonly changes: Readonly<Record<string, readonly number[]>>;
   /** A unit is computed anew before its changes since it was computed last add up to more than this. @default 0.1 */
