@@ -192,6 +192,43 @@ describe("runPipeline() with adaptive rules", () => {
   });
 });
 
+describe("runPipeline() with a fixed batch", () => {
+  const runs = async (options: GenerateOptions) => {
+    alive.beforeRun = () => undefined; // runs are counted for it
+    const before = alive.runs;
+    const { report, sample } = await draw(options, fixed);
+    alive.beforeRun = undefined;
+    return { runs: alive.runs - before, report, sample };
+  };
+  const options = { numInferenceSteps: 2, guidanceScale: 4 };
+
+  test("goes through a text once for all chunks that are told it", async () => {
+    await draw({ ...options, numImagesPerPrompt: 2 }, fixed);
+    const { tensors } = alive;
+    const two = await runs({ ...options, numImagesPerPrompt: 2 });
+    const six = await runs({ ...options, numImagesPerPrompt: 6 });
+    expect(alive.tensors).toBe(tensors);
+    const others = await runs({
+      ...options,
+      prompt: ["a dog", "a dog", "a cat", "a cat", "a boat", "a boat"],
+    });
+    // the text encoder twice more, and the Unet's part of the text
+    expect(others.runs - six.runs).toBe(4);
+    expect(others.report.macs).toBeGreaterThan(six.report.macs);
+    expect(six.report.macs).toBe(six.report.exactMacs);
+    expect(others.report.macs).toBe(others.report.exactMacs);
+    expect(six.report.fullMacs).toBe(3 * two.report.fullMacs);
+
+    const one = await draw({ ...options, seed: 5 }, fixed);
+    const { length } = one.sample;
+    const third = six.sample.subarray(2 * length, 3 * length);
+    expect(distance(third, one.sample)).toBeLessThan(same);
+    const cat = await draw({ ...options, prompt: "a cat", seed: 5 }, fixed);
+    const drawn = others.sample.subarray(2 * length, 3 * length);
+    expect(distance(drawn, cat.sample)).toBeLessThan(same);
+  });
+});
+
 test("runPipeline() reports what else was changed, and takes means", async () => {
   const means = {
     timesteps: [500],

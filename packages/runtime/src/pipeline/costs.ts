@@ -5,6 +5,7 @@ import { Dependency, nodeMacs } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
 import type { Schedule, ScheduledStep } from "../plan/schedule.js";
 import type { PlannedRun } from "./plan-run.js";
+import type { TextRuns } from "./text-chunks.js";
 
 /** Multiply-accumulates of a Unet's parts under a run's signatures; each is of one call. */
 export interface PartCosts {
@@ -54,6 +55,7 @@ export class RunCosts {
   /** The parts of one call. */
   readonly parts: PartCosts;
   readonly #chunkCount: number;
+  readonly #textRuns: TextRuns;
   readonly #begun = new Set<Context>();
   #timestep: number | undefined;
   #macs = 0;
@@ -61,9 +63,12 @@ export class RunCosts {
   #timesteps = 0;
 
   /** @param run the Unet, its schedule, and the number of Unet calls for each context of a step */
-  constructor(run: Pick<PlannedRun, "unet" | "schedule" | "chunkCount">) {
+  constructor(
+    run: Pick<PlannedRun, "unet" | "schedule" | "chunkCount" | "textRuns">,
+  ) {
     this.parts = partCosts(run.unet, run.schedule);
     this.#chunkCount = run.chunkCount;
+    this.#textRuns = run.textRuns;
   }
 
   /**
@@ -77,11 +82,11 @@ export class RunCosts {
     this.#steps++;
     if (isNew) this.#timesteps++;
     return contexts.map(({ context, signature }, i) => {
-      let perChunk = signatures[signature]!;
-      if (!this.#begun.has(context)) perChunk += text.used;
+      let macs = signatures[signature]! * this.#chunkCount;
+      if (!this.#begun.has(context))
+        macs += text.used * this.#textRuns[context];
       this.#begun.add(context);
-      const once = i === 0 && isNew ? embedded.used : 0;
-      const macs = perChunk * this.#chunkCount + once;
+      if (i === 0 && isNew) macs += embedded.used;
       this.#macs += macs;
       return macs;
     });
@@ -104,9 +109,11 @@ export class RunCosts {
   exact(contexts: number): number {
     const { text, timestep } = this.parts;
     const calls = this.#steps * contexts * this.#chunkCount;
+    const { cond, uncond } = this.#textRuns;
+    const texts = contexts === 1 ? cond : cond + uncond;
     return (
       this.full(contexts) -
-      text.whole * (calls - contexts * this.#chunkCount) -
+      text.whole * (calls - texts) -
       timestep.whole * (calls - this.#timesteps)
     );
   }

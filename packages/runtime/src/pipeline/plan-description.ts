@@ -140,7 +140,8 @@ function describeSteps(
     };
   });
   const all = described.flatMap(({ contexts }) => contexts);
-  const begun = new Set(all.map(({ context }) => context)).size;
+  const begun = new Set(all.map(({ context }) => context));
+  const texts = [...begun].reduce((sum, one) => sum + run.textRuns[one], 0);
   const { macs } = costs;
   const fullMacs = costs.full(contextCount);
   return {
@@ -160,7 +161,7 @@ function describeSteps(
       milliseconds: all.reduce((sum, one) => sum + one.milliseconds!, 0),
     }),
     peakCacheBytes: Math.max(...all.map((one) => one.cacheBytes)),
-    textBytes: caches.text * begun * chunkCount,
+    textBytes: caches.text * texts,
     warnings: run.warnings,
   };
 }

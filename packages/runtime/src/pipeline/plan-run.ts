@@ -16,6 +16,8 @@ import { networkCosts } from "./network-costs.js";
 import type { Request } from "./request.js";
 import { imageCount } from "./request.js";
 import { sampleSize } from "./sample-size.js";
+import type { TextRuns } from "./text-chunks.js";
+import { textRuns } from "./text-chunks.js";
 
 /** What planning needs to know of a model. */
 export interface PlannableModel {
@@ -91,6 +93,8 @@ export interface PlannedRun extends RunSize {
   readonly startIndex: number;
   /** What runs at every step. */
   readonly schedule: Schedule;
+  /** How often what depends on the text alone is computed. */
+  readonly textRuns: TextRuns;
   /** What the networks beside the Unet cost. */
   readonly networks: NetworkCosts;
   /** What the caller should know before it runs, in sentences. */
@@ -167,6 +171,7 @@ export async function planRun(
     scheduler,
     startIndex,
     schedule,
+    textRuns: textRuns(model.index, request, sized.batch),
     networks,
     warnings: [...warnings, ...schedule.warnings, ...networks.warnings],
   };

@@ -12,6 +12,7 @@ import { planRun } from "./plan-run.js";
 import type { Request } from "./request.js";
 import type { ImageState } from "./start-images.js";
 import { startImages } from "./start-images.js";
+import { textChunks } from "./text-chunks.js";
 
 /** Images that go through the Unet together, with a stream for each context. */
 export interface Chunk {
@@ -58,19 +59,22 @@ export async function beginRun(
   const contexts: readonly Context[] = isGuided ? ["cond", "uncond"] : ["cond"];
   const told = await conditionRun(model, run, request, contexts, signal);
   const images = await startImages(model, run, request, signal);
-  const chunks = await beginChunks(model, run, images, told, signal);
+  const chunks = await beginChunks(model, run, request, images, told, signal);
   return { ...run, chunks, warnings: [...run.warnings, ...told.warnings] };
 }
 
 /** Begins the streams of all chunks; those that were begun are freed where one fails. */
 async function beginChunks(
-  { unet }: Model,
+  { unet, index }: Model,
   { batch }: PlannedRun,
+  request: Request,
   images: readonly ImageState[],
   told: RunConditioning,
   signal?: AbortSignal,
 ): Promise<Chunk[]> {
   const chunks: Chunk[] = [];
+  const alike = (context: Context) =>
+    textChunks(index, request, context, batch)[chunks.length - 1]!;
   try {
     for (let i = 0; i < images.length; i += batch) {
       const chunk: Chunk = { images: images.slice(i, i + batch), streams: {} };
@@ -84,6 +88,7 @@ async function beginChunks(
           undefined,
           inputs,
           Object.values(chunk.streams)[0],
+          chunks[alike(context as Context)]?.streams[context as Context],
         );
       }
     }

@@ -103,14 +103,21 @@ export class UnetExecutor {
    * Computes what depends on the text alone; once per prompt and context.
    * @param added the Unet's other inputs that stay the same at every step, such as `time_ids`
    * @param beside the other context's stream for the same images; plans may take the mean of both
+   * @param alike a stream that was given the same: what it computed is shared, and nothing runs
    */
   async begin(
     context: Context,
     embedding?: Float32Array,
     added: Readonly<Record<string, Float32Array>> = {},
     beside?: UnetStream,
+    alike?: UnetStream,
   ): Promise<UnetStream> {
     const stream = new UnetStream(context, beside);
+    if (alike) {
+      for (const [name, shared] of alike.text)
+        stream.text.set(name, shared.retain());
+      return stream;
+    }
     const given = {
       ...(embedding && { encoder_hidden_states: embedding }),
       ...added,
