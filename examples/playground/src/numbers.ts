@@ -8,35 +8,39 @@ export interface Prediction {
   readonly plan: PlanDescription;
 }
 
-/** Fills the table. */
-export function showNumbers(
-  full: Generated,
-  skipped: Generated,
-  predicted: Prediction,
-): void {
-  const saving = (of: "macs" | "milliseconds") => {
-    const [before, after] = [predicted.whole[of], predicted.plan[of]];
-    return before && after !== undefined ? 1 - after / before : undefined;
-  };
-  const macs = [full.report.macs, skipped.report.macs] as const;
-  fillRow("macs", macs, giga, saving("macs"));
-  const times = [unetTime(full), unetTime(skipped)] as const;
-  fillRow("time", times, seconds, saving("milliseconds"));
+/** Shows what is predicted. */
+export function showPrediction({ whole, plan }: Prediction): void {
+  const saving = (before: number | undefined, after: number | undefined) =>
+    before && after !== undefined ? percent(1 - after / before) : "–";
+  set("macs-predicted", saving(whole.macs, plan.macs));
+  set("time-predicted", saving(whole.milliseconds, plan.milliseconds));
+}
+
+/** Takes back what was measured, of another plan. */
+export function clearMeasured(): void {
+  for (const row of ["macs", "time"])
+    for (const column of ["full", "plan", "saved"])
+      set(`${row}-${column}`, "–");
+}
+
+/** Shows what was measured. */
+export function showMeasured(full: Generated, skipped: Generated): void {
+  fillRow("macs", [full.report.macs, skipped.report.macs], giga);
+  fillRow("time", [unetTime(full), unetTime(skipped)], seconds);
 }
 
 function fillRow(
   name: "macs" | "time",
   [full, plan]: readonly [number, number],
   format: (value: number) => string,
-  predicted: number | undefined,
 ): void {
-  document.getElementById(`${name}-full`)!.textContent = format(full);
-  document.getElementById(`${name}-plan`)!.textContent = format(plan);
-  document.getElementById(`${name}-saved`)!.textContent = percent(
-    1 - plan / full,
-  );
-  document.getElementById(`${name}-predicted`)!.textContent =
-    predicted === undefined ? "–" : percent(predicted);
+  set(`${name}-full`, format(full));
+  set(`${name}-plan`, format(plan));
+  set(`${name}-saved`, percent(1 - plan / full));
+}
+
+function set(id: string, text: string): void {
+  document.getElementById(id)!.textContent = text;
 }
 
 /** Milliseconds in the Unet, without making sessions and pictures. */
