@@ -1,5 +1,5 @@
 // The examples: how each is made of its copied folder and our tarballs, and served as its README says.
-import { readFile, cp } from "node:fs/promises";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright";
 import { serveFiles, type Served } from "../serve.js";
@@ -71,12 +71,13 @@ async function serveSite(
 const layModel = (site: string) =>
   cp("models/scenes", join(site, "models/scenes"), { recursive: true });
 
-/** A site that is installed, built by `npm run build`, and served from one of its folders. */
+/** A site that is installed, built by `npm run build`, and served from one of its folders, with `files` laid into it. */
 const built = (
   name: string,
   site: string,
   policy: readonly string[],
   act?: Example["act"],
+  files: Readonly<Record<string, string>> = {},
 ): Example => ({
   name,
   isBuilt: true,
@@ -86,6 +87,8 @@ const built = (
     await installPacked(folder, tarballs);
     await npm(["run", "build"], folder);
     await layModel(join(folder, site));
+    for (const [path, content] of Object.entries(files))
+      await writeFile(join(folder, site, path), content);
     const served = await serveSite(join(folder, site), strict(...policy));
     return { url: served.origin, servers: [served] };
   },
@@ -145,6 +148,11 @@ const byModule = (widget: string) => [
   `connect-src ${widget}`,
 ];
 
+const playgroundModel = {
+  ...{ name: "scenes", url: "models/scenes/", plans: ["balanced"] },
+  prompt: "a red boat on the left on the sea at sunset",
+};
+
 /** Every example, each in all the ways that its README tells of. */
 export const examples: readonly Example[] = [
   minimal("minimal", {}),
@@ -170,4 +178,14 @@ export const examples: readonly Example[] = [
     "style-src 'self' 'unsafe-inline'",
     ...own.slice(1),
   ]),
+  built(
+    "playground",
+    "dist",
+    [...own, "style-src 'self'"],
+    async (page) => {
+      await page.getByText("The plan is well formed.").waitFor();
+      await page.getByRole("button", { name: "Draw both" }).click();
+    },
+    { "models.json": JSON.stringify([playgroundModel]) },
+  ),
 ];

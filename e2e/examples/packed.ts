@@ -69,9 +69,12 @@ export async function replaceIn(
  */
 export async function npm(args: readonly string[], cwd: string): Promise<void> {
   // the variables by which npm tells its scripts of this workspace would reach the example's npm, too
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)),
-  );
+  const env = {
+    ...Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)),
+    ),
+    NEXT_TELEMETRY_DISABLED: "1",
+  };
   await run("npm", [...args], { cwd, env, maxBuffer: 64 << 20 }).catch(
     (cause: Error & { stdout?: string; stderr?: string }) => {
       throw new Error(

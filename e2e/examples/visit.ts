@@ -116,8 +116,11 @@ function look(): {
   const root =
     document.querySelector("phaseskip-image")?.shadowRoot ?? document;
   const status = root.querySelector("[role=status]")?.textContent ?? "";
-  const canvas = root.querySelector("canvas");
-  if (!canvas || !/is drawn|left out/.test(status))
+  // the playground has one without a plan before it
+  const canvas =
+    root.querySelector<HTMLCanvasElement>("canvas#skipped") ??
+    root.querySelector("canvas");
+  if (!canvas || !/is drawn|left out|^Drawn/.test(status))
     return { status, hasFailed: /Cannot|Error/.test(status) };
   const { width, height } = canvas;
   const { data } = canvas.getContext("2d")!.getImageData(0, 0, width, height);
