@@ -5,12 +5,13 @@ import { Comparison } from "./comparison.js";
 import { type ModelEntry, ModelLoader, listModels } from "./models.js";
 import { field, form, get, say, sayError, showProgress } from "./page.js";
 import { methods, planText } from "./plan-choices.js";
-import { PlanEditor } from "./plan-editor.js";
+import type { PlanEditor } from "./plan-editor.js";
 import { type Settings, fromHash, toHash } from "./settings.js";
 import { Strip } from "./strip.js";
 
 const choice = get<HTMLSelectElement>("plan-choice");
-const editor = new PlanEditor(get("editor"), () => onPlanChange());
+/** Most of the page's script is the editor's: it comes while the form is filled. */
+let editor: PlanEditor;
 const comparison = new Comparison(new Strip(get("strip")));
 const loader = new ModelLoader();
 let models: readonly ModelEntry[] = [];
@@ -20,16 +21,31 @@ let forecast: AbortController | undefined;
 /** The plan that was chosen last, on its way into the editor. */
 let choosing: Promise<void> = Promise.resolve();
 
-await start().catch(fail);
+const opened = openEditor();
+const started = start();
+started.catch(fail);
 
 async function start(): Promise<void> {
+  listen();
   models = await listModels();
   field("model").replaceChildren(
     ...models.map(({ name, url }) => new Option(name, url)),
   );
+  restore();
+  await opened;
+}
+
+async function openEditor(): Promise<void> {
+  const { PlanEditor } = await import("./plan-editor.js");
+  // a task of its own, so that neither is long
+  await new Promise((resolve) => setTimeout(resolve));
+  editor = new PlanEditor(get("editor"), onPlanChange);
+}
+
+function listen(): void {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    void drawBoth();
+    void started.then(drawBoth, () => undefined);
   });
   // a prompt is one line that may be long: Enter draws, as in any field of one line
   field("prompt").addEventListener("keydown", (event) => {
@@ -49,10 +65,13 @@ async function start(): Promise<void> {
   get("dice").addEventListener("click", () => {
     field("seed").value = String(Math.floor(Math.random() * 1e6));
   });
-  get("share").addEventListener("click", () => void share());
+  get("share").addEventListener("click", () => {
+    void started.then(share, () => undefined);
+  });
   // a link that is opened where the page is open already
-  addEventListener("hashchange", restore);
-  restore();
+  addEventListener("hashchange", () => {
+    void started.then(restore, () => undefined);
+  });
 }
 
 /** Sets what the address says, and the usual where it says nothing. */
@@ -69,7 +88,7 @@ function restore(): void {
     field(name).value = String(value);
   onModelChange();
   if (plan === "") choosePlan();
-  else editor.text = plan;
+  else take(Promise.resolve(plan));
 }
 
 function settings(): Settings {
@@ -98,16 +117,21 @@ function onModelChange(): void {
 }
 
 function choosePlan(): void {
-  const isLast = () => choosing === chosen;
-  const chosen: Promise<void> = chosenPlan().then(
-    (plan) => {
-      if (isLast()) editor.text = planText(plan);
+  take(chosenPlan().then(planText));
+}
+
+/** Puts a plan into the editor, unless another one is asked for meanwhile. */
+function take(plan: Promise<string>): void {
+  const isLast = () => choosing === taken;
+  const taken: Promise<void> = Promise.all([plan, opened]).then(
+    ([text]) => {
+      if (isLast()) editor.text = text;
     },
     (error: unknown) => {
       if (isLast()) fail(error);
     },
   );
-  choosing = chosen;
+  choosing = taken;
 }
 
 async function chosenPlan(): Promise<Plan> {
@@ -193,6 +217,7 @@ async function drawBoth(): Promise<void> {
 }
 
 async function share(): Promise<void> {
+  await choosing;
   const hash = `#${toHash(settings())}`;
   history.replaceState(null, "", hash);
   try {
