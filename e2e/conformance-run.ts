@@ -71,10 +71,14 @@ async function runEngine(
     for (const one of wanted)
       note({ engine: name, name: one.name, outcome, milliseconds: 0 });
   };
-  const launch = async () => {
-    const launched = await launchEngine(name);
+  let isSteady = false;
+  const launch = async (hasSteadyCode = false) => {
+    await engine?.close();
+    engine = undefined;
+    const launched = await launchEngine(name, { hasSteadyCode });
     if ("reason" in launched) return launched.reason;
     engine = launched;
+    isSteady = hasSteadyCode;
     return undefined;
   };
   try {
@@ -87,14 +91,14 @@ async function runEngine(
   }
   try {
     for (const one of wanted) {
+      const { hasSteadyCode = false } = one;
+      if (hasSteadyCode !== isSteady) await launch(hasSteadyCode);
       const start = performance.now();
       const outcome = await runCase(engine!, one, origin);
       const milliseconds = performance.now() - start;
       note({ engine: name, name: one.name, outcome, milliseconds });
       if (outcome.status !== "failed") continue;
       // What a failed case left behind is no business of the next.
-      await engine!.close();
-      engine = undefined;
       await launch();
     }
   } finally {

@@ -15,6 +15,8 @@ export interface ConformanceCase {
   readonly isQuiet?: boolean;
   /** It takes minutes: `npm run e2e` alone runs it. @default false */
   readonly isLong?: boolean;
+  /** Its page runs where Chromium keeps no more of code that runs often. @default false */
+  readonly hasSteadyCode?: boolean;
   /** How long it may take, in ms: only what hangs runs into this. @default 300000 */
   readonly patience?: number;
   /** @returns what is worth saying of a success @throws {Skip}, or an error that says what does not hold */

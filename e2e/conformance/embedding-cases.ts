@@ -125,6 +125,7 @@ export const embeddingCases: readonly ConformanceCase[] = [
     holds:
       "after 200 runs the page holds at most 1.02 times what it held after 3",
     page: "isolated",
+    hasSteadyCode: true,
     patience: 600_000,
     async run() {
       const { measureUserAgentSpecificMemory: measure } =

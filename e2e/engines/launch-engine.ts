@@ -1,5 +1,6 @@
 // Which driver drives which engine here, and the settings that each needs.
 import { findBrowser } from "../../scripts/find-browsers.mjs";
+import { measureAtOnce, steadyCode } from "./chromium-memory.js";
 import type { Engine, EngineName } from "./engine.js";
 import { firefoxEngine } from "./firefox-bidi.js";
 import { playwrightEngine } from "./playwright-engine.js";
@@ -12,9 +13,16 @@ const firefoxPreferences = {
   "gfx.webgpu.ignore-blocklist": true,
 };
 
+/** How an engine is started. */
+export interface LaunchOptions {
+  /** Chromium keeps of code what it keeps from the first call on, so that memory can be compared. @default false */
+  readonly hasSteadyCode?: boolean;
+}
+
 /** Starts an engine, WebGPU allowed on a software adapter too; where it is not here, says why. */
 export async function launchEngine(
   name: EngineName,
+  { hasSteadyCode = false }: LaunchOptions = {},
 ): Promise<Engine | { readonly reason: string }> {
   const found = findBrowser(name);
   if (!found)
@@ -33,16 +41,17 @@ export async function launchEngine(
     case "playwright":
       return playwrightEngine(name, {
         executablePath: found.path,
-        ...(name === "chromium" && { args: chromiumArguments() }),
+        ...(name === "chromium" && { args: chromiumArguments(hasSteadyCode) }),
         ...(name === "firefox" && { preferences: firefoxPreferences }),
       });
   }
 }
 
-function chromiumArguments(): string[] {
+function chromiumArguments(hasSteadyCode: boolean): string[] {
   return [
     "--enable-unsafe-webgpu",
-    "--enable-blink-features=ForceEagerMeasureMemory", // at once instead of at the next collection of garbage
+    measureAtOnce,
+    ...(hasSteadyCode ? [steadyCode] : []),
     ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
   ];
 }
