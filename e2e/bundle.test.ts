@@ -53,6 +53,7 @@ describe.each(["scheduler", "metrics"])("@phaseskip/%s, a leaf", (name) => {
 const ceilings = {
   page: 6_000, // what an app pays that loads a pipeline, Comlink included
   wholePage: 8_000, // everything the page's entry offers: also the plan parser and the cache's management
+  element: 4_000, // <phaseskip-image>, before the first of a page draws and fetches what `page` weighs
   worker: 60_000, // what every model needs at once, with protobuf, Comlink and idb-keyval
   run: 8_500, // what every run needs: the samplers
   text: 14_000, // what models need that read a text, with the tokenizer library
@@ -79,6 +80,26 @@ describe("the page's part", () => {
   });
   test("holds no ONNX Runtime, protobuf, tokenizer, graph or scheduler", async () => {
     expect(await partsLike('export * from "phaseskip";', heavy)).toEqual([]);
+  });
+});
+
+describe("<phaseskip-image>", () => {
+  const files = readdirSync(prebuilt).filter((file) => /\.js$/.test(file));
+
+  test("weighs at most 4 kB before it draws, and at most 6 kB more then", () => {
+    const later = files.find((file) =>
+      /^phaseskip\.load-pipeline-/.test(file),
+    )!;
+    expect(gzipBytesOf(`${prebuilt}phaseskip.element.js`)).toBeLessThanOrEqual(
+      ceilings.element,
+    );
+    expect(gzipBytesOf(prebuilt + later)).toBeLessThanOrEqual(ceilings.page);
+  });
+  test("runs once, whatever the address that its page gives it: no file imports the entry", () => {
+    for (const file of files)
+      expect(readFileSync(prebuilt + file, "utf8")).not.toContain(
+        "/phaseskip.element.js",
+      );
   });
 });
 

@@ -1,12 +1,12 @@
 // <phaseskip-image>: a picture drawn in the page, for pages that want no code.
 
-import type { Pipeline, Generated } from "../pipeline.js";
-import type { LoadOptions } from "../load-pipeline.js";
-import type { Plan } from "../plan/plan.js";
-import type { DenoiseOptions } from "../pipeline/request.js";
+import type { Generated, LoadOptions } from "../pipeline.js";
 import type { RunStep } from "../pipeline/run.js";
+import type { Plan } from "../plan/plan.js";
+import { drawImage } from "./draw-image.js";
+import { imageRequest, numberAttribute } from "./image-request.js";
 import { ImageView } from "./image-view.js";
-import { type PipelineShare, sharePipeline } from "./shared-pipelines.js";
+import { PipelineChoice } from "./pipeline-choice.js";
 
 /** What the events of a `<phaseskip-image>` carry in `detail`; all of them bubble and leave shadow trees. */
 export interface PhaseskipImageEvents {
@@ -30,9 +30,6 @@ const Base =
   "HTMLElement" in globalThis
     ? HTMLElement
     : (class {} as unknown as typeof HTMLElement);
-
-/** Steps between two previews. */
-const previewSteps = 5;
 
 /**
  * A picture drawn in the page: `<phaseskip-image model="/models/scenes/" prompt="a red boat at sunset"
@@ -61,8 +58,8 @@ export class PhaseskipImage extends Base {
     ...["guidance-scale", "scheduler", "device", "worker-src", "manual"],
   ];
 
+  readonly #choice = new PipelineChoice();
   #view: ImageView | undefined;
-  #share: (PipelineShare & { readonly of: readonly unknown[] }) | undefined;
   #run: AbortController | undefined;
   #worker: LoadOptions["worker"] | undefined;
   #plan: Plan | undefined;
@@ -106,7 +103,7 @@ export class PhaseskipImage extends Base {
 
   /** The generator's seed. @default 0 */
   get seed(): number {
-    return this.#number("seed") ?? 0;
+    return numberAttribute(this, "seed") ?? 0;
   }
   set seed(seed: number) {
     this.setAttribute("seed", String(seed));
@@ -114,7 +111,7 @@ export class PhaseskipImage extends Base {
 
   /** Sampling steps; undefined leaves them to plan and model. */
   get steps(): number | undefined {
-    return this.#number("steps");
+    return numberAttribute(this, "steps");
   }
   set steps(steps: number | undefined) {
     if (steps === undefined) this.removeAttribute("steps");
@@ -136,8 +133,7 @@ export class PhaseskipImage extends Base {
     this.setAttribute("aria-busy", "true");
     try {
       this.#tell("phaseskip-progress", { doing: "loading", value: undefined });
-      const pipeline = await this.#pipeline(run.signal);
-      const generated = await this.#draw(pipeline, view, run.signal);
+      const generated = await this.#draw(view, run.signal);
       if (this.#run === run) this.#end(view, "The picture is drawn", false);
       this.#emit("phaseskip-image", generated);
       return generated;
@@ -185,7 +181,7 @@ export class PhaseskipImage extends Base {
     setTimeout(() => {
       if (this.isConnected) return;
       this.cancel();
-      this.#leave();
+      this.#choice.leave();
     });
   }
 
@@ -209,105 +205,28 @@ export class PhaseskipImage extends Base {
     });
   }
 
-  async #draw(
-    pipeline: Pipeline,
-    view: ImageView,
-    signal: AbortSignal,
-  ): Promise<Generated> {
-    const steps = pipeline.denoise({ ...this.#request(), signal });
-    for (;;) {
-      const next = await steps.next();
-      if (next.done) {
-        view.draw(next.value.images[0]!);
-        view.describe(this.getAttribute("alt") ?? this.prompt);
-        return next.value;
-      }
-      const { preview, stepIndex, stepCount } = next.value;
-      if (preview) view.draw(preview[0]!);
-      this.#tell("phaseskip-progress", {
-        doing: "drawing",
-        value: (stepIndex + 1) / stepCount,
-      });
-      this.#emit("phaseskip-step", next.value);
-    }
-  }
-
-  #request(): DenoiseOptions {
-    const text = (name: string) => this.getAttribute(name) ?? undefined;
-    const request = {
-      prompt: text("prompt"),
-      negativePrompt: text("negative-prompt"),
-      seed: this.#number("seed"),
-      numInferenceSteps: this.#number("steps"),
-      guidanceScale: this.#number("guidance-scale"),
-      scheduler: text("scheduler"),
-      plan: this.plan,
-      preview: previewSteps,
-    };
-    const given = Object.entries(request).filter(
-      ([, value]) => value !== undefined,
-    );
-    return Object.fromEntries(given);
-  }
-
-  /** The share in the pipeline that the attributes ask for; a share in another one is given back. */
-  async #pipeline(signal: AbortSignal): Promise<Pipeline> {
-    const { baseURI } = this.ownerDocument;
-    const src = this.getAttribute("worker-src");
-    const workerSrc = src === null ? undefined : new URL(src, baseURI).href;
-    const worker =
-      this.#worker ??
-      (workerSrc === undefined
-        ? undefined
-        : () => new Worker(workerSrc, { type: "module" }));
-    if (this.model === "" || worker === undefined) {
-      throw new TypeError(
-        `Cannot draw as a <phaseskip-image> needs ${this.model === "" ? "the attribute model, a model folder's URL" : "the attribute worker-src, the worker file's URL, or the property worker"}`,
-      );
-    }
-    const device = (this.getAttribute("device") ?? "auto") as NonNullable<
-      LoadOptions["device"]
-    >;
-    const model = new URL(this.model, baseURI).href;
-    const of = [model, device, this.#worker ?? workerSrc];
-    if (this.#share && !of.every((part, i) => part === this.#share?.of[i]))
-      this.#leave();
-    const request = {
-      ...{ model, device, worker },
-      workerSrc: this.#worker ? undefined : workerSrc,
-    };
-    this.#share ??= {
-      of,
-      ...sharePipeline(request, ({ modelLoaded, modelTotal }) => {
+  async #draw(view: ImageView, signal: AbortSignal): Promise<Generated> {
+    const pipeline = await this.#choice.take(
+      this,
+      this.#worker,
+      ({ modelLoaded, modelTotal }) => {
         const value =
           modelTotal > 0 ? Math.min(1, modelLoaded / modelTotal) : undefined;
         if (this.#run)
           this.#tell("phaseskip-progress", { doing: "loading", value });
-      }),
-    };
-    return this.#unless(signal, this.#share.pipeline);
-  }
-
-  /** A failed or a cancelled load is not kept: the next call asks anew. */
-  async #unless<T>(signal: AbortSignal, loading: Promise<T>): Promise<T> {
-    let onAbort!: () => void;
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal.reason as Error);
-      signal.addEventListener("abort", onAbort);
+      },
+      signal,
+    );
+    const request = { ...imageRequest(this, this.plan), signal };
+    const generated = await drawImage(view, pipeline, request, (step) => {
+      this.#tell("phaseskip-progress", {
+        doing: "drawing",
+        value: (step.stepIndex + 1) / step.stepCount,
+      });
+      this.#emit("phaseskip-step", step);
     });
-    try {
-      return await Promise.race([loading, aborted]);
-    } catch (error) {
-      this.#leave();
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
-  }
-
-  #leave(): void {
-    this.#share?.release();
-    this.#share = undefined;
+    view.describe(this.getAttribute("alt") ?? this.prompt);
+    return generated;
   }
 
   #unwatch(): void {
@@ -345,10 +264,5 @@ export class PhaseskipImage extends Base {
     this.dispatchEvent(
       new CustomEvent(name, { detail, bubbles: true, composed: true }),
     );
-  }
-
-  #number(name: string): number | undefined {
-    const value = this.getAttribute(name);
-    return value === null || value.trim() === "" ? undefined : Number(value);
   }
 }

@@ -1,8 +1,8 @@
-// Pipelines that several elements of a page share: the same model in the same worker is loaded once.
+// Pipelines that several elements of a page share: the same model in the same worker is loaded once. What loads one is
+// fetched with the first: a page whose elements draw nothing yet does without.
 
 import type { FolderProgress } from "../folder.js";
-import { loadPipeline, type LoadOptions } from "../load-pipeline.js";
-import type { Pipeline } from "../pipeline.js";
+import type { LoadOptions, Pipeline } from "../pipeline.js";
 
 /** What an element asks for. */
 export type PipelineRequest = Pick<LoadOptions, "worker"> & {
@@ -62,7 +62,7 @@ export function sharePipeline(
 function open(key: string, { model, worker, device }: PipelineRequest): Entry {
   const listeners: Entry["listeners"] = new Set();
   const controller = new AbortController();
-  const pipeline = loadPipeline(model, {
+  const pipeline = load(model, {
     worker,
     device,
     signal: controller.signal,
@@ -75,6 +75,11 @@ function open(key: string, { model, worker, device }: PipelineRequest): Entry {
   // whoever asks next tries again
   pipeline.catch(() => forget(key, entry));
   return entry;
+}
+
+async function load(model: string, options: LoadOptions): Promise<Pipeline> {
+  const { loadPipeline } = await import("../load-pipeline.js");
+  return loadPipeline(model, options);
 }
 
 function close(key: string, entry: Entry): void {
