@@ -1,4 +1,5 @@
-// Keeps the GPU devices that are made in this global, and destroys them on the message "lose".
+// Keeps the GPU devices that are made in this global, and destroys them on the message "lose". A software adapter passes
+// for hardware here, as auto would leave it alone.
 interface Destroyable {
   destroy(): void;
 }
@@ -9,7 +10,12 @@ interface AdapterClass {
 }
 
 const devices: Destroyable[] = [];
-const { GPUAdapter: adapter } = globalThis as { GPUAdapter?: AdapterClass };
+const { GPUAdapter: adapter, GPUAdapterInfo: info } = globalThis as {
+  GPUAdapter?: AdapterClass;
+  GPUAdapterInfo?: { readonly prototype: object };
+};
+if (info)
+  Object.defineProperty(info.prototype, "isFallbackAdapter", { value: false });
 if (adapter) {
   const { requestDevice } = adapter.prototype;
   adapter.prototype.requestDevice = async function (descriptor) {

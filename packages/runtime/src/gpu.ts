@@ -29,12 +29,24 @@ const limits = [
   "maxStorageBuffersPerShaderStage",
 ] as const;
 
+/** The browser's way to the GPU, where it has one here. */
+const webGpu = (): GPU | undefined =>
+  (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
+
+/** Whether the only adapter is the browser's own, which computes on the CPU: for tests, and slower than WASM. */
+export async function isFallbackGpu(): Promise<boolean> {
+  const adapter = await webGpu()?.requestAdapter();
+  // browsers of 2024 say it of the adapter itself
+  const told = adapter as { readonly isFallbackAdapter?: boolean } | null;
+  return adapter?.info?.isFallbackAdapter ?? told?.isFallbackAdapter ?? false;
+}
+
 /**
  * Opens the GPU.
  * @throws {PhaseskipError} `model-unsupported` if there is none for this page
  */
 export async function openGpu(): Promise<Gpu> {
-  const gpu = (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
+  const gpu = webGpu();
   if (!gpu) {
     throw unsupported(
       globalThis.isSecureContext === false

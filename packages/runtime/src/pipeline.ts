@@ -17,8 +17,8 @@ export interface LoadOptions {
    */
   readonly worker: WorkerLike | (() => WorkerLike);
   /**
-   * `"auto"` is WebGPU where there is an adapter that the model fits, else WASM; it leaves a GPU that is lost, and says
-   * so in the warnings. `"node"` needs onnxruntime-node.
+   * `"auto"` is WebGPU where there is hardware that the model fits, else WASM; it leaves a GPU that is lost, and says
+   * so in the warnings. `"webgpu"` also takes a browser's software adapter, which is slower than WASM. `"node"` needs onnxruntime-node.
    * @default "auto"
    */
   readonly device?: DeviceKind | "auto";

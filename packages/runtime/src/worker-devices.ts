@@ -3,6 +3,7 @@
 import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
 import { misfit } from "./device-fit.js";
+import { isFallbackGpu } from "./gpu.js";
 import type { LoadMessage } from "./protocol.js";
 import type { Device, DeviceKind, DeviceOptions } from "./session.js";
 import { openDevice } from "./session.js";
@@ -23,27 +24,19 @@ export class WorkerDevices {
   }
 
   /**
-   * A device for a Unet: under `auto` WebGPU where there is an adapter that it fits, else WASM, and why.
+   * A device for a Unet: under `auto` WebGPU where there is hardware that it fits, else WASM, and why.
    * @throws {PhaseskipError} `model-unsupported` If there is no such device, or it cannot hold a weight;
    * `out-of-memory` if under `auto` there is none that it fits
    */
   async choose(message: LoadMessage, unet: Graph): Promise<ChosenDevice> {
     const { device: wish, threads = 0 } = message;
     const warnings: string[] = [];
-    let device: Device | undefined;
+    let device: Device;
     if (wish !== "auto") device = await this.#open(wish, message);
     else {
-      try {
-        const gpu = await this.#open("webgpu", message);
-        const reason = misfit(unet, gpu, memory());
-        if (reason) {
-          warnings.push(`running on wasm: the GPU is too small: ${reason}`);
-          this.close(gpu);
-        } else device = gpu;
-      } catch (error) {
-        warnings.push(`running on wasm: ${(error as Error).message}`);
-      }
-      device ??= await this.#open("wasm", message);
+      const gpu = await this.#openGpu(message, unet);
+      if ("reason" in gpu) warnings.push(`running on wasm: ${gpu.reason}`);
+      device = "reason" in gpu ? await this.#open("wasm", message) : gpu;
     }
     const reason = misfit(unet, device, wish === "auto" ? memory() : undefined);
     if (reason && (wish === "auto" || device.maxTensorBytes < Infinity)) {
@@ -65,6 +58,29 @@ export class WorkerDevices {
   close(device: Device): void {
     this.#opened.delete(device.kind);
     device.close();
+  }
+
+  /** The GPU where `auto` may choose it for a Unet, else why not. */
+  async #openGpu(
+    message: LoadMessage,
+    unet: Graph,
+  ): Promise<Device | { readonly reason: string }> {
+    const others = this.#opened.get("webgpu");
+    try {
+      if (await isFallbackGpu()) {
+        return {
+          reason:
+            'the only GPU is the browser\'s software adapter, which is slower; the device "webgpu" takes it',
+        };
+      }
+      const gpu = await this.#open("webgpu", message);
+      const reason = misfit(unet, gpu, memory());
+      if (reason === undefined) return gpu;
+      if (gpu !== others) this.close(gpu);
+      return { reason: `the GPU is too small: ${reason}` };
+    } catch (error) {
+      return { reason: (error as Error).message };
+    }
   }
 
   async #open(kind: DeviceKind, options: DeviceOptions): Promise<Device> {

@@ -35,6 +35,8 @@ async function load(
 
 /** Its Unet alone: shaders take long to compile on software. */
 const unetAlone = "tiny-ddpm-ts";
+/** For the GPU of the worker "small". */
+const tooLarge = "scenes";
 const oneStepAlone = { seed: 3, numInferenceSteps: 1 };
 const oneStep = { ...fewSteps, numInferenceSteps: 1, guidanceScale: 1 };
 
@@ -66,14 +68,37 @@ test("a GPU lost under webgpu is opened anew by the next run", async () => {
   expect(report.device).toBe("webgpu");
 });
 
+test("a software adapter: WASM under auto, with the reason; webgpu takes it", async () => {
+  const worker = () => makeWorker("software");
+  const pipeline = await load({ worker }, unetAlone);
+  expect(pipeline.device).toBe("wasm");
+  const { report } = await pipeline.generate(oneStepAlone);
+  expect(report.warnings).toContainEqual(
+    expect.stringMatching(/running on wasm: .*software adapter/),
+  );
+  const asked = await load({ worker, device: "webgpu" }, unetAlone);
+  expect(asked.device).toBe("webgpu");
+});
+
+test("a GPU that is too small for one model stays open for another in the same worker", async () => {
+  const worker = makeWorker("small");
+  const small = await load({ worker, device: "webgpu" }, unetAlone);
+  const large = await load({ worker }, tooLarge);
+  expect(large.device).toBe("wasm");
+  const { report } = await small.generate(oneStepAlone);
+  expect(report.device).toBe("webgpu");
+  worker.terminate();
+});
+
 test("a GPU that is too small for a weight: WASM under auto, with the reason; an error under webgpu", async () => {
   const worker = () => makeWorker("small");
-  const pipeline = await load({ worker });
+  const pipeline = await load({ worker }, tooLarge);
   expect(pipeline.device).toBe("wasm");
   expect(pipeline.warnings).toEqual([
     expect.stringMatching(/running on wasm: the GPU is too small: its weight/),
   ]);
-  await expect(load({ worker, device: "webgpu" })).rejects.toMatchObject({
+  const asked = load({ worker, device: "webgpu" }, tooLarge);
+  await expect(asked).rejects.toMatchObject({
     code: "model-unsupported",
     message: expect.stringMatching(
       /on webgpu as its weight .* takes/,
