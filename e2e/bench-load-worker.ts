@@ -23,6 +23,7 @@ type SessionArguments = Parameters<Device["createSession"]>;
 /** Loads the model until its sessions for the whole Unet are made. */
 async function load(location: string, device: Device): Promise<Model> {
   const model = await Model.load(await openFolder(location), device);
+  await model.start();
   const run = await planRun(model, parseRequest({ prompt: "a red boat" }));
   await model.unet.prepare(run.unet, run.schedule.signatures);
   return model;

@@ -14,9 +14,11 @@ export interface ChosenDevice {
   readonly warnings: readonly string[];
 }
 
-/** Opens devices, and keeps them for the models that follow. */
+/** Opens devices, shares them among models, and closes each with its last. */
 export class WorkerDevices {
   readonly #opened = new Map<DeviceKind, Device>();
+  /** How many models each is held for. */
+  readonly #holds = new Map<Device, number>();
   readonly #wasmPaths: string | undefined;
 
   constructor(wasmPaths: string | undefined) {
@@ -24,7 +26,7 @@ export class WorkerDevices {
   }
 
   /**
-   * A device for a Unet: under `auto` WebGPU where there is hardware that it fits, else WASM, and why.
+   * A device for a Unet, held until it is released: under `auto` WebGPU where there is hardware that it fits, else WASM, and why.
    * @throws {PhaseskipError} `model-unsupported` If there is no such device, or it cannot hold a weight;
    * `out-of-memory` if under `auto` there is none that it fits
    */
@@ -40,6 +42,7 @@ export class WorkerDevices {
     }
     const reason = misfit(unet, device, wish === "auto" ? memory() : undefined);
     if (reason && (wish === "auto" || device.maxTensorBytes < Infinity)) {
+      this.#closeUnheld(device);
       const code = wish === "auto" ? "out-of-memory" : "model-unsupported";
       throw new PhaseskipError(
         code,
@@ -51,13 +54,14 @@ export class WorkerDevices {
         `running on ${device.threads} thread instead of ${threads}: this page is not cross-origin isolated`,
       );
     }
+    this.#holds.set(device, (this.#holds.get(device) ?? 0) + 1);
     return { device, warnings };
   }
 
-  /** Gives back a device that no model uses. */
-  close(device: Device): void {
-    this.#opened.delete(device.kind);
-    device.close();
+  /** Gives back a device that was chosen for a model. */
+  release(device: Device): void {
+    this.#holds.set(device, this.#holds.get(device)! - 1);
+    this.#closeUnheld(device);
   }
 
   /** The GPU where `auto` may choose it for a Unet, else why not. */
@@ -65,7 +69,6 @@ export class WorkerDevices {
     message: LoadMessage,
     unet: Graph,
   ): Promise<Device | { readonly reason: string }> {
-    const others = this.#opened.get("webgpu");
     try {
       if (await isFallbackGpu()) {
         return {
@@ -76,11 +79,19 @@ export class WorkerDevices {
       const gpu = await this.#open("webgpu", message);
       const reason = misfit(unet, gpu, memory());
       if (reason === undefined) return gpu;
-      if (gpu !== others) this.close(gpu);
+      this.#closeUnheld(gpu);
       return { reason: `the GPU is too small: ${reason}` };
     } catch (error) {
       return { reason: (error as Error).message };
     }
+  }
+
+  #closeUnheld(device: Device): void {
+    if (this.#holds.get(device)) return;
+    this.#holds.delete(device);
+    if (this.#opened.get(device.kind) === device)
+      this.#opened.delete(device.kind);
+    device.close();
   }
 
   async #open(kind: DeviceKind, options: DeviceOptions): Promise<Device> {

@@ -13,7 +13,7 @@ import type { RunResult, RunStep } from "./pipeline/run.js";
 import { runPipeline } from "./pipeline/run.js";
 import type { LoadedMessage, StepMessage, WorkerApi } from "./protocol.js";
 import { outcome, protocol, type PreviewForm } from "./protocol.js";
-import { WorkerDevices } from "./worker-devices.js";
+import { WorkerDevices, type ChosenDevice } from "./worker-devices.js";
 
 /** How a worker serves. */
 export interface ServeOptions {
@@ -106,24 +106,30 @@ function serveOn(
             onProgress: (progress) => onProgress(progress),
             persist: () => persist(),
           });
+          let chosen: ChosenDevice | undefined;
+          let model: Model | undefined;
           try {
-            return await queue.run(async () => {
-              let warnings: readonly string[] = [];
-              const model = await Model.load(
-                folder,
-                async (unet) => {
-                  const chosen = await devices.choose(message, unet);
-                  warnings = chosen.warnings;
-                  return chosen.device;
-                },
-                signal,
-              );
-              const pipeline = pipelineCount++;
-              pipelines.set(pipeline, { model, runs: new Mutex() });
-              return { pipeline, device: model.device.kind, warnings };
-            }, signal);
+            // no turn while files are on their way: others draw meanwhile
+            model = await Model.load(
+              folder,
+              async (unet) => {
+                const choose = () => devices.choose(message, unet);
+                chosen = await queue.run(choose, signal);
+                return chosen.device;
+              },
+              signal,
+            );
+            const { device } = model;
+            await queue.run(() => model!.start(signal), signal);
+            const pipeline = pipelineCount++;
+            pipelines.set(pipeline, { model, runs: new Mutex() });
+            const { warnings = [] } = chosen ?? {};
+            return { pipeline, device: device.kind, warnings };
           } catch (error) {
-            await folder.close();
+            await queue.run(async () => {
+              await (model?.dispose() ?? folder.close());
+              if (chosen) devices.release(chosen.device);
+            });
             throw error;
           }
         },
@@ -196,10 +202,7 @@ function serveOn(
         await queue
           .run(async () => {
             await model.dispose();
-            const { device } = model;
-            const others = [...pipelines.values()];
-            if (!others.some((other) => other.model.device === device))
-              devices.close(device);
+            devices.release(model.device);
           })
           .finally(release);
       }),

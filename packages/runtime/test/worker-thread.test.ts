@@ -1,7 +1,8 @@
 // Pipelines in Node's worker threads: every call settles there, too.
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
+import { serveFaults } from "../../../e2e/fault-server.js";
 import { loadPipeline, type LoadOptions, type Pipeline } from "../src/index.js";
 import { fewSteps } from "./pipeline-cases.js";
 
@@ -38,6 +39,40 @@ test("a pipeline draws, aborts, and draws again", async () => {
   const second = pipeline.generate(latest);
   await expect(dropped).rejects.toMatchObject({ name: "AbortError" });
   expect((await second).sample).toEqual(first.sample);
+});
+
+test("a pipeline draws while another model's files are on their way to the same worker", async () => {
+  const folder = fileURLToPath(
+    new URL("../../../models/tiny-text-ts/", import.meta.url),
+  );
+  const server = await serveFaults({ folder });
+  const worker = makeWorker();
+  try {
+    const drawing = await load(worker);
+    const { sample } = await drawing.generate(fewSteps);
+    const stop = new AbortController();
+    const options = { worker, device: "wasm", threads: 1 } as const;
+    const slow = "text_encoder/model.onnx"; // of all files the last but one
+    server.fault(slow, { delayMs: Infinity });
+    const loading = loadPipeline(server.url, {
+      ...options,
+      signal: stop.signal,
+    });
+    await vi.waitFor(() => expect(server.requests.join()).toContain(slow), {
+      timeout: 60_000,
+    });
+    expect((await drawing.generate(fewSteps)).sample).toEqual(sample);
+    stop.abort(new Error("enough"));
+    await expect(loading).rejects.toThrow("enough");
+    server.fault(slow, {});
+    const other = await loadPipeline(server.url, options);
+    open.push(other);
+    drawing.dispose();
+    expect((await other.generate(fewSteps)).sample).toEqual(sample);
+  } finally {
+    await server.close();
+    await worker.terminate();
+  }
 });
 
 test("auto is WASM, and says why", async () => {

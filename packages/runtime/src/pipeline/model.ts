@@ -1,4 +1,4 @@
-// A model on a device: its parts, loaded and ready to run.
+// A model on a device: its parts, opened and ready to run.
 
 import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder.js";
@@ -45,7 +45,8 @@ export class Model implements PlannableModel {
   }
 
   /**
-   * Loads a model. The Unet's sessions are made by its first run, which knows the plan.
+   * Loads a model: its files are there then. Sessions are made by `start`, or by the first run; the Unet's always by that,
+   * as it knows the plan.
    * @param on the device, or what chooses it for the Unet
    * @throws {PhaseskipError} as the parts of the folder demand
    */
@@ -58,22 +59,23 @@ export class Model implements PlannableModel {
     const graph = await readGraph(folder, "unet/model.onnx", signal);
     const device = typeof on === "function" ? await on(graph) : on;
     const model = new Model(folder, device, index, graph);
-    try {
-      await openExternalFiles(folder, "unet/model.onnx", graph, signal);
-      if (index.hasTextEncoder) {
-        const { TextEncoders } = await import("./text-encoders.js");
-        model.#text = await TextEncoders.load(folder, device, index, signal);
-      }
-      if (index.hasVae) {
-        const { Vae } = await import("./vae.js");
-        model.#vae = await Vae.load(folder, device, index, signal);
-      }
-      await folder.complete(signal);
-      return model;
-    } catch (error) {
-      await model.#text?.release();
-      throw error;
+    await openExternalFiles(folder, "unet/model.onnx", graph, signal);
+    if (index.hasTextEncoder) {
+      const { TextEncoders } = await import("./text-encoders.js");
+      model.#text = await TextEncoders.open(folder, device, index, signal);
     }
+    if (index.hasVae) {
+      const { Vae } = await import("./vae.js");
+      model.#vae = await Vae.open(folder, device, index, signal);
+    }
+    await folder.complete(signal);
+    return model;
+  }
+
+  /** Makes the sessions that no plan changes. @throws {PhaseskipError} the device's errors */
+  async start(signal?: AbortSignal): Promise<void> {
+    await this.#text?.start(signal);
+    await this.#vae?.start(signal);
   }
 
   /** Tokens of every text, which are padded to one length; undefined without a tokenizer. */

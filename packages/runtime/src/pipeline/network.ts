@@ -11,7 +11,7 @@ import type { ModelFolder } from "../folder.js";
 import { breathe } from "../macrotask.js";
 import type { Device, DeviceTensor, Session } from "../session.js";
 import { checkOutput } from "../unet/check-output.js";
-import { Weights } from "../weights.js";
+import { openExternalFiles, Weights } from "../weights.js";
 
 /** What a network reads or makes, without the batch. */
 export interface Row {
@@ -40,7 +40,10 @@ export class Network {
     this.#path = path;
   }
 
-  /** @throws {PhaseskipError} `model-invalid` If the folder has no such file; the device's errors */
+  /**
+   * Opens its files. Its session is made by `start`, or by the first run.
+   * @throws {PhaseskipError} `model-invalid` If the folder has no such file
+   */
   static async open(
     folder: ModelFolder,
     device: Device,
@@ -48,9 +51,13 @@ export class Network {
     signal?: AbortSignal,
   ): Promise<Network> {
     const graph = await readGraph(folder, path, signal);
-    const network = new Network(folder, device, path, graph);
-    network.#session = await network.#createSession(signal);
-    return network;
+    await openExternalFiles(folder, path, graph, signal);
+    return new Network(folder, device, path, graph);
+  }
+
+  /** Makes its session, unless it is there. @throws {PhaseskipError} the device's errors */
+  async start(signal?: AbortSignal): Promise<void> {
+    this.#session ??= await this.#createSession(signal);
   }
 
   /**

@@ -38,11 +38,11 @@ export class TextEncoders {
   }
 
   /**
-   * Loads one encoder, or the two of SDXL.
+   * Opens one encoder, or the two of SDXL.
    * @throws {PhaseskipError} `model-unsupported` If an encoder lacks an output that the Unet reads, or takes an input
    * that is not known
    */
-  static async load(
+  static async open(
     folder: ModelFolder,
     device: Device,
     index: ModelIndex,
@@ -50,38 +50,33 @@ export class TextEncoders {
   ): Promise<TextEncoders> {
     const isXl = index.hasTextEncoder2;
     const encoders: Encoder[] = [];
-    const loaded = new TextEncoders(encoders);
-    try {
-      for (const suffix of isXl ? ["", "_2"] : [""]) {
-        const name = `text_encoder${suffix}`;
-        const tokenizer = await loadTokenizer(
-          folder,
-          `tokenizer${suffix}`,
-          signal,
-        );
-        const path = `${name}/model.onnx`;
-        const network = await Network.open(folder, device, path, signal);
-        const encoder = { tokenizer, network, hidden: "", pooled: undefined };
-        // from here on its session is freed if anything else fails
-        encoders.push(encoder);
-        checkInputs(network, name);
-        encoders[encoders.length - 1] = {
-          ...encoder,
-          hidden: isXl
-            ? await penultimate(folder, name, network, signal)
-            : hiddenOutput(network),
-          pooled:
-            suffix === "_2"
-              ? outputOf(network, name, "text_embeds")
-              : undefined,
-        };
-      }
-      checkLengths(folder, encoders);
-      return loaded;
-    } catch (error) {
-      await loaded.release();
-      throw error;
+    for (const suffix of isXl ? ["", "_2"] : [""]) {
+      const name = `text_encoder${suffix}`;
+      const tokenizer = await loadTokenizer(
+        folder,
+        `tokenizer${suffix}`,
+        signal,
+      );
+      const path = `${name}/model.onnx`;
+      const network = await Network.open(folder, device, path, signal);
+      checkInputs(network, name);
+      encoders.push({
+        tokenizer,
+        network,
+        hidden: isXl
+          ? await penultimate(folder, name, network, signal)
+          : hiddenOutput(network),
+        pooled:
+          suffix === "_2" ? outputOf(network, name, "text_embeds") : undefined,
+      });
     }
+    checkLengths(folder, encoders);
+    return new TextEncoders(encoders);
+  }
+
+  /** Makes the sessions. */
+  async start(signal?: AbortSignal): Promise<void> {
+    for (const { network } of this.#encoders) await network.start(signal);
   }
 
   /** Tokens of every text. */

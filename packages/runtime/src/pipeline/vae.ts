@@ -29,7 +29,7 @@ export class Vae {
   }
 
   /** @throws {PhaseskipError} `model-invalid` If the folder has no vae_decoder/model.onnx */
-  static async load(
+  static async open(
     folder: ModelFolder,
     device: Device,
     index: ModelIndex,
@@ -44,6 +44,11 @@ export class Vae {
   graph(name: string): Graph | undefined {
     if (name === "vae_decoder") return this.#decoder.graph;
     return name === "vae_encoder" ? this.#encoder?.graph : undefined;
+  }
+
+  /** Makes the decoder's session. */
+  async start(signal?: AbortSignal): Promise<void> {
+    await this.#decoder.start(signal);
   }
 
   /** @throws {RangeError} If its export is fixed to latents of another size */
