@@ -19,7 +19,7 @@ gpu.requestAdapter = async (options) => {
       for (const name in device.limits)
         limits[name] = device.limits[
           name as keyof GPUSupportedLimits
-        ] as number;
+        ];
       limits["maxBufferSize"] = limits["maxStorageBufferBindingSize"] = most;
       Object.defineProperty(device, "limits", { value: limits });
     }
