@@ -17,9 +17,7 @@ gpu.requestAdapter = async (options) => {
       const most = 65_536; // bytes: the tiny models' tensors, but no weight of scenes
       const limits: Record<string, number> = {};
       for (const name in device.limits)
-        limits[name] = device.limits[
-          name as keyof GPUSupportedLimits
-        ];
+        limits[name] = device.limits[name as keyof GPUSupportedLimits];
       limits["maxBufferSize"] = limits["maxStorageBufferBindingSize"] = most;
       Object.defineProperty(device, "limits", { value: limits });
     }
