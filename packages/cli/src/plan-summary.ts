@@ -55,7 +55,7 @@ export function describePlans(
 }
 
 /** A mean with its interval. */
-export function withInterval({ mean, interval }: SplitSummary): string {
+function withInterval({ mean, interval }: SplitSummary): string {
   const shown = mean.toFixed(4);
   if (!interval) return shown;
   return `${shown} [${interval[0].toFixed(4)}, ${interval[1].toFixed(4)}]`;
