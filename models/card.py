@@ -18,7 +18,7 @@ def _percent(share: float) -> str:
 
 
 def _training(training: dict) -> list[str]:
-    start = "weights that had seen about 250,000 simpler pictures" if training["warm_start"] else "random weights"
+    start = "weights of an earlier model" if training["warm_start"] else "random weights"
     return [
         "## Training",
         "",
