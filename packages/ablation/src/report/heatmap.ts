@@ -54,6 +54,8 @@ export function heatmap(
       label: null,
       padding: 0.06,
       tickSize: 0,
+      // the whole path stands in each cell's title
+      tickFormat: (unit: string) => unit.replace(".transformer_blocks.", ".…"),
     },
     color: {
       type: "log",
