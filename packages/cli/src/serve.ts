@@ -38,6 +38,11 @@ export async function serve(
   { port }: ServeArguments,
   io: CommandIo,
 ): Promise<void> {
+  if (port > 65535) {
+    throw new RangeError(
+      `Cannot serve the playground as --port must be an integer in [0, 65535]: current value is ${port}`,
+    );
+  }
   const { site } = io;
   if (site === undefined || !existsSync(join(site.playground, "index.html"))) {
     throw new PhaseskipError(

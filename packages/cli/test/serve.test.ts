@@ -141,3 +141,9 @@ test("serve says that the port is taken", async () => {
   expect(code).toBe(1);
   expect(message).toContain(`port ${port} must be free`);
 });
+
+test("serve says that there is no such port", async () => {
+  const { code, message } = await failing(["--port", "99999"]);
+  expect(code).toBe(2);
+  expect(message).toContain("--port must be an integer in [0, 65535]");
+});
