@@ -38,8 +38,10 @@ export function text(value: unknown, at: string): string {
 
 /** A finite number. */
 export function number(value: unknown, at: string): number {
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw invalid(at, "must be a number", value);
+  if (typeof value !== "number") throw invalid(at, "must be a number", value);
+  // what runs computes in float32, where larger ones are infinite
+  if (Number.isFinite(Math.fround(value))) return value;
+  throw invalid(at, "must be a number that float32 holds", value);
 }
 
 /** A whole number of at least `lowest`. */

@@ -190,12 +190,26 @@ function parseSteps(value: unknown): NonNullable<Plan["steps"]> {
     ...optional("numInferenceSteps", steps["numInferenceSteps"], (given) =>
       integer(given, "steps.numInferenceSteps", 1),
     ),
-    ...optional("timesteps", steps["timesteps"], (given) =>
-      list(given, "steps.timesteps").map((t, i) =>
-        number(t, `steps.timesteps[${i}]`),
-      ),
-    ),
+    ...optional("timesteps", steps["timesteps"], parseTimesteps),
   };
+}
+
+/** From the noisiest on; some samplers repeat one. */
+function parseTimesteps(value: unknown): readonly number[] {
+  const timesteps = list(value, "steps.timesteps").map((t, i) =>
+    number(t, `steps.timesteps[${i}]`),
+  );
+  const isFalling = timesteps.every(
+    (t, i) => t >= 0 && t <= (timesteps[i - 1] ?? Infinity),
+  );
+  if (timesteps.length === 0 || !isFalling) {
+    throw invalid(
+      "steps.timesteps",
+      "must hold at least one timestep, from the noisiest (the highest) down, none below 0",
+      value,
+    );
+  }
+  return timesteps;
 }
 
 function parseModel(value: unknown): NonNullable<Plan["model"]> {
