@@ -15,7 +15,12 @@ import { svgToPng } from "../../packages/cli/src/svg-png.ts";
 
 const { document } = parseHTML("<!doctype html><html><body></body></html>");
 const least = 1e-4;
+const decades = {
+  ticks: [1e-4, 1e-3, 1e-2, 1e-1, 1],
+  tickFormat: (value) => String(value),
+};
 const lossAxis = {
+  ...decades,
   type: "log",
   label: "↑ 1 − SSIM to the full model",
   grid: true,
@@ -104,6 +109,8 @@ const drawings = {
       .split("\n")
       .filter((line) => line.startsWith('{"verified"'))
       .map((line) => JSON.parse(line).verified)
+      // of steps and guidance alone the sweep says nothing
+      .filter(({ predictedLoss }) => predictedLoss > 0)
       .map(({ predictedLoss, measuredLoss, cost }) => ({
         predicted: Math.max(least, predictedLoss),
         measured: Math.max(least, measuredLoss),
@@ -113,15 +120,17 @@ const drawings = {
     await write(
       file,
       "Predicted and measured joint loss",
-      `${verified.length} candidates that the search ran, each once, on the search pairs; on the line, effects would simply add; above it they reinforce each other`,
+      `${verified.length} candidates with skipped units that the search ran, each once, on its pairs; on the line, effects would simply add; above it they reinforce each other`,
       {
         x: {
+          ...decades,
           type: "log",
           domain: ends,
           label: "predicted: the sum of what each change loses alone →",
           grid: true,
         },
         y: {
+          ...decades,
           type: "log",
           domain: ends,
           label: "↑ measured: 1 − SSIM of running them together",
