@@ -2,13 +2,14 @@
 //   RUN docs/study/figures.mjs front AGAINST.json OUT.png       what is lost at which cost: found plans and all rivals
 //   RUN docs/study/figures.mjs joint SEARCH.jsonl OUT.png       predicted beside measured loss of what a search verified
 //   RUN docs/study/figures.mjs pairs DRAWN NAME OUT.png         sixteen pairs that nobody picked, from draw.mjs
+//   RUN docs/study/figures.mjs table DRAWN                      cost and SSIM of every set of pictures there
 // with RUN = node --conditions=@phaseskip/source --import=./scripts/source-hooks.mjs. AGAINST.json is what
 // `phaseskip plan --against --json` prints; figure 2, the maps, is `phaseskip report`.
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import { ssim } from "@phaseskip/metrics";
+import { mean, quantile, ssim } from "@phaseskip/metrics";
 import { grid, upscale } from "../../packages/cli/src/picture-grid.ts";
 import { encodePng } from "../../packages/cli/src/png.ts";
 import { svgToPng } from "../../packages/cli/src/svg-png.ts";
@@ -153,15 +154,31 @@ const drawings = {
     );
   },
 
+  async table(folder) {
+    const full = read(folder, "none");
+    const describe = (name) =>
+      JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8"));
+    const { macs } = describe("none");
+    const names = readdirSync(folder)
+      .filter((file) => file.endsWith(".rgb") && file !== "none.rgb")
+      .map((file) => file.replace(".rgb", ""));
+    const rows = names.map((name) => {
+      const found = read(folder, name).map((one, i) => ssim(one, full[i]));
+      return {
+        name,
+        steps: describe(name).steps,
+        pairs: found.length,
+        cost: describe(name).macs / macs,
+        mean: mean(found),
+        p10: quantile(found, 0.1),
+        anotherPicture: mean(found.map((one) => Number(one < 0.7))),
+      };
+    });
+    console.table(rows.sort((a, b) => b.cost - a.cost));
+  },
+
   async pairs(folder, name, file) {
-    const size = 32;
-    const read = (set) => {
-      const bytes = readFileSync(join(folder, `${set}.rgb`));
-      return Array.from({ length: bytes.length / (3 * size * size) }, (_, k) =>
-        picture(bytes.subarray(k * 3 * size * size), size),
-      );
-    };
-    const [full, skipped] = [read("none"), read(name)];
+    const [full, skipped] = [read(folder, "none"), read(folder, name)];
     const ranked = skipped
       .map((picture, i) => ({ full: full[i], picture }))
       .map((pair) => ({ ...pair, ssim: ssim(pair.picture, pair.full) }))
@@ -180,6 +197,15 @@ const drawings = {
     console.log(shown.map((pair) => pair.ssim.toFixed(3)).join(" "));
   },
 };
+
+/** The pictures of a set. */
+function read(folder, name) {
+  const size = 32;
+  const bytes = readFileSync(join(folder, `${name}.rgb`));
+  return Array.from({ length: bytes.length / (3 * size * size) }, (_, k) =>
+    picture(bytes.subarray(k * 3 * size * size), size),
+  );
+}
 
 function picture(rgb, size) {
   const data = new Uint8ClampedArray(4 * size * size).fill(255);
