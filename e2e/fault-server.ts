@@ -316,7 +316,13 @@ async function send(
       response.write(sent.subarray(at, at + piece));
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-  } else if (sent.length > 0) response.write(sent);
+  } else if (sent.length > 0) {
+    // gone to the network, or the client is: what is still here would be lost with the connection
+    await new Promise<void>((resolve) => {
+      response.once("close", resolve);
+      response.write(sent, () => resolve());
+    });
+  }
   if (limit >= body.length) response.end();
   // Later, so that the client has read what was sent before.
   else if (breakAfter !== undefined)
