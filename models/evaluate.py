@@ -131,6 +131,13 @@ def summarize(rows: list[dict]) -> dict:
     }
 
 
+def features_of(pixels: np.ndarray, session: onnxruntime.InferenceSession) -> np.ndarray:
+    """Features float64 ``[pictures, features]`` of uint8 ``[pictures, height, width, 3]``."""
+    values = pixels.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
+    parts = np.array_split(values, max(1, len(values) // 250))
+    return np.concatenate([session.run(None, {"sample": part})[0] for part in parts]).astype(np.float64)
+
+
 def measure_distances(model: Model, features: Path, count: int, reference: int) -> dict:
     """Distances of ``count`` samples to ``reference`` fresh pictures, for each sampler and number of steps.
 
@@ -138,16 +145,10 @@ def measure_distances(model: Model, features: Path, count: int, reference: int) 
     rest. The floor is the same distance for ``count`` fresh pictures instead of samples.
     """
     session = onnxruntime.InferenceSession(str(features))
-
-    def extract(pixels: np.ndarray) -> np.ndarray:
-        values = pixels.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
-        parts = np.array_split(values, max(1, len(values) // 250))
-        return np.concatenate([session.run(None, {"sample": part})[0] for part in parts]).astype(np.float64)
-
-    raw = extract(scenes_data.pictures(REFERENCE_SEED, 0, reference, model.size)[0])
+    raw = features_of(scenes_data.pictures(REFERENCE_SEED, 0, reference, model.size)[0], session)
     spread = raw.std(0)
     truth = raw / spread
-    floor = extract(scenes_data.pictures(FLOOR_SEED, 0, count, model.size)[0]) / spread
+    floor = features_of(scenes_data.pictures(FLOOR_SEED, 0, count, model.size)[0], session) / spread
     captions = scenes_data.pictures(CAPTION_SEED, 0, count, model.size)[1]
     noise = seeded_noise(list(range(10_000, 10_000 + count)), model.size)
     rows = []
@@ -155,7 +156,7 @@ def measure_distances(model: Model, features: Path, count: int, reference: int) 
         for steps in SAMPLE_STEPS:
             started = time.monotonic()
             samples = model.sample(captions, noise, sampler, steps)
-            found = extract(to_uint8(samples)) / spread
+            found = features_of(to_uint8(samples), session) / spread
             rows.append(
                 {
                     "sampler": sampler,

@@ -22,11 +22,12 @@ import torch
 
 import scenes_data
 from distances import frechet_distance, kernel_distance
+from evaluate import REFERENCE_SEED, features_of
 from judge import Judge
 from scenes_data.facts import scene_facts
 
 SIZE = 32
-REFERENCE_SEED, REFERENCE_PICTURES = 5003, 4096  # as evaluate.py
+REFERENCE_PICTURES = 4096
 DRAWS = 10_000
 #: A Fréchet distance for each draw takes long; its interval needs fewer.
 FRECHET_DRAWS = 500
@@ -45,13 +46,6 @@ def write_pairs(salt: str, prompts: int, seeds: int, out: Path, unconditional: b
     model = "models/scenes-ddpm" if unconditional else "models/scenes"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps({"salt": salt, "model": model, "pairs": rows}))
-
-
-def features_of(pixels: np.ndarray, session: onnxruntime.InferenceSession) -> np.ndarray:
-    """Features float64 ``[pictures, features]`` of uint8 ``[pictures, height, width, 3]``."""
-    values = pixels.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
-    parts = np.array_split(values, max(1, len(values) // 250))
-    return np.concatenate([session.run(None, {"sample": part})[0] for part in parts]).astype(np.float64)
 
 
 def interval(values: np.ndarray) -> list[float]:
