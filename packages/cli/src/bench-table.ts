@@ -39,7 +39,7 @@ export function describeBench(
     { title: "goal", ...right },
   ];
   const parts = [
-    `WASM, ${threads} of ${cores} cores, ${cpu}, ${engine}; medians of interleaved pairs\n`,
+    `WASM, ${threads} of ${cores} cores; medians of interleaved pairs\n${cpu}, ${engine}\n`,
     formatTable(columns("÷ the file in one"), rows.map(cells), {
       stream,
     }),
