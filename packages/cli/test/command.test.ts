@@ -28,6 +28,9 @@ beforeAll(async () => {
   const rules = [{ units: ["up_block.1"], action: "zero" }];
   const noUnit = { format: "phaseskip-plan", version: 1, phases: [], rules };
   await writeFile(join(folder, "no-unit.json"), JSON.stringify(noUnit));
+  const steps = { numInferenceSteps: 2000 };
+  const tooMany = { ...noUnit, rules: [], steps };
+  await writeFile(join(folder, "too-many.json"), JSON.stringify(tooMany));
   await writeFile(join(folder, "noise.npy"), "no array");
   server = createServer((_, response) => {
     response.statusCode = 404;
@@ -198,6 +201,12 @@ describe("phaseskip", { timeout: 120_000 }, () => {
       1,
       /must be "phaseskip-plan"/,
       () => [...draw, "--plan", join(folder, "other.json")],
+    ],
+    [
+      "a plan with more steps than there are",
+      1,
+      /Cannot run the plan too-many as its steps must suit the scheduler: .*\[1, 1000\]: current value is 2000/,
+      () => [...draw.slice(0, 4), "--plan", join(folder, "too-many.json")],
     ],
     [
       "a plan for another model",

@@ -530,6 +530,10 @@ describe("schedulePlan() refuses what a unit cannot do, by rule, unit, step and 
       /rules\[0\] scales \S+\.ff at step 0 .*, whose output must be \[batch, channel, height, width\]/,
     ],
     [
+      { units: ["conv_in"], action: "scale", factor: 2, channels: [0.5, 0.51] },
+      /rules\[0\] scales conv_in at step 0 .*, of which channels must choose at least one: \[0\.5, 0\.51\] of \d+ is none/,
+    ],
+    [
       { units: mid, action: "extrapolate", order: 1, refresh: "never" },
       /rules\[0\] extrapolates mid_block at step 0 .*no earlier step computed it/,
     ],

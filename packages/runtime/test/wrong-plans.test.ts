@@ -477,6 +477,11 @@ describe("a plan is refused with", () => {
       ["valid only for the scheduler euler", "ddim"],
     ],
     [
+      "a misspelt scheduler",
+      replaced(good, ["valid", "schedulers"], ["euler", "ddmi"]),
+      ["this run has ddim; is ddmi to be ddim?"],
+    ],
+    [
       "another number of steps",
       replaced(good, ["valid", "numInferenceSteps"], [20, 60]),
       ["numInferenceSteps from 20 to 60", "this run has 6"],

@@ -15,7 +15,8 @@ import type { Request } from "./request.js";
 /**
  * Makes the scheduler that is asked for, or the model's own.
  * @throws {TypeError | RangeError} If it does not take what is asked for
- * @throws {PhaseskipError} `model-unsupported` If the model's own is not known
+ * @throws {PhaseskipError} `model-unsupported` If the model's own is not known; `plan-invalid` if it does not take the
+ * plan's steps
  */
 export function makeScheduler(
   { schedulerConfig, pipelineClass }: ModelIndex,
@@ -40,14 +41,25 @@ export function makeScheduler(
     request.numInferenceSteps ??
     plan.steps?.numInferenceSteps ??
     (isDistilled ? 4 : 50);
-  const scheduler = createScheduler(
-    request.scheduler ?? own,
-    {
-      ...schedulerConfig,
-      ...(original !== undefined && { original_inference_steps: original }),
-    },
-    timesteps ? { timesteps } : { numInferenceSteps },
-  );
+  let scheduler: Scheduler;
+  try {
+    scheduler = createScheduler(
+      request.scheduler ?? own,
+      {
+        ...schedulerConfig,
+        ...(original !== undefined && { original_inference_steps: original }),
+      },
+      timesteps ? { timesteps } : { numInferenceSteps },
+    );
+  } catch (cause) {
+    const isPlans = request.numInferenceSteps === undefined && plan.steps;
+    if (!isPlans || !(cause instanceof RangeError)) throw cause;
+    throw new PhaseskipError(
+      "plan-invalid",
+      `Cannot run the plan ${plan.name ?? ""} as its steps must suit the scheduler: ${cause.message}`,
+      { cause },
+    );
+  }
   if (original !== undefined && scheduler.name !== "lcm") {
     throw new TypeError(
       `Cannot generate an image as originalInferenceSteps is for the scheduler lcm: current scheduler is ${scheduler.name}`,

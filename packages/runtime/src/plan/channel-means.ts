@@ -29,6 +29,16 @@ export function isChannelMeans(value: unknown): boolean {
   );
 }
 
+/** Channels that fractions of their number stand for: from, inclusive, to, exclusive, rounded down. */
+export function channelRange(
+  [from, to]: readonly [number, number],
+  count: number,
+): [from: number, to: number] {
+  // a fraction of the channels may miss a whole number by rounding
+  const index = (end: number) => Math.floor(end * count + 1e-9);
+  return [index(from), index(to)];
+}
+
 /** Which axis holds the channels: the last of `[batch, token, channel]`, else the one behind the batch. */
 export function channelAxis(rank: number): number {
   return rank === 3 ? 2 : 1;

@@ -66,14 +66,23 @@ export function checkConditions({
   scheduler,
 }: ScheduleRequest): void {
   const { valid } = plan;
-  const refuse = (what: string, wanted: string, found: string | number) => {
+  const refuse = (
+    what: string,
+    wanted: string,
+    found: string | number,
+    hint = "",
+  ) => {
     throw new PhaseskipError(
       "plan-invalid",
-      `Cannot run the plan ${plan.name ?? ""} as it is valid only for ${what} ${wanted}: this run has ${found}`,
+      `Cannot run the plan ${plan.name ?? ""} as it is valid only for ${what} ${wanted}: this run has ${found}${hint}`,
     );
   };
   if (valid?.schedulers && !valid.schedulers.includes(scheduler)) {
-    refuse("the scheduler", valid.schedulers.join(" or "), scheduler);
+    const { schedulers } = valid;
+    const misspelt = nearest(scheduler, schedulers);
+    const hint =
+      misspelt === undefined ? "" : `; is ${misspelt} to be ${scheduler}?`;
+    refuse("the scheduler", schedulers.join(" or "), scheduler, hint);
   }
   const outside = (
     range: readonly [number, number] | undefined,

@@ -7,6 +7,7 @@ import {
   residualOwner,
   residualPath,
 } from "@phaseskip/graph";
+import { channelAxis, channelRange } from "./channel-means.js";
 import type { Context, Plan, Rule, ScaleAction } from "./plan.js";
 import type { Computed } from "./refresh.js";
 import { isDue } from "./refresh.js";
@@ -263,6 +264,13 @@ export class PortDecider {
     }
     if (rule.channels && dims.length < 2) {
       const because = `whose output must have channels: it is ${is}`;
+      return { error: { does: "scales", because } };
+    }
+    if (rule.channels) {
+      const count = dims[channelAxis(dims.length)]!;
+      const [from, to] = channelRange(rule.channels, count);
+      if (from < to) return {};
+      const because = `of which channels must choose at least one: [${rule.channels.join(", ")}] of ${count} is none`;
       return { error: { does: "scales", because } };
     }
     return {};

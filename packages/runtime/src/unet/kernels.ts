@@ -2,7 +2,7 @@
 
 import type { ElementType, Kernel, Scale } from "@phaseskip/graph";
 import { kernelModel } from "@phaseskip/graph";
-import { channelAxis } from "../plan/channel-means.js";
+import { channelAxis, channelRange } from "../plan/channel-means.js";
 import type { Device, DeviceTensor, Session } from "../session.js";
 import { lowPassMatrix } from "./low-pass.js";
 
@@ -41,14 +41,13 @@ export class Kernels {
     const rest = lowPass === undefined ? 1 : 0;
     const inside = lowPass === undefined ? factor : factor - 1;
     const count = dims[channelAxis(dims.length)] ?? 1;
-    // a fraction of the channels may miss a whole number by rounding
-    const [from, to] = channels.map((end) => Math.floor(end * count + 1e-9));
+    const [from, to] = channelRange(channels, count);
     const all = from === 0 && to === count;
     const change: Factor = all
       ? inside
       : {
           perChannel: Float32Array.from({ length: count }, (_, i) =>
-            i >= from! && i < to! ? inside : rest,
+            i >= from && i < to ? inside : rest,
           ),
         };
     if (lowPass === undefined) return this.combine([input], [change]);
