@@ -109,6 +109,7 @@ export {
   without,
   withChange,
 } from "./planner/draft.js";
+export type { FoundPlan } from "./planner/choice.js";
 export type {
   Change,
   Draft,
@@ -118,6 +119,7 @@ export type {
   UnitChange,
 } from "./planner/draft.js";
 export type { Goal } from "./planner/greedy.js";
+export { nameOf } from "./planner/greedy.js";
 export type {
   Contestant,
   PlanRunner,
@@ -125,12 +127,8 @@ export type {
   SplitName,
   VerifiedPlan,
 } from "./planner/plan-runner.js";
-export { nameOf, searchPlans } from "./planner/planner.js";
-export type {
-  FoundPlan,
-  PlannerRequest,
-  PlannerResult,
-} from "./planner/planner.js";
+export { searchPlans } from "./planner/planner.js";
+export type { PlannerRequest, PlannerResult } from "./planner/planner.js";
 export { Predictor } from "./planner/predictor.js";
 export { drawTest, layOutSplits, shuffled } from "./planner/splits.js";
 export type {

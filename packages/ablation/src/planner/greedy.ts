@@ -6,6 +6,7 @@
 // each other are both cheap to skip alone, and the second one is found dear once the first is gone. What a run has
 // shown of one window is held against all other windows of the same part, too, or each of them would be run.
 
+import { formatBudget } from "./budget.js";
 import type { Change, Draft } from "./draft.js";
 import { changeKey, describeChange, withChange, without } from "./draft.js";
 import type { Point, Verifier } from "./verifier.js";
@@ -16,6 +17,11 @@ export type Goal =
   | { readonly kind: "ssim"; readonly least: number }
   /** As near to the full model as can be at this share of its cost or below. */
   | { readonly kind: "macs"; readonly most: number };
+
+/** A goal as it is written. */
+export function nameOf(goal: Goal): string {
+  return formatBudget(goal);
+}
 
 /** Less than this share of the full model's cost is no saving: it is lost in the time of a segment more. */
 const leastSaving = 0.002;

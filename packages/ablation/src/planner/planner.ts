@@ -3,26 +3,22 @@
 import { seededRandom } from "@phaseskip/metrics";
 import type { CellRow } from "../cells.js";
 import type { Budget } from "./budget.js";
-import { formatBudget } from "./budget.js";
-import type { Change, Draft, Grid } from "./draft.js";
-import { describeChange, draftPlan } from "./draft.js";
+import type { Chooser, FoundPlan } from "./choice.js";
+import { choosePlan, finalists } from "./choice.js";
+import type { Change, Grid } from "./draft.js";
+import { describeChange } from "./draft.js";
 import type { Goal } from "./greedy.js";
-import { isBetter, meets, searchGreedily } from "./greedy.js";
+import { isBetter, meets, nameOf, searchGreedily } from "./greedy.js";
 import { searchNearby } from "./local-moves.js";
-import type { PlanRunner, Quality, VerifiedPlan } from "./plan-runner.js";
+import type { VerifiedPlan } from "./plan-runner.js";
 import { Predictor } from "./predictor.js";
-import { lowerBound } from "./standing.js";
 import type { Point } from "./verifier.js";
 import { Verifier } from "./verifier.js";
 
 /** What a planner works on. */
-export interface PlannerRequest {
+export interface PlannerRequest extends Chooser {
   /** Of the sweep. */
   readonly cells: readonly CellRow[];
-  /** Of the sweep. */
-  readonly grid: Grid;
-  /** Runs plans. */
-  readonly runner: PlanRunner;
   /** What to reach. */
   readonly budget: Budget;
   /** Pictures that may be drawn on the search and validation splits, those of the full model not counted. */
@@ -37,24 +33,6 @@ export interface PlannerRequest {
   readonly onVerified?: (verified: VerifiedPlan) => Promise<void>;
   /** Told what is being done. */
   readonly onStage?: (stage: string, evaluations: number) => void;
-  /** Whether the time is over: then the best so far is chosen. @default never */
-  readonly isOver?: () => boolean;
-}
-
-/** A plan that was found. */
-export interface FoundPlan {
-  /** What it was to reach. */
-  readonly goal: Goal;
-  /** Whether the validation split agrees: its lower 95 % bound for SSIM, the cost for MACs. */
-  readonly isReached: boolean;
-  /** Its changes. */
-  readonly draft: Draft;
-  /** Multiply-accumulates over the full model's. */
-  readonly cost: number;
-  /** On the search split. */
-  readonly search: Quality;
-  /** On the validation split. */
-  readonly validation: Quality;
 }
 
 /** What a search gave. */
@@ -69,9 +47,6 @@ export interface PlannerResult {
 
 /** Of a budget of evaluations, what the choice on the validation split may take at most. */
 const validationShare = 0.4;
-/** Plans that are looked at on the validation split, for each goal. */
-const finalists = 6;
-
 /**
  * Searches plans.
  *
@@ -134,7 +109,7 @@ export async function searchPlans(
   for (const goal of goals) {
     say(`choosing ${nameOf(goal)}`);
     const limit = reserve / goals.length;
-    const chosen = await choose(request, verifier.points, goal, limit);
+    const chosen = await choosePlan(request, verifier.points, goal, limit);
     drawn += chosen.evaluations;
     found.push(chosen.found);
   }
@@ -151,11 +126,6 @@ function aimsOf(goal: Goal): readonly Goal[] {
     kind: "ssim",
     least: 1 - share * (1 - goal.least),
   }));
-}
-
-/** A goal as it is written. */
-export function nameOf(goal: Goal): string {
-  return formatBudget(goal);
 }
 
 function goalsOf(budget: Budget): Goal[] {
@@ -223,102 +193,4 @@ function bestOf(points: readonly Point[], goal: Goal): Point | undefined {
     (best, one) => (!best || isBetter(one, best, goal) ? one : best),
     undefined,
   );
-}
-
-/** A point, and what pictures that the search has not seen say of it. */
-interface Judged {
-  readonly point: Point;
-  readonly validation: Quality;
-  readonly bound: number;
-}
-
-/** Of points in the order of their cost: those that lose less than every cheaper one. */
-function frontOf(points: readonly Point[]): Point[] {
-  let highest = -Infinity;
-  return points.filter(({ ssim }) => {
-    const isBest = ssim > highest;
-    highest = Math.max(highest, ssim);
-    return isBest;
-  });
-}
-
-/**
- * Whom to look at next. For a cost, one after the other. For an SSIM, the cheapest that should hold it: losses on
- * unseen pictures are taken to be as many times those of the search as they were the last time, and what has failed
- * and what has held close in on the answer.
- */
-function nextFinalist(
-  candidates: readonly Point[],
-  judged: readonly Judged[],
-  goal: Goal,
-): Point | undefined {
-  const last = judged.at(-1);
-  const hasChange = ({ draft }: Point) => draft.length > 0;
-  if (goal.kind === "macs" || !last)
-    return candidates.filter(hasChange)[judged.length];
-  const holds = ({ bound }: Judged) => bound >= goal.least;
-  const place = ({ point }: Judged) => candidates.indexOf(point);
-  const failed = judged.filter((one) => !holds(one)).map(place);
-  const held = judged.filter(holds).map(place);
-  const open = candidates
-    .slice(Math.max(-1, ...failed) + 1, Math.min(Infinity, ...held))
-    .filter(hasChange);
-  const worse = (1 - last.bound) / Math.max(1 - last.point.ssim, 1e-4);
-  return (
-    open.find(({ ssim }) => (1 - ssim) * worse <= 1 - goal.least) ??
-    // the dearest one, where nothing has held yet
-    (held.length === 0 ? open.at(-1) : undefined)
-  );
-}
-
-/** Chooses among what the search found by pictures that it has not seen. */
-async function choose(
-  { runner, grid, isOver }: PlannerRequest,
-  points: readonly Point[],
-  goal: Goal,
-  limit: number,
-): Promise<{ found: FoundPlan; evaluations: number }> {
-  const good = points
-    .filter((point) => meets(point, goal))
-    .sort((a, b) => (isBetter(a, b, goal) ? -1 : isBetter(b, a, goal) ? 1 : 0));
-  if (good.length === 0) {
-    const cheapest = points.reduce((a, b) => (b.cost < a.cost ? b : a));
-    throw new Error(
-      `Cannot reach ${nameOf(goal)}: the cheapest plan that was run costs ${cheapest.cost.toFixed(3)} of the full model; allow more evaluations, free guidance or steps, or sweep more actions`,
-    );
-  }
-  const planOf = ({ draft }: Point) => draftPlan(draft, grid, "candidate");
-  const perChoice = runner.count("validation");
-  const judged: Judged[] = [];
-  let evaluations = 0;
-  const candidates = goal.kind === "ssim" ? frontOf(good) : good;
-  const most = Math.min(finalists, Math.max(1, Math.floor(limit / perChoice)));
-  while (judged.length < most) {
-    if (judged.length > 0 && isOver?.()) break;
-    const point = nextFinalist(candidates, judged, goal);
-    if (!point) break;
-    const plan = { name: "finalist", plan: planOf(point) };
-    const validation = await runner.measure(plan, "validation");
-    evaluations += perChoice;
-    judged.push({ point, validation, bound: lowerBound(validation.ssim) });
-  }
-  const best = judged
-    .filter(({ bound }) => goal.kind === "macs" || bound >= goal.least)
-    .sort((a, b) =>
-      goal.kind === "macs" ? b.bound - a.bound : a.point.cost - b.point.cost,
-    )[0];
-  const point = best?.point ?? points.find(({ draft }) => draft.length === 0)!;
-  const chosen = { name: "chosen", plan: planOf(point) };
-  const search = await runner.measure(chosen, "search");
-  const validation =
-    best?.validation ?? (await runner.measure(chosen, "validation"));
-  const found: FoundPlan = {
-    goal,
-    isReached: best !== undefined,
-    draft: point.draft,
-    cost: point.cost,
-    search,
-    validation,
-  };
-  return { found, evaluations };
 }
