@@ -1,5 +1,5 @@
 // Figures of the study, as PNG:
-//   RUN docs/study/figures.mjs front AGAINST.json OUT.png       what is lost at which cost: found plans and all rivals
+//   RUN docs/study/figures.mjs front OUT.png AGAINST.json…      what is lost at which cost: found plans and all rivals
 //   RUN docs/study/figures.mjs joint SEARCH.jsonl OUT.png       predicted beside measured loss of what a search verified
 //   RUN docs/study/figures.mjs pairs DRAWN NAME OUT.png         sixteen pairs that nobody picked, from draw.mjs
 //   RUN docs/study/figures.mjs table DRAWN                      cost and SSIM of every set of pictures there
@@ -32,6 +32,18 @@ const costAxis = {
   grid: true,
 };
 
+const foundPlan = "found plan";
+
+/** Points with places for their names, in order of their loss, none nearer to another than a line's height. */
+function spread(points) {
+  const factor = 1.16;
+  let last = 0;
+  return points.map((point) => {
+    last = Math.max(point.loss, last * factor);
+    return { ...point, place: last };
+  });
+}
+
 /** Writes a plot, with a title above and a note below. */
 async function write(file, title, note, options) {
   const plot = Plot.plot({
@@ -49,57 +61,84 @@ async function write(file, title, note, options) {
 }
 
 const drawings = {
-  async front(source, file) {
-    const { plans, against } = JSON.parse(readFileSync(source, "utf8"));
+  async front(file, ...sources) {
+    const results = sources.map((source) =>
+      JSON.parse(readFileSync(source, "utf8")),
+    );
     const bounds = ({ mean, interval }) => ({
       loss: Math.max(least, 1 - mean),
       lower: Math.max(least, 1 - (interval?.[1] ?? mean)),
       upper: Math.max(least, 1 - (interval?.[0] ?? mean)),
     });
-    const points = [
+    const points = results.flatMap(({ plans, against }) => [
       ...plans.map(({ calibration: { cost, test } }) => ({
-        name: "found plan",
+        name: foundPlan,
         cost,
         ...bounds(test),
       })),
-      ...against.flatMap(({ comparisons, guidance }) =>
+      ...against.flatMap(({ comparisons }) =>
         comparisons.map(({ rival, cost, test }) => ({
-          name: guidance === "free" ? `${rival}, guidance free` : rival,
+          name: rival,
           cost,
           ...bounds(test),
         })),
       ),
-    ];
+    ]);
+    const [{ plans, against }] = results;
     const { test, sampler } = plans[0].calibration;
+    const isFound = ({ name }) => name === foundPlan;
+    // names beside the dearest point of each, one below the other
+    const named = [...new Set(points.map(({ name }) => name))]
+      .map((name) =>
+        points
+          .filter((point) => point.name === name)
+          .reduce((best, one) => (one.cost > best.cost ? one : best)),
+      )
+      .sort((a, b) => a.loss - b.loss);
     await write(
       file,
-      "What is lost at which cost",
-      `${sampler.scheduler}, ${sampler.numInferenceSteps} steps, guidance ${sampler.guidanceScale}; ${test.pairs} pairs of ${test.prompts} prompts that no search saw; bars are 95 % intervals; below and left is better`,
+      `What is lost at which cost, guidance ${against[0].guidance}`,
+      `${sampler.scheduler}, ${sampler.numInferenceSteps} steps, guidance ${sampler.guidanceScale}; ${test.pairs} pairs of ${test.prompts} prompts that no search saw; bars: 95 %; below and left is better`,
       {
-        x: costAxis,
+        x: { ...costAxis, inset: 12 },
         y: lossAxis,
-        color: { scheme: "Observable10" },
+        color: {
+          scheme: "Observable10",
+          domain: [foundPlan, ...named.map(({ name }) => name)],
+        },
         marks: [
+          Plot.line(points, {
+            x: "cost",
+            y: "loss",
+            stroke: "name",
+            sort: "cost",
+            strokeWidth: (point) => (isFound(point) ? 2.5 : 1),
+          }),
           Plot.ruleX(points, {
             x: "cost",
             y1: "lower",
             y2: "upper",
             stroke: "name",
+            strokeOpacity: 0.6,
           }),
           Plot.dot(points, {
             x: "cost",
             y: "loss",
             fill: "name",
-            r: ({ name }) => (name === "found plan" ? 6 : 3.5),
+            r: (point) => (isFound(point) ? 5 : 3),
           }),
-          Plot.text(points, {
-            x: "cost",
-            y: "loss",
-            text: "name",
-            dx: 8,
-            textAnchor: "start",
-            fontSize: 9,
-          }),
+          ...[true, false].map((isBold) =>
+            Plot.text(spread(named), {
+              filter: (point) => isFound(point) === isBold,
+              x: "cost",
+              y: "place",
+              text: "name",
+              fill: "name",
+              dx: 10,
+              textAnchor: "start",
+              fontWeight: isBold ? 700 : 400,
+            }),
+          ),
         ],
       },
     );
