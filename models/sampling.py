@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,12 @@ def sample(
     steps: int,
     guidance: float = 3.0,
     generator: torch.Generator | None = None,
+    watch: Callable[[torch.Tensor], object] | None = None,
 ) -> torch.Tensor:
-    """Samples float ``[batch, 3, size, size]``, not clamped. ``tokens`` None: an unconditional model."""
+    """Samples float ``[batch, 3, size, size]``, not clamped. ``tokens`` None: an unconditional model.
+
+    ``watch`` is handed the predicted clean sample of each step, by samplers that tell it: DDIM and DDPM.
+    """
     scheduler.set_timesteps(steps)
     x = noise * scheduler.init_noise_sigma
     hidden = None
@@ -52,7 +57,10 @@ def sample(
         else:
             uncond, cond = unet(torch.cat([x, x]), timestep, hidden).sample.chunk(2)
             output = uncond + guidance * (cond - uncond)
-        x = scheduler.step(output, timestep, x, **options).prev_sample
+        step = scheduler.step(output, timestep, x, **options)
+        x = step.prev_sample
+        if watch is not None:
+            watch(step.pred_original_sample)
     return x
 
 

@@ -86,6 +86,15 @@ export async function openGpu(): Promise<Gpu> {
   return { device, hasHalf, maxTensorBytes, loss };
 }
 
+/** Why there is no GPU, of an error of {@link openGpu}'s, as a part of a sentence; of others, what they say. */
+export function whyNoGpu(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(
+    /^Cannot run on WebGPU as (.*); use the device wasm$/s,
+    "$1",
+  );
+}
+
 function unsupported(found: string): PhaseskipError {
   return new PhaseskipError(
     "model-unsupported",

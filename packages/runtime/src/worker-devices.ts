@@ -3,7 +3,7 @@
 import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
 import { misfit } from "./device-fit.js";
-import { isFallbackGpu } from "./gpu.js";
+import { isFallbackGpu, whyNoGpu } from "./gpu.js";
 import type { LoadMessage } from "./protocol.js";
 import type { Device, DeviceKind, DeviceOptions } from "./session.js";
 import { openDevice } from "./session.js";
@@ -82,7 +82,7 @@ export class WorkerDevices {
       this.#closeUnheld(gpu);
       return { reason: `the GPU is too small: ${reason}` };
     } catch (error) {
-      return { reason: (error as Error).message };
+      return { reason: whyNoGpu(error) };
     }
   }
 
