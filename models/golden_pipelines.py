@@ -24,18 +24,10 @@ from transformers import CLIPTokenizer
 
 import fixtures
 from export import write_json
+from golden import SCHEDULERS, TOO_TENDER
 
 HERE = Path(__file__).parent
 OUT = HERE.parent / "packages" / "runtime" / "test" / "golden-pipelines"
-TOO_TENDER = 1e-4  # of the sample's standard deviation
-SCHEDULERS = {
-    "ddim": "DDIMScheduler",
-    "ddpm": "DDPMScheduler",
-    "euler": "EulerDiscreteScheduler",
-    "euler-ancestral": "EulerAncestralDiscreteScheduler",
-    "dpmpp-2m": "DPMSolverMultistepScheduler",
-    "pndm": "PNDMScheduler",
-}
 
 
 @dataclass(frozen=True)
