@@ -319,6 +319,36 @@ describe("searchPlans()", () => {
     expect(found[0]!.cost).toBeCloseTo(0.6);
   });
 
+  test("has a plan on the whole grid to choose where fewer steps lose on unseen pictures alone", async () => {
+    class Shorter extends World {
+      override readonly losses = { a: 0.004, b: 0.008, e: 0.016 };
+
+      override async cost(contestant: Contestant) {
+        const { steps } = contestant.plan;
+        const count = steps?.numInferenceSteps ?? 10;
+        return (count / 10) * (await super.cost(contestant));
+      }
+
+      override async measure(contestant: Contestant, split?: SplitName) {
+        const { ssim, cost } = await super.measure(contestant);
+        const isFewer = contestant.plan.steps?.numInferenceSteps !== 10;
+        const loss = isFewer && split === "validation" ? 0.2 : 0;
+        return { ssim: ssim.map((row) => row.map((one) => one - loss)), cost };
+      }
+    }
+    const runner = new Shorter();
+    const { found } = await searchPlans({
+      ...request,
+      ...{ runner, areStepsFree: true, evaluations: 400 },
+      cells: Object.entries(runner.losses).map(([name, loss]) =>
+        cell(name, 0, 10, loss),
+      ),
+      budget: parseBudget("macs=0.6"),
+    });
+    expect(found[0]!.draft.map(({ kind }) => kind)).toEqual(["unit", "unit"]);
+    expect(found[0]!.validation.ssim.flat()[0]).toBeCloseTo(0.988);
+  });
+
   test("keeps predicted beside measured losses of every plan", async () => {
     const verified: { predictedLoss: number; measuredLoss: number }[] = [];
     await searchPlans({

@@ -1,7 +1,7 @@
 // Among the plans that a search ran, the one to hand out: chosen on pictures that the search has not seen.
 
 import type { Draft, Grid } from "./draft.js";
-import { draftPlan } from "./draft.js";
+import { draftKind, draftPlan, isShortened } from "./draft.js";
 import type { Goal } from "./greedy.js";
 import { isBetter, meets, nameOf } from "./greedy.js";
 import type { PlanRunner, Quality } from "./plan-runner.js";
@@ -55,7 +55,8 @@ function frontOf(points: readonly Point[]): Point[] {
 }
 
 /**
- * Whom to look at next. For a cost, one after the other. For an SSIM, the cheapest that should hold it: losses on
+ * Whom to look at next. For a cost, the best that does something else than those before, as plans that differ in a
+ * bound here and there fail on the same pictures; with fewer steps and without in turns. For an SSIM, the cheapest that should hold it: losses on
  * unseen pictures are taken to be as many times those of the search as they were the last time, and what has failed
  * and what has held close in on the answer.
  */
@@ -66,8 +67,18 @@ function nextFinalist(
 ): Point | undefined {
   const last = judged.at(-1);
   const hasChange = ({ draft }: Point) => draft.length > 0;
-  if (goal.kind === "macs" || !last)
-    return candidates.filter(hasChange)[judged.length];
+  if (goal.kind === "macs" || !last) {
+    const open = candidates
+      .filter(hasChange)
+      .filter((point) => judged.every((one) => one.point !== point));
+    const seen = new Set(judged.map(({ point }) => draftKind(point.draft)));
+    const isNew = ({ draft }: Point) => !seen.has(draftKind(draft));
+    const isOther = ({ draft }: Point) =>
+      last !== undefined &&
+      isShortened(draft) !== isShortened(last.point.draft);
+    const fresh = open.filter(isNew);
+    return fresh.find(isOther) ?? fresh[0] ?? open.find(isOther) ?? open.at(0);
+  }
   const holds = ({ bound }: Judged) => bound >= goal.least;
   const place = ({ point }: Judged) => candidates.indexOf(point);
   const failed = judged.filter((one) => !holds(one)).map(place);

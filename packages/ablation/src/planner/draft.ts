@@ -62,13 +62,18 @@ export interface Grid {
 
 /** A name for a change that no other one has. */
 export function changeKey(change: Change): string {
+  const what = whatKey(change);
+  if (change.kind === "steps") return what;
+  return `${what}@${change.firstStep}-${change.endStep}`;
+}
+
+/** What a change does, whenever it does it. */
+function whatKey(change: Change): string {
   switch (change.kind) {
-    case "unit": {
-      const what = JSON.stringify(change.rules.map((rule) => rule));
-      return `${what}@${change.firstStep}-${change.endStep}`;
-    }
+    case "unit":
+      return JSON.stringify(change.rules);
     case "guidance":
-      return `guidance ${JSON.stringify(change.policy)}@${change.firstStep}-${change.endStep}`;
+      return `guidance ${JSON.stringify(change.policy)}`;
     case "steps":
       return `steps ${change.numInferenceSteps}`;
     default:
@@ -79,6 +84,16 @@ export function changeKey(change: Change): string {
 /** A name for a draft: the same for the same changes in any order. */
 export function draftKey(draft: Draft): string {
   return draft.map(changeKey).sort().join("\n");
+}
+
+/** A name for all drafts that do the same, whenever they do it. */
+export function draftKind(draft: Draft): string {
+  return [...new Set(draft.map(whatKey))].sort().join("\n");
+}
+
+/** Whether a draft takes fewer steps. */
+export function isShortened(draft: Draft): boolean {
+  return draft.some(({ kind }) => kind === "steps");
 }
 
 /** A change for people, such as `up_blocks.1 reuse every 2, steps 10 to 49`. */

@@ -6,7 +6,7 @@ import type { Budget } from "./budget.js";
 import type { Chooser, FoundPlan } from "./choice.js";
 import { choosePlan, finalists } from "./choice.js";
 import type { Change, Grid } from "./draft.js";
-import { describeChange } from "./draft.js";
+import { describeChange, isShortened } from "./draft.js";
 import type { Goal } from "./greedy.js";
 import { isBetter, meets, nameOf, searchGreedily } from "./greedy.js";
 import { searchNearby } from "./local-moves.js";
@@ -47,6 +47,7 @@ export interface PlannerResult {
 
 /** Of a budget of evaluations, what the choice on the validation split may take at most. */
 const validationShare = 0.4;
+
 /**
  * Searches plans.
  *
@@ -87,19 +88,29 @@ export async function searchPlans(
   await probe(request, verifier);
   const changes = predictor.changes();
   const stepsChanges = request.areStepsFree ? stepCounts(grid) : [];
-  const all = [...changes, ...stepsChanges];
-  let from = verifier.full;
-  for (const [i, goal] of goals.entries()) {
+  // Fewer steps change every picture, and now and then one beyond recognition, which the few pairs of a search may not
+  // show: so plans on the whole grid are searched apart, and the choice has both.
+  const branches = [changes, [...changes, ...stepsChanges]]
+    .slice(stepsChanges.length === 0 ? 1 : 0)
+    .map((all) => ({ all, from: verifier.full }));
+  const searches = goals.flatMap((goal) =>
+    branches.map((branch) => ({ goal, branch })),
+  );
+  for (const [i, { goal, branch }] of searches.entries()) {
+    const { all } = branch;
     const spent = verifier.evaluations;
-    const share = (evaluations - reserve - spent) / (goals.length - i);
+    const share = (evaluations - reserve - spent) / (searches.length - i);
     verifier.allow(spent + 0.5 * share);
     say(`searching ${nameOf(goal)}`);
-    from = await searchGreedily(verifier, all, from, goal);
+    branch.from = await searchGreedily(verifier, all, branch.from, goal);
     const aims = aimsOf(goal);
     for (const [level, aim] of aims.entries()) {
       const part = 0.5 + (0.5 * (level + 1)) / aims.length;
       verifier.allow(spent + part * share);
-      const start = bestOf(verifier.points, aim) ?? from;
+      const own = verifier.points.filter(
+        ({ draft }) => all !== changes || !isShortened(draft),
+      );
+      const start = bestOf(own, aim) ?? branch.from;
       say(`improving ${nameOf(goal)}`);
       await searchNearby(verifier, all, start, aim, random);
     }
