@@ -2,7 +2,9 @@
 //   RUN docs/study/figures.mjs front OUT.png AGAINST.json…      what is lost at which cost: found plans and all rivals
 //   RUN docs/study/figures.mjs joint SEARCH.jsonl OUT.png       predicted beside measured loss of what a search verified
 //   RUN docs/study/figures.mjs pairs DRAWN NAME OUT.png         sixteen pairs that nobody picked, from draw.mjs
-//   RUN docs/study/figures.mjs table DRAWN                      cost and SSIM of every set of pictures there
+//   RUN docs/study/figures.mjs table DRAWN                      cost and SSIM of every set of pictures there; to the
+//                                                               converged path, too, where the sets converged (1,000
+//                                                               steps) and half-converged (500) are among them
 // with RUN = node --conditions=@phaseskip/source --import=./scripts/source-hooks.mjs. AGAINST.json is what
 // `phaseskip plan --against --json` prints; figure 2, the maps, is `phaseskip report`.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -194,26 +196,40 @@ const drawings = {
   },
 
   async table(folder) {
-    const full = read(folder, "none");
-    const describe = (name) =>
-      JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8"));
-    const { macs } = describe("none");
-    const names = readdirSync(folder)
-      .filter((file) => file.endsWith(".rgb") && file !== "none.rgb")
-      .map((file) => file.replace(".rgb", ""));
-    const rows = names.map((name) => {
-      const found = read(folder, name).map((one, i) => ssim(one, full[i]));
-      return {
-        name,
-        steps: describe(name).steps,
-        pairs: found.length,
-        cost: describe(name).macs / macs,
-        mean: mean(found),
-        p10: quantile(found, 0.1),
-        anotherPicture: mean(found.map((one) => Number(one < 0.7))),
-      };
+    const files = readdirSync(folder).filter((file) => file.endsWith(".rgb"));
+    const sets = files.map((file) => {
+      const name = file.replace(".rgb", "");
+      const about = readFileSync(join(folder, `${name}.json`), "utf8");
+      return { name, pictures: read(folder, name), ...JSON.parse(about) };
     });
+    const full = sets.find(({ name }) => name === "none");
+    const end = sets.find(({ name }) => name === "converged");
+    const half = sets.find(({ name }) => name === "half-converged");
+    // pairs on which half as many steps come to the same end
+    const there = half?.pictures.flatMap((one, i) =>
+      ssim(one, end.pictures[i]) >= 0.99 ? [i] : [],
+    );
+    const rows = sets
+      .filter(({ name }) => !name.endsWith("converged"))
+      .map(({ name, steps, macs, pictures }) => {
+        const toFull = pictures.map((one, i) => ssim(one, full.pictures[i]));
+        const toEnd = there?.map((i) => ssim(pictures[i], end.pictures[i]));
+        return {
+          name,
+          steps,
+          pairs: pictures.length,
+          cost: macs / full.macs,
+          mean: mean(toFull),
+          p10: quantile(toFull, 0.1),
+          anotherPicture: mean(toFull.map((one) => Number(one < 0.7))),
+          ...(toEnd && { toConverged: mean(toEnd) }),
+        };
+      });
     console.table(rows.sort((a, b) => b.cost - a.cost));
+    if (there)
+      console.log(
+        `toConverged is of ${there.length} in ${half.pictures.length} pairs, on which both numbers of steps agree to SSIM 0.99`,
+      );
   },
 
   async pairs(folder, name, file) {
