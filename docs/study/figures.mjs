@@ -5,6 +5,7 @@
 //   RUN docs/study/figures.mjs table DRAWN                      cost and SSIM of every set of pictures there; to the
 //                                                               converged path, too, where the sets converged (1,000
 //                                                               steps) and half-converged (500) are among them
+//   RUN docs/study/figures.mjs onset ONSET.json OUT.png         when content is decided, by models/content_onset.py
 // with RUN = node --conditions=@phaseskip/source --import=./scripts/source-hooks.mjs. AGAINST.json is what
 // `phaseskip plan --against --json` prints; figure 2, the maps, is `phaseskip report`.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -230,6 +231,51 @@ const drawings = {
       console.log(
         `toConverged is of ${there.length} in ${half.pictures.length} pairs, on which both numbers of steps agree to SSIM 0.99`,
       );
+  },
+
+  async onset(source, file) {
+    const found = JSON.parse(readFileSync(source, "utf8"));
+    const sorts = Object.entries(found.content);
+    const points = sorts.flatMap(([sort, { share }]) =>
+      share.map((value, step) => ({ sort, step, value })),
+    );
+    const onsets = sorts
+      .map(([sort, { onset }]) => ({ sort, ...onset }))
+      .sort((a, b) => a.at.step - b.at.step);
+    const wanted = 0.9;
+    await write(
+      file,
+      "When content is decided",
+      `Share of ${found.runs} runs in which the judge reads the same off the predicted clean sample as off the final picture; ${found.scheduler}, ${found.steps} steps`,
+      {
+        x: { label: "step →", domain: [0, found.steps - 1] },
+        y: { label: "↑ runs that agree", tickFormat: "%", grid: true },
+        color: {
+          type: "ordinal",
+          scheme: "turbo",
+          domain: onsets.map(({ sort }) => sort),
+        },
+        marks: [
+          Plot.ruleY([wanted], { strokeDasharray: "4 3" }),
+          Plot.line(points, { x: "step", y: "value", stroke: "sort" }),
+          Plot.text(
+            onsets.map(({ sort, at }, place) => ({
+              text: `${sort}: step ${at.step}`,
+              sort,
+              y: wanted - 0.055 * place,
+            })),
+            {
+              x: found.steps - 1,
+              y: "y",
+              dx: 10,
+              text: "text",
+              fill: "sort",
+              textAnchor: "start",
+            },
+          ),
+        ],
+      },
+    );
   },
 
   async pairs(folder, name, file) {
