@@ -43,6 +43,7 @@ const row = (effect: Partial<CellEffect>): CellRow => ({
 const summary = (effect: Partial<CellEffect>, agreement: number) => {
   const data = reportData({
     ...{ manifest, cells: [row(effect)], responses: [], floors: [] },
+    emergence: [],
     converged: pairs.map((_, pair) => ({
       ...{ converged: `converged/${pair}`, pair, agreement },
       ...{ ssim: 0.7, relativeL2: 0.2 },
@@ -72,4 +73,29 @@ test("reportData() divides no rounding by rounding", () => {
   };
   expect(summary(tiny, 1).cell.normalised).toBeNull();
   expect(summary({}, 1).cell.normalised).toBe(1);
+});
+
+test("reportData() says from which step on nine runs in ten have their composition, for good", () => {
+  const steps = { timesteps: [800, 600, 400, 200], logSnr: [-3, -1, 1, 3] };
+  const emergence = (count: number, late: number[], other: number[]) =>
+    Array.from({ length: count }, (_, pair) => ({
+      ...{ emergence: `emergence/${pair}`, pair },
+      lowPassSsim: pair === 0 ? late : other,
+    }));
+  const found = (runs: ReturnType<typeof emergence>) =>
+    reportData({
+      ...{ cells: [row({})], responses: [], floors: [], converged: [] },
+      ...{ manifest: { ...manifest, ...steps }, emergence: runs },
+    }).emergence;
+  // the second step's agreement is lost again
+  const lost = [0.5, 0.95, 0.8, 0.95];
+  expect(found(emergence(10, [0.1, 0.2, 0.3, 1], lost))).toEqual({
+    shares: [0, 0.9, 0, 1],
+    onset: { step: 3, timestep: 200, logSnr: 3 },
+  });
+  const early = [0.89, 0.9, 0.9, 1];
+  expect(found(emergence(10, [0.1, 0.2, 0.3, 1], early))!.onset!.step).toBe(1);
+  expect(found(emergence(9, [0.1, 0.2, 0.3, 1], early))!.onset!.step).toBe(3);
+  expect(found(emergence(2, early, [0, 0, 0, 0]))!.onset).toBeNull();
+  expect(found([])).toBeNull();
 });

@@ -14,6 +14,7 @@ import {
   rowKey,
   type CellRow,
   type ConvergedRow,
+  type EmergenceRow,
   type FloorRow,
   type PageParts,
   type ReportData,
@@ -61,6 +62,7 @@ export async function report(
     cells,
     responses: await rows<ResponseRow>("responses.jsonl"),
     floors: await rows<FloorRow>("floor.jsonl"),
+    emergence: await rows<EmergenceRow>("emergence.jsonl"),
     converged: parseRows<ConvergedRow>(
       (await readText(join(folder, "converged.jsonl"))) ?? "",
       "converged.jsonl",

@@ -32,6 +32,32 @@ export function gainCurve(data: ReportData, document: Document): Element {
   });
 }
 
+/** How many full runs have their composition at each step. */
+export function emergenceCurve(data: ReportData, document: Document): Element {
+  const { shares, onset } = data.emergence!;
+  return Plot.plot({
+    document,
+    width: figureWidth,
+    height: 150,
+    marginLeft: 210,
+    style: { background: "none", color: "currentColor" },
+    x: { label: "step →" },
+    y: {
+      label: "share of runs",
+      domain: [0, 1],
+      ...{ grid: true, ticks: 4, tickFormat: "%" },
+    },
+    marks: [
+      Plot.ruleX(onset ? [onset.step] : [], { strokeDasharray: "4 3" }),
+      Plot.lineY(shares, {
+        x: (_, step) => step,
+        y: Plot.identity,
+        strokeWidth: 2,
+      }),
+    ],
+  });
+}
+
 /** Cells that save less of the run get no point: ratios of small numbers mislead. */
 export const leastSaved = 0.005;
 

@@ -1,8 +1,13 @@
 // The page: one HTML file with everything in it, for someone who never saw the project.
 
-import { leastBinsForPhases, type SweepPhases } from "../sweep-phases.js";
+import {
+  leastBinsForPhases,
+  type RunTime,
+  type SweepPhases,
+} from "../sweep-phases.js";
 import {
   effectPerCost,
+  emergenceCurve,
   gainCurve,
   leastSaved,
   skipsAlongU,
@@ -11,6 +16,7 @@ import { describeCell, heatmap } from "./heatmap.js";
 import { pageScript } from "./page-script.js";
 import { pageStyle } from "./page-style.js";
 import type { ActionSummary, ReportData } from "./report-data.js";
+import { leastLowPass } from "./report-data.js";
 
 /** What the page shows beside its numbers. */
 export interface PageParts {
@@ -85,6 +91,7 @@ export function reportPage(
 <p class="hint">Press a cell to see its numbers and the pictures behind it.</p>
 ${sections.join("\n")}
 <section><h2>The sampler’s own gain</h2>${figure(gainCurve(data, document), "How much a random change of the Unet’s output grows until the end, over its own relative norm. Early changes are amplified whatever makes them: this is the sampler’s doing, and why the second map of each action is divided by it.")}</section>
+${emerges(data, document, figure)}
 ${skips ? `<section><h2>Skip connections along the U</h2>${figure(skips, "What each skip carries from the encoder (left) to the decoder (right), as strong as its zeroing is felt in the bin where it is felt most (1 − SSIM).")}${zeroMean(data)}</section>` : ""}
 <section><h2>Effect against saved cost</h2>${figure(effectPerCost(data, document), `A point is a cell that saves at least ${100 * leastSaved} % of the run’s multiply-accumulates. Nothing lies below and to the right of the dashed line. Effects do not add: what is safe alone may not be safe together, and plans are judged by running them.`)}</section>
 ${actions.map(table).join("\n")}
@@ -148,6 +155,23 @@ function describePhases(phases: SweepPhases | undefined): string {
     unknown: "Too few prompts or seeds to look for phases.",
   }[phases.verdict];
   return found + claim;
+}
+
+function emerges(
+  data: ReportData,
+  document: Document,
+  figure: (element: Element, caption: string) => string,
+): string {
+  if (!data.emergence) return "";
+  const { onset } = data.emergence;
+  const found = onset
+    ? `From step ${onset.step} on (${timeOf(onset)}) that holds for nine runs in ten.`
+    : "At no step does that hold for nine runs in ten.";
+  return `<section><h2>When the composition is there</h2>${figure(emergenceCurve(data, document), `Nothing is taken out here: the share of full runs in which the picture as it is predicted at a step, blurred, has an SSIM of at least ${leastLowPass} to the final one. ${found} An independent check on the phases above.`)}</section>`;
+}
+
+function timeOf({ timestep, logSnr }: RunTime): string {
+  return `timestep ${Math.round(timestep)}, log-SNR ${logSnr.toFixed(1).replace("-", "−")}`;
 }
 
 function zeroMean({ zeroMeanAgreement }: ReportData): string {

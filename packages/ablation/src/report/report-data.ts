@@ -6,11 +6,21 @@ import {
   median,
   type Estimate,
 } from "@phaseskip/metrics";
-import type { CellRow, ConvergedRow, FloorRow, ResponseRow } from "../cells.js";
+import type {
+  CellRow,
+  ConvergedRow,
+  EmergenceRow,
+  FloorRow,
+  ResponseRow,
+} from "../cells.js";
 import type { MeasuredUnit, SweepManifest } from "../manifest.js";
 import { normalisedChange } from "../response.js";
 import { rankUnits, rankingAgreement } from "../rankings.js";
-import { findSweepPhases, type SweepPhases } from "../sweep-phases.js";
+import {
+  findSweepPhases,
+  type RunTime,
+  type SweepPhases,
+} from "../sweep-phases.js";
 
 /** Everything a sweep wrote that a report needs. */
 export interface SweepResults {
@@ -22,6 +32,8 @@ export interface SweepResults {
   readonly responses: readonly ResponseRow[];
   /** `floor.jsonl`. */
   readonly floors: readonly FloorRow[];
+  /** `emergence.jsonl`. */
+  readonly emergence: readonly EmergenceRow[];
   /** `converged.jsonl`; empty where there is none. */
   readonly converged: readonly ConvergedRow[];
 }
@@ -82,6 +94,14 @@ export interface GainPoint {
   readonly gain: number;
 }
 
+/** When full runs have the composition of their final picture: a check on phases in which nothing is taken out. */
+export interface Emergence {
+  /** By step: the share of runs whose predicted clean picture, blurred, is near to the final one. */
+  readonly shares: readonly number[];
+  /** From here on nine runs in ten are, for good; null where that is at no step. */
+  readonly onset: RunTime | null;
+}
+
 /** A report's numbers. */
 export interface ReportData {
   /** What was measured, on what. */
@@ -98,6 +118,8 @@ export interface ReportData {
   readonly actions: readonly ActionSummary[];
   /** In the order of the run; empty where no response was measured. */
   readonly gain: readonly GainPoint[];
+  /** Null where no full run was followed. */
+  readonly emergence: Emergence | null;
   /** Share of the final samples' values outside of [-1, 1], median over cells and pairs, in [0, 1]. */
   readonly clippedShare: number;
   /** Largest mean loss of what should not matter. */
@@ -111,6 +133,12 @@ export interface ReportData {
 /** A path has converged where it agrees with that of half as many steps to this SSIM. */
 const leastAgreement = 0.99;
 
+/** A composition is there where the blurred pictures' SSIM is this. */
+export const leastLowPass = 0.9;
+
+/** Of the runs, how many must have it. */
+const leastRuns = 0.9;
+
 /** Order of actions on the page: what is left out first, what grows stale last. */
 const actionOrder = ["zeroResidual", "zero", "mean", "bypass", "reuse"];
 
@@ -119,7 +147,7 @@ const leastSeeds = 4;
 
 /** Sums a sweep up. */
 export function reportData(results: SweepResults): ReportData {
-  const { manifest, cells, responses, floors, converged } = results;
+  const { manifest, cells, responses, floors, emergence, converged } = results;
   const whole = new Map(
     converged
       .filter(({ agreement }) => agreement >= leastAgreement)
@@ -172,6 +200,7 @@ export function reportData(results: SweepResults): ReportData {
     ),
     actions,
     gain: gains(responses),
+    emergence: emergenceOf(manifest, emergence),
     floor,
     clippedShare: median(
       single.flatMap(({ effects }) =>
@@ -266,6 +295,25 @@ function gains(responses: readonly ResponseRow[]): GainPoint[] {
   return [...byBin]
     .sort(([a], [b]) => a - b)
     .map(([bin, values]) => ({ bin, gain: mean(values) }));
+}
+
+function emergenceOf(
+  { timesteps, logSnr }: SweepManifest,
+  runs: readonly EmergenceRow[],
+): Emergence | null {
+  if (runs.length === 0) return null;
+  const shares = timesteps.map((_, step) =>
+    mean(
+      runs.map(({ lowPassSsim }) => Number(lowPassSsim[step]! >= leastLowPass)),
+    ),
+  );
+  const step = shares.findLastIndex((share) => share < leastRuns) + 1;
+  const timestep = timesteps[step];
+  return {
+    shares,
+    onset:
+      timestep === undefined ? null : { step, timestep, logSnr: logSnr[step]! },
+  };
 }
 
 type Acting = Pick<CellRow, "action" | "refresh">;
