@@ -109,6 +109,7 @@ export {
   without,
   withChange,
 } from "./planner/draft.js";
+export { finalists } from "./planner/choice.js";
 export type { FoundPlan } from "./planner/choice.js";
 export type {
   Change,

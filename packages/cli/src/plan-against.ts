@@ -66,7 +66,7 @@ interface Tested {
 export async function runAgainst(
   session: PlanSession,
   plans: readonly WrittenPlan[],
-  { evaluations, predictor }: PlannerResult,
+  { evaluations, changes }: PlannerResult,
   guidance: "fixed" | "free",
 ): Promise<AgainstTable> {
   const { sweep, grid, study, runner, options } = session;
@@ -95,9 +95,6 @@ export async function runAgainst(
     };
     for (const family of families)
       add(family.name, await tuneFamily(family, runner, limits));
-    const changes = predictor
-      .changes()
-      .filter(({ kind }) => guidance === "free" || kind === "unit");
     add(
       "random search",
       await searchRandomly(changes, grid, runner, limits, random),

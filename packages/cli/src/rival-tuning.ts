@@ -1,8 +1,9 @@
-// Gives each rival what the found plan had: as many picture evaluations, the same pairs, the same choice on pictures
-// that the tuning has not seen.
+// Gives each rival what the found plan had: as many picture evaluations, the same pairs, a choice among as many
+// finalists on pictures that the tuning has not seen.
 
 import {
   draftPlan,
+  finalists,
   lowerBound,
   summarise,
   withChange,
@@ -10,10 +11,11 @@ import {
   type Contestant,
   type Draft,
   type Grid,
+  type PlanRunner,
 } from "@phaseskip/ablation";
-import type { Plan, Rule } from "@phaseskip/runtime";
+import type { Plan } from "@phaseskip/runtime";
 import type { RivalFamily } from "./rival-families.js";
-import type { StudyRunner } from "./plan-runner.js";
+import { digestOf } from "./plan-runner.js";
 
 /** How far a rival may go. */
 export interface TuningLimits {
@@ -44,17 +46,15 @@ interface Tried {
   readonly ssim: number;
 }
 
-/** Settings that are looked at on the validation split. */
-const finalists = 3;
-
 /** Runs settings, and keeps those within the limits. */
 class Tuning {
   readonly tried: Tried[] = [];
-  readonly #runner: StudyRunner;
+  readonly #seen = new Set<string>();
+  readonly #runner: PlanRunner;
   readonly #limits: TuningLimits;
   #evaluations = 0;
 
-  constructor(runner: StudyRunner, limits: TuningLimits) {
+  constructor(runner: PlanRunner, limits: TuningLimits) {
     this.#runner = runner;
     this.#limits = limits;
   }
@@ -72,7 +72,13 @@ class Tuning {
     return [...this.tried].sort((a, b) => b.ssim - a.ssim)[0];
   }
 
+  /** Runs a setting; undefined where that was done before, under whatever name, or where it costs too much. */
   async try(contestant: Contestant): Promise<Tried | undefined> {
+    const { plan, scheduler, spacing } = contestant;
+    const { name: _name, ...what } = plan;
+    const key = digestOf({ what, scheduler, spacing });
+    if (this.#seen.has(key)) return undefined;
+    this.#seen.add(key);
     const { ssim, cost } = await this.#runner.measure(contestant, "search");
     this.#evaluations += this.#runner.count("search");
     if (cost > this.#limits.cost) return undefined;
@@ -111,7 +117,7 @@ class Tuning {
  */
 export async function tuneFamily(
   { name, contestants }: RivalFamily,
-  runner: StudyRunner,
+  runner: PlanRunner,
   limits: TuningLimits,
 ): Promise<TunedRival | undefined> {
   const isAdaptive = (plan: Plan) =>
@@ -164,7 +170,7 @@ function linesOf(contestants: readonly Contestant[]): Contestant[][] {
 /** The first of a line, ordered by falling cost, that is cheap enough; halving what is left. */
 async function dearestWithin(
   line: readonly Contestant[],
-  runner: StudyRunner,
+  runner: PlanRunner,
   limit: number,
 ): Promise<{ contestant: Contestant; cost: number } | undefined> {
   let found: { contestant: Contestant; cost: number } | undefined;
@@ -186,7 +192,7 @@ async function dearestWithin(
 export async function searchRandomly(
   changes: readonly Change[],
   grid: Grid,
-  runner: StudyRunner,
+  runner: PlanRunner,
   limits: TuningLimits,
   random: () => number,
 ): Promise<TunedRival | undefined> {
@@ -205,13 +211,19 @@ export async function searchRandomly(
 async function drawDraft(
   changes: readonly Change[],
   grid: Grid,
-  runner: StudyRunner,
+  runner: PlanRunner,
   limit: number,
   random: () => number,
 ): Promise<Draft | undefined> {
   let draft: Draft = [];
-  for (let i = 0; i < 60 && changes.length > 0; i++) {
-    const change = changes[Math.floor(random() * changes.length)]!;
+  const units = changes.filter(({ kind }) => kind === "unit");
+  // there are so many changes of units that the others would hardly come up
+  const others = (["steps", "guidance"] as const)
+    .map((kind) => changes.filter((change) => change.kind === kind))
+    .filter((some) => some.length > 0 && random() < 0.5);
+  for (let i = 0; i < 60; i++) {
+    const change = pick(others[i] ?? units, random);
+    if (!change) break;
     const next = withChange(draft, change);
     const plan = draftPlan(next, grid, "random");
     const cost = await runner.cost({ name: "random", plan });
@@ -227,7 +239,7 @@ export async function climbFrom(
   start: Contestant,
   changes: readonly Change[],
   grid: Grid,
-  runner: StudyRunner,
+  runner: PlanRunner,
   limits: TuningLimits,
   random: () => number,
 ): Promise<TunedRival | undefined> {
@@ -237,26 +249,26 @@ export async function climbFrom(
     const plan = mutated(at.contestant.plan, changes, grid, random);
     const contestant = { ...start, name: `${start.name}, changed`, plan };
     const cost = await runner.cost(contestant);
-    if (cost === undefined || cost > limits.cost) {
-      failed++;
-      continue;
-    }
-    failed = 0;
-    const tried = await tuning.try(contestant);
+    const isOpen = cost !== undefined && cost <= limits.cost;
+    const tried = isOpen ? await tuning.try(contestant) : undefined;
+    failed = tried ? 0 : failed + 1;
     if (tried && tried.ssim > at.ssim) at = tried;
   }
   return tuning.choose("local search");
 }
 
-/** A plan with one thing changed. */
+/** One of a list, by chance; undefined of an empty one. */
+function pick<T>(list: readonly T[], random: () => number): T | undefined {
+  return list[Math.floor(random() * list.length)];
+}
+
+/** A plan with one thing changed; or with none, where what was drawn does not apply. */
 function mutated(
   plan: Plan,
   changes: readonly Change[],
   grid: Grid,
   random: () => number,
 ): Plan {
-  const pick = <T>(list: readonly T[]) =>
-    list[Math.floor(random() * list.length)];
   const rules = [...plan.rules];
   const i = Math.floor(random() * rules.length);
   const rule = rules[i];
@@ -279,19 +291,36 @@ function mutated(
     const phases = plan.phases.filter((one) => one.name !== name);
     return { ...plan, phases: [...phases, phase], rules };
   } else if (kind === 2 && rules.length > 1) rules.splice(i, 1);
-  else {
-    const change = pick(changes);
-    if (change?.kind === "unit") {
-      const added = draftPlan([change], grid, "added");
-      const known = new Set(plan.phases.map(({ name }) => name));
-      const phases = added.phases.filter(({ name }) => !known.has(name));
-      const more: readonly Rule[] = added.rules;
-      return {
-        ...plan,
-        phases: [...plan.phases, ...phases],
-        rules: [...rules, ...more],
-      };
-    }
-  }
+  else return withDrawn(plan, changes, grid, random);
   return { ...plan, rules };
+}
+
+/** A plan with one change more, drawn by its kind first: there are so many of units. */
+function withDrawn(
+  plan: Plan,
+  changes: readonly Change[],
+  grid: Grid,
+  random: () => number,
+): Plan {
+  const kinds = [...new Set(changes.map(({ kind }) => kind))];
+  const drawn = pick(kinds, random);
+  const change = pick(
+    changes.filter(({ kind }) => kind === drawn),
+    random,
+  );
+  if (!change) return plan;
+  const added = draftPlan([change], grid, "added");
+  if (change.kind === "steps") return { ...plan, steps: added.steps! };
+  const known = new Set(plan.phases.map(({ name }) => name));
+  return {
+    ...plan,
+    phases: [
+      ...plan.phases,
+      ...added.phases.filter(({ name }) => !known.has(name)),
+    ],
+    rules: [...plan.rules, ...added.rules],
+    ...(added.guidance && {
+      guidance: [...(plan.guidance ?? []), ...added.guidance],
+    }),
+  };
 }

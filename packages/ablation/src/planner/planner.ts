@@ -41,8 +41,8 @@ export interface PlannerResult {
   readonly found: readonly FoundPlan[];
   /** Pictures drawn on the search and validation splits. */
   readonly evaluations: number;
-  /** Predicts losses as the search did. */
-  readonly predictor: Predictor;
+  /** All changes that plans could be made of. */
+  readonly changes: readonly Change[];
 }
 
 /** Of a budget of evaluations, what the choice on the validation split may take at most. */
@@ -124,7 +124,7 @@ export async function searchPlans(
     drawn += chosen.evaluations;
     found.push(chosen.found);
   }
-  return { found, evaluations: drawn, predictor };
+  return { found, evaluations: drawn, changes: [...changes, ...stepsChanges] };
 }
 
 /**
