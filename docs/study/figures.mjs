@@ -1,5 +1,7 @@
 // Figures of the study, as PNG:
-//   RUN docs/study/figures.mjs front OUT.png AGAINST.json…      what is lost at which cost: found plans and all rivals
+//   RUN docs/study/figures.mjs front OUT.png GUIDANCE AGAINST.json…
+//                                                               what is lost at which cost: found plans and all rivals;
+//                                                               GUIDANCE: the table to draw, fixed or free
 //   RUN docs/study/figures.mjs joint SEARCH.jsonl OUT.png       predicted beside measured loss of what a search verified
 //   RUN docs/study/figures.mjs pairs DRAWN NAME OUT.png         sixteen pairs that nobody picked, from draw.mjs
 //   RUN docs/study/figures.mjs table DRAWN                      cost and SSIM of every set of pictures there; to the
@@ -64,10 +66,12 @@ async function write(file, title, note, options) {
 }
 
 const drawings = {
-  async front(file, ...sources) {
-    const results = sources.map((source) =>
-      JSON.parse(readFileSync(source, "utf8")),
-    );
+  async front(file, guidance, ...sources) {
+    const isOwn = (one) => one.guidance === guidance;
+    const results = sources.map((source) => {
+      const { plans, against } = JSON.parse(readFileSync(source, "utf8"));
+      return { plans: plans.filter(isOwn), against: against.filter(isOwn) };
+    });
     const bounds = ({ mean, interval }) => ({
       loss: Math.max(least, 1 - mean),
       lower: Math.max(least, 1 - (interval?.[1] ?? mean)),
@@ -87,8 +91,7 @@ const drawings = {
         })),
       ),
     ]);
-    const [{ plans, against }] = results;
-    const { test, sampler } = plans[0].calibration;
+    const { test, sampler } = results[0].plans[0].calibration;
     const isFound = ({ name }) => name === foundPlan;
     // names beside the dearest point of each, one below the other
     const named = [...new Set(points.map(({ name }) => name))]
@@ -100,7 +103,7 @@ const drawings = {
       .sort((a, b) => a.loss - b.loss);
     await write(
       file,
-      `What is lost at which cost, guidance ${against[0].guidance}`,
+      `What is lost at which cost, guidance ${guidance}`,
       `${sampler.scheduler}, ${sampler.numInferenceSteps} steps, guidance ${sampler.guidanceScale}; ${test.pairs} pairs of ${test.prompts} prompts that no search saw; bars: 95 %; below and left is better`,
       {
         x: { ...costAxis, inset: 12 },

@@ -78,7 +78,7 @@ export async function runAgainst(
     isGuidanceFree: guidance === "free",
   });
   const notes = [
-    "costs are multiply-accumulates of the Unet; times were not measured",
+    "costs are multiply-accumulates of the whole pipeline; times were not measured",
   ];
   const tested: Tested[] = [];
   for (const plan of plans) {

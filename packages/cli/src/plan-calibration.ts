@@ -32,7 +32,7 @@ export interface Calibration {
   readonly isReached: boolean;
   readonly model: string;
   readonly sampler: StudySampler;
-  /** Multiply-accumulates of the Unet over those of the full model with the exact savings on. */
+  /** Multiply-accumulates over those of the full model with the exact savings on. */
   readonly cost: number;
   readonly evaluations: number;
   /** SSIM to the full model on the same grid. */
@@ -95,16 +95,16 @@ export function calibrate(
   more: Pick<
     Calibration,
     "model" | "sampler" | "evaluations" | "salt" | "attribution" | "notes"
-  >,
+  > & { readonly hasPrompts: boolean },
 ): Calibration {
   const { goal, draft, isReached, cost, search, validation } = found;
   const summary = summarise(test.ssim);
-  const small =
-    summary.prompts < 64 || summary.pairs < 256
-      ? [
-          `tested on ${summary.pairs} pairs of ${summary.prompts} prompts: fewer than the 64 × 4 that a claim needs`,
-        ]
-      : [];
+  const isSmall =
+    summary.pairs < 256 || (more.hasPrompts && summary.prompts < 64);
+  const tested = more.hasPrompts
+    ? `${summary.pairs} pairs of ${summary.prompts} prompts: fewer than the 64 × 4`
+    : `${summary.pairs} pictures: fewer than the 256`;
+  const small = isSmall ? [`tested on ${tested} that a claim needs`] : [];
   const { model, sampler, evaluations, salt, attribution } = more;
   return {
     budget: nameOf(goal),

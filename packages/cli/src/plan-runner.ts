@@ -36,8 +36,8 @@ export interface StudyRunnerOptions {
   readonly journal: PlanJournal;
   /** Steps of the converged path that the test is compared with, too; 0 is none. */
   readonly converged: number;
-  /** Told of each picture of a candidate. */
-  readonly onPicture: () => void;
+  /** Told of each picture of a candidate: of which split, and whether an earlier run has left it. */
+  readonly onPicture: (split: SplitName, isKnown: boolean) => void;
 }
 
 /** Runs plans on a model. */
@@ -101,7 +101,7 @@ export class StudyRunner implements PlanRunner {
     const key = digestOf({ what, scheduler, spacing, groups });
     const known = this.#options.journal.measured(key);
     if (known) {
-      groups.flat().forEach(() => this.#options.onPicture());
+      groups.flat().forEach(() => this.#options.onPicture(split, true));
       return known;
     }
     const study = await this.#study(contestant);
@@ -126,7 +126,7 @@ export class StudyRunner implements PlanRunner {
         if (isConverged)
           ends.push(ssim(picture, await this.#convergedPath(draw)));
         costs.push(macs / (await this.fullMacs()));
-        this.#options.onPicture();
+        this.#options.onPicture(split, false);
       }
       all.push(values);
       toConverged.push(ends);

@@ -33,6 +33,7 @@ import { digestOf, StudyRunner } from "./plan-runner.js";
 import { describePlans } from "./plan-summary.js";
 import { drawTestOf } from "./plan-test.js";
 import { gridOf, readSweep, type PlanSweep } from "./plan-sweep.js";
+import { pictureProgress } from "./plan-progress.js";
 import { progress, type Progress } from "./progress.js";
 import { readPrompts } from "./prompt-file.js";
 import { mkdirOf } from "./sweep-folder.js";
@@ -107,7 +108,7 @@ export async function plan(
     writeNotes(io, session.splits.notes);
     const written: WrittenPlan[] = [];
     const against: AgainstTable[] = [];
-    for (const guidance of policies(options)) {
+    for (const guidance of policies(session)) {
       const result = await search(session, guidance);
       const own: WrittenPlan[] = [];
       for (const found of result.found)
@@ -117,8 +118,9 @@ export async function plan(
         against.push(await runAgainst(session, own, result, guidance));
     }
     shown.clear();
-    const plans = written.map(({ path, calibration }) => ({
+    const plans = written.map(({ path, guidance, calibration }) => ({
       path,
+      guidance,
       calibration,
     }));
     if (options.json)
@@ -166,22 +168,16 @@ async function begin(
     `${options.out}.search.jsonl`,
     searchIdentity(options, sweep, splits),
   );
-  let pictures = 0;
-  const begun = performance.now();
   const runner = new StudyRunner({
     study,
     openSpaced,
     sampler: sweep.sampler,
     journal,
     converged: options.converged,
-    onPicture: () => {
-      pictures++;
-      const total = Math.max(options.evaluations, pictures);
-      const left =
-        ((performance.now() - begun) / pictures) * (total - pictures);
-      const note = `at most ${Math.ceil(left / 60_000)} min left`;
-      shown.show("pictures", pictures, total, note);
-    },
+    onPicture: pictureProgress(shown, {
+      evaluations: options.evaluations,
+      perTest: test.prompts * test.seeds,
+    }),
   });
   runner.setSplit("search", splits.search);
   runner.setSplit("validation", splits.validation);
@@ -212,10 +208,12 @@ function searchIdentity(
 }
 
 /** Against rivals a plan with free guidance stands beside one with guidance as it is: the two must not be mixed up. */
-function policies({ against, guidance }: PlanArguments) {
-  return against && guidance === "free"
-    ? (["fixed", "free"] as const)
-    : [guidance];
+function policies({ options, sweep }: PlanSession) {
+  const { against, guidance } = options;
+  // without guidance there is none to change
+  const isFree = guidance === "free" && sweep.sampler.guidanceScale !== 1;
+  if (!isFree) return ["fixed"] as const;
+  return against ? (["fixed", "free"] as const) : (["free"] as const);
 }
 
 async function search(
@@ -233,7 +231,7 @@ async function search(
     runner,
     budget: options.budget,
     evaluations: options.evaluations,
-    isGuidanceFree: guidance === "free" && sweep.sampler.guidanceScale !== 1,
+    isGuidanceFree: guidance === "free",
     areStepsFree: options.stepsFree === true,
     seed: options.seed,
     onVerified: (verified) => journal.keepVerified(verified),
@@ -261,11 +259,14 @@ async function test(
     salt: options.salt,
     attribution,
     notes: splits.notes,
+    hasPrompts: splits.testPool !== null,
   });
   const written: Plan = { ...bare, calibration };
   const endings = [
     ...(options.budget.kind === "front" ? [planName(found.goal)] : []),
-    ...(guidance === options.guidance ? [] : [`guidance-${guidance}`]),
+    ...(policies(session).length === 1 || guidance === options.guidance
+      ? []
+      : [`guidance-${guidance}`]),
   ].map((ending) => `-${ending}`);
   const path = options.out.replace(/\.json$/i, `${endings.join("")}.json`);
   const text = `${JSON.stringify(written, undefined, 2)}\n`;
