@@ -8,6 +8,17 @@ import type { Subject } from "./measure.js";
 import type { PathEnd } from "./reference.js";
 import { endEffect } from "./reference.js";
 
+/**
+ * What draws the path. Trailing spacing reaches every timestep of the training, whatever offset the model's own has.
+ */
+export const convergedSampler = Object.freeze({
+  scheduler: "ddim",
+  spacing: "trailing",
+} as const);
+
+/** A path has converged where it agrees with that of half as many steps to this SSIM. */
+export const leastAgreement = 0.99;
+
 /** What converged paths are run with. */
 export interface ConvergedParts {
   /** Steps of the path; half as many are run beside it. */

@@ -24,6 +24,7 @@ export type {
   ResponseRow,
   SweepRow,
 } from "./cells.js";
+export { convergedSampler, leastAgreement } from "./converged.js";
 export { equalBins, sweepWindows, windowKinds } from "./windows.js";
 export type { Bin, Window, WindowKind } from "./windows.js";
 

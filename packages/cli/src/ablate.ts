@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import {
+  convergedSampler,
   countCalls,
   defaultPrompts,
   formatRows,
@@ -93,7 +94,9 @@ export async function ablate(
         }),
         convergedSteps: settings.converged,
         openConverged: (numInferenceSteps) =>
-          Study.open(model, { ...asked, scheduler: "ddim", numInferenceSteps }),
+          Study.open(model, {
+            ...{ ...asked, ...convergedSampler, numInferenceSteps },
+          }),
         onConverged: (rows) =>
           writeWhole(join(options.out, "converged.jsonl"), formatRows(rows)),
         items: layout.items,

@@ -210,7 +210,10 @@ export function describeAgainst(
     "SSIM to the full model on the test's pairs; difference: the plan's less the",
     "rival's, 95 % interval; p-values corrected by Holm over all rows",
     ...(isConverged
-      ? ["converged: the same, of SSIM to the converged path"]
+      ? [
+          "converged: the same, of SSIM to the converged path, on the pairs whose path of half",
+          "as many steps agrees with it",
+        ]
       : []),
     ...settingsOf(comparisons),
     ...notes.map((note) => `note: ${note}`),

@@ -1,6 +1,7 @@
 // Runs plans for the planner: on one thread, each picture compared with the full model's from the same noise.
 
 import { createHash } from "node:crypto";
+import { convergedSampler, leastAgreement } from "@phaseskip/ablation";
 import type {
   Contestant,
   Draw,
@@ -45,7 +46,7 @@ export class StudyRunner implements PlanRunner {
   readonly #options: StudyRunnerOptions;
   readonly #splits = new Map<SplitName, DrawGroups>();
   readonly #full = new Map<string, Picture>();
-  readonly #converged = new Map<string, Picture>();
+  readonly #converged = new Map<string, Picture | null>();
   readonly #spaced = new Map<string, PlanStudy>();
   readonly #costs = new Map<string, number | undefined>();
   #fullMacs: number | undefined;
@@ -98,7 +99,12 @@ export class StudyRunner implements PlanRunner {
     const groups = this.#groups(split);
     const { plan, scheduler, spacing } = contestant;
     const { name: _name, ...what } = plan;
-    const key = digestOf({ what, scheduler, spacing, groups });
+    const { converged } = this.#options;
+    const isConverged = split === "test" && converged > 0;
+    const key = digestOf({
+      ...{ what, scheduler, spacing, groups },
+      ...(isConverged && { converged }),
+    });
     const known = this.#options.journal.measured(key);
     if (known) {
       groups.flat().forEach(() => this.#options.onPicture(split, true));
@@ -106,7 +112,6 @@ export class StudyRunner implements PlanRunner {
     }
     const study = await this.#study(contestant);
     const costs: number[] = [];
-    const isConverged = split === "test" && this.#options.converged > 0;
     const all: number[][] = [];
     const toConverged: number[][] = [];
     // references first: other sessions are not made in between
@@ -123,17 +128,17 @@ export class StudyRunner implements PlanRunner {
           ...draw,
         });
         values.push(ssim(picture, await this.#reference(draw)));
-        if (isConverged)
-          ends.push(ssim(picture, await this.#convergedPath(draw)));
+        const end = isConverged && (await this.#convergedPath(draw));
+        if (end) ends.push(ssim(picture, end));
         costs.push(macs / (await this.fullMacs()));
         this.#options.onPicture(split, false);
       }
       all.push(values);
-      toConverged.push(ends);
+      if (ends.length > 0) toConverged.push(ends);
     }
     const quality: Quality = {
       ssim: all,
-      ...(isConverged && { converged: toConverged }),
+      ...(toConverged.length > 0 && { converged: toConverged }),
       cost: mean(costs),
     };
     await this.#options.journal.keep(key, quality);
@@ -156,20 +161,36 @@ export class StudyRunner implements PlanRunner {
     return picture;
   }
 
-  /** The end of DDIM's path in many steps, from the same noise. */
-  async #convergedPath(draw: Draw): Promise<Picture> {
+  /** The end of the converged path from the same noise; null where half as many steps lead elsewhere. */
+  async #convergedPath(draw: Draw): Promise<Picture | null> {
     const key = `${draw.seed} ${draw.prompt ?? ""}`;
     const known = this.#converged.get(key);
-    if (known) return known;
-    const { study, sampler, converged } = this.#options;
-    const { picture } = await study.draw({
-      guidanceScale: sampler.guidanceScale,
-      scheduler: "ddim",
-      numInferenceSteps: converged,
-      ...draw,
-    });
-    this.#converged.set(key, picture);
-    return picture;
+    if (known !== undefined) return known;
+    const { converged } = this.#options;
+    const [half, end] = [
+      await this.#path(Math.floor(converged / 2), draw),
+      await this.#path(converged, draw),
+    ];
+    const found = ssim(half, end) >= leastAgreement ? end : null;
+    this.#converged.set(key, found);
+    return found;
+  }
+
+  async #path(numInferenceSteps: number, draw: Draw): Promise<Picture> {
+    const { scheduler, spacing } = convergedSampler;
+    const { guidanceScale } = this.#options.sampler;
+    const study = await this.#spacedStudy(spacing);
+    const options = { scheduler, guidanceScale, numInferenceSteps, ...draw };
+    return (await study.draw(options)).picture;
+  }
+
+  /** @throws {RangeError} If the model's sampler does not take so many steps as the converged path has */
+  async checkConverged(): Promise<void> {
+    const { scheduler, spacing } = convergedSampler;
+    const { converged: numInferenceSteps } = this.#options;
+    if (numInferenceSteps === 0) return;
+    const study = await this.#spacedStudy(spacing);
+    await study.outlook({ scheduler, numInferenceSteps });
   }
 
   #groups(split: SplitName): DrawGroups {
@@ -188,7 +209,12 @@ export class StudyRunner implements PlanRunner {
   }
 
   async #study({ spacing }: Contestant): Promise<PlanStudy> {
-    if (spacing === undefined) return this.#options.study;
+    return spacing === undefined
+      ? this.#options.study
+      : this.#spacedStudy(spacing);
+  }
+
+  async #spacedStudy(spacing: string): Promise<PlanStudy> {
     const known = this.#spaced.get(spacing);
     if (known) return known;
     const opened = await this.#options.openSpaced(spacing);

@@ -181,6 +181,7 @@ async function begin(
   });
   runner.setSplit("search", splits.search);
   runner.setSplit("validation", splits.validation);
+  await runner.checkConverged();
   const model = await study.digest();
   return {
     ...{ options, sweep, grid, study, splits },
@@ -195,14 +196,14 @@ function searchIdentity(
   { search, validation }: Splits,
 ): object {
   const { budget, guidance, stepsFree = false } = options;
-  const { evaluations, seed, converged } = options;
+  const { evaluations, seed } = options;
   return {
     model: manifest.identity.model,
     onnxRuntime: manifest.identity.onnxRuntime,
     cells: digestOf(cells),
     draws: digestOf({ search, validation }),
     budget: formatBudget(budget),
-    ...{ guidance, stepsFree, evaluations, seed, converged },
+    ...{ guidance, stepsFree, evaluations, seed },
     backend: options.backend,
   };
 }

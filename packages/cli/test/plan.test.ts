@@ -106,7 +106,9 @@ describe("plan", () => {
     expect(calibration.attribution.map(({ part }) => part)).toEqual([
       "blocks and skips",
     ]);
-    expect(calibration.notes.join()).toContain("fewer than the 64 × 4");
+    expect(calibration.notes.join()).toContain(
+      "tested on 4 pictures: fewer than the 256 that a claim needs",
+    );
   });
 
   test("keeps what was predicted of every plan beside what was measured", () => {
@@ -141,6 +143,22 @@ describe("plan", () => {
     expect(again.exitCode).toBe(0);
     expect(readFileSync(found.path, "utf8")).toBe(before);
     expect(readFileSync(record, "utf8")).toBe(text);
+  });
+
+  test("compares with the converged path where half as many steps lead to the same end, and nowhere else", async () => {
+    const budget = ["--budget", "ssim=0.9995"];
+    const fine = await planned("ssim.json", ...budget, "--converged", "1000");
+    expect(fine.exitCode).toBe(0);
+    const { testToConverged } = readPlan(fine.path).calibration as Calibration;
+    expect(testToConverged!.pairs).toBe(4);
+    // one step and half of it end elsewhere
+    const coarse = await planned("ssim.json", ...budget, "--converged", "2");
+    expect(coarse.exitCode).toBe(0);
+    const calibration = readPlan(coarse.path).calibration as Calibration;
+    expect(calibration).not.toHaveProperty("testToConverged");
+    const none = await planned("ssim.json", ...budget, "--converged", "2000");
+    expect(none.exitCode).toBe(2);
+    expect(none.stderr).toContain("numInferenceSteps");
   });
 
   test("keeps to a budget of multiply-accumulates, with the best pictures there", async () => {

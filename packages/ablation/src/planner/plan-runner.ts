@@ -21,7 +21,7 @@ export type SplitName = "search" | "validation" | "test";
 export interface Quality {
   /** SSIM to the full model on the study's own grid, by prompt, then by seed. */
   readonly ssim: readonly (readonly number[])[];
-  /** SSIM to the converged path, where it is known; in the same order. */
+  /** SSIM to the converged path, of the pairs whose path has converged, in the same order; undefined without any. */
   readonly converged?: readonly (readonly number[])[];
   /** Multiply-accumulates over the full model's, mean over the pictures. */
   readonly cost: number;

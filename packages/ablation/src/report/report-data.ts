@@ -13,6 +13,7 @@ import type {
   FloorRow,
   ResponseRow,
 } from "../cells.js";
+import { leastAgreement } from "../converged.js";
 import type { MeasuredUnit, SweepManifest } from "../manifest.js";
 import { normalisedChange } from "../response.js";
 import { rankUnits, rankingAgreement } from "../rankings.js";
@@ -129,9 +130,6 @@ export interface ReportData {
   /** Pairs whose converged path agrees with that of half as many steps; null where none was run. */
   readonly convergedPairs: number | null;
 }
-
-/** A path has converged where it agrees with that of half as many steps to this SSIM. */
-const leastAgreement = 0.99;
 
 /** A composition is there where the blurred pictures' SSIM is this. */
 export const leastLowPass = 0.9;

@@ -1,7 +1,6 @@
 // A model laid open for comparing plans: what each costs on its own live graphs, without running it, and what it draws.
 
 import { openFolder } from "../model-folder.js";
-import type { ModelFolder } from "../folder.js";
 import { RunCosts } from "../pipeline/costs.js";
 import { pipelineMacs } from "../pipeline/network-costs.js";
 import { Model } from "../pipeline/model.js";
@@ -12,6 +11,7 @@ import { parseRequest } from "../pipeline/request.js";
 import { runPipeline } from "../pipeline/run.js";
 import { openDevice } from "../session.js";
 import { measureChanges } from "./measure-changes.js";
+import { respaced } from "./respaced.js";
 
 /** How a model is opened for a comparison. */
 export interface PlanStudyOptions {
@@ -76,7 +76,7 @@ export class PlanStudy {
       ...(signal && { signal }),
     });
     try {
-      const spaced = spacing === undefined ? folder : respaced(folder, spacing);
+      const spaced = respaced(folder, spacing);
       return new PlanStudy(await Model.load(spaced, opened, signal), signal);
     } catch (error) {
       await folder.close();
@@ -160,26 +160,4 @@ export class PlanStudy {
   async dispose(): Promise<void> {
     await this.#model.dispose();
   }
-}
-
-/** The folder with another timestep spacing in its sampler's configuration. */
-function respaced(folder: ModelFolder, spacing: string): ModelFolder {
-  return {
-    location: folder.location,
-    file: (...given) => folder.file(...given),
-    json: async (path, ...more) => {
-      const value = await folder.json(path, ...more);
-      if (!path.endsWith("scheduler_config.json")) return value;
-      const config = value as { readonly _use_default_values?: string[] };
-      return {
-        ...config,
-        timestep_spacing: spacing,
-        _use_default_values: (config._use_default_values ?? []).filter(
-          (name) => name !== "timestep_spacing",
-        ),
-      };
-    },
-    complete: (signal) => folder.complete(signal),
-    close: () => folder.close(),
-  };
 }

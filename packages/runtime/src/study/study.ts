@@ -22,6 +22,7 @@ import { schedulePlan } from "../plan/schedule.js";
 import { openDevice } from "../session.js";
 import type { ChannelMeans } from "../plan/channel-means.js";
 import { MeansCollector } from "./means-collector.js";
+import { respaced } from "./respaced.js";
 import { Signatures } from "./signatures.js";
 import { StudyRun } from "./study-run.js";
 import type { StudyWindow } from "./study-window.js";
@@ -36,6 +37,8 @@ export interface StudyOptions {
   readonly scheduler?: string;
   /** Steps of every run. @default 50 */
   readonly numInferenceSteps?: number;
+  /** Timestep spacing instead of the model's: `leading`, `trailing` or `linspace`. @default the model's */
+  readonly spacing?: string;
   /** Guidance weight of every run; 1 is off. @default the model's, else 7.5 for text, 1 without */
   readonly guidanceScale?: number;
   /** Cancels opening and running. */
@@ -86,7 +89,7 @@ export class Study {
     location: string | URL,
     options: StudyOptions = {},
   ): Promise<Study> {
-    const { device = "wasm", signal, ...asked } = options;
+    const { device = "wasm", spacing, signal, ...asked } = options;
     const request = parseRequest(asked as object, "study a model");
     const opened = await openDevice(device, { threads: 1 });
     const folder = await openFolder(location, {
@@ -95,7 +98,7 @@ export class Study {
     });
     let model: Model | undefined;
     try {
-      model = await Model.load(folder, opened, signal);
+      model = await Model.load(respaced(folder, spacing), opened, signal);
       const run = await planRun(model, { ...request, plan: emptyPlan }, signal);
       return new Study(model, run, signal);
     } catch (error) {
