@@ -1,8 +1,9 @@
 // Draws the study's pairs under several plans; killed and run again, it goes on where it stopped.
 //   node --conditions=@phaseskip/source --import=./scripts/source-hooks.mjs docs/study/draw.mjs PAIRS.json OUT CONTESTANT…
 // PAIRS.json, by models/plan_quality.py: { model, pairs: [{ prompt, seed }] }. A contestant is NAME=PLAN[@STEPS[:SCHEDULER]],
-// with PLAN a file, a name that the model ships, or none. OUT/NAME.rgb gets 3·32·32 bytes a pair, row-major [height, width,
-// channel]; OUT/NAME.json says what a picture costs.
+// with PLAN a file, a name that the model ships, or none; without STEPS the plan's own, or 50. OUT/NAME.rgb gets 3·32·32
+// bytes a pair, row-major [height, width, channel]; OUT/NAME.json says what it is of, and what its first picture costs.
+import { createHash } from "node:crypto";
 import {
   appendFileSync,
   existsSync,
@@ -33,14 +34,29 @@ const pipeline = await openPipeline(model, {
 });
 try {
   for (const contestant of contestants) {
-    const [, name, source, steps = "50", scheduler = "ddim"] =
+    const [, name, source, steps, scheduler = "ddim"] =
       /^([^=]+)=(.+?)(?:@(\d+)(?::(.+))?)?$/.exec(contestant);
-    const plan = existsSync(source)
-      ? JSON.parse(readFileSync(source, "utf8"))
-      : source;
-    const options = { plan, scheduler, numInferenceSteps: Number(steps) };
+    const shipped = join(model, "plans", `${source}.json`);
+    const planFile = existsSync(source) ? source : shipped;
+    const plan =
+      source === "none" ? "none" : JSON.parse(readFileSync(planFile, "utf8"));
+    const numInferenceSteps = Number(
+      steps ?? plan.steps?.numInferenceSteps ?? 50,
+    );
+    const options = { plan, scheduler, numInferenceSteps };
+    const identity = createHash("sha256")
+      .update(JSON.stringify({ model, pairs, options }))
+      .digest("hex");
+    const about = join(out, `${name}.json`);
+    if (existsSync(about)) {
+      const other = JSON.parse(readFileSync(about, "utf8")).identity;
+      if (other !== identity)
+        throw new Error(
+          `Cannot go on with ${about} as it must be of the same pairs and plan: it is of others; choose another name`,
+        );
+    }
     const file = join(out, `${name}.rgb`);
-    let [done, isTold] = [0, false];
+    let done = 0;
     const bytesPerPicture = 3 * 32 * 32;
     if (existsSync(file)) done = statSync(file).size / bytesPerPicture;
     for (; done < count; done++) {
@@ -50,17 +66,17 @@ try {
         ...request,
         ...options,
       });
+      if (done === 0) {
+        const { macs } = report;
+        const steps = numInferenceSteps;
+        const told = { name, source, steps, scheduler, macs, identity };
+        writeFileSync(about, JSON.stringify(told));
+      }
       const { data } = images[0];
       appendFileSync(
         file,
         data.filter((_, i) => i % 4 < 3),
       );
-      if (!isTold) {
-        const { macs } = report;
-        const told = { name, source, steps, scheduler, macs };
-        writeFileSync(join(out, `${name}.json`), JSON.stringify(told));
-        isTold = true;
-      }
       if (done % 10 === 9)
         process.stderr.write(`${name}: ${done + 1} of ${count}\n`);
     }
