@@ -1,7 +1,7 @@
 // The phases of a sweep: what findPhases says of its cells, in timesteps.
 
 import { mean } from "@phaseskip/metrics";
-import type { CellAction, CellRefresh, CellRow } from "./cells.js";
+import type { CellAction, CellRow } from "./cells.js";
 import type { SweepManifest } from "./manifest.js";
 import type { PhaseFinding, PhaseOptions } from "./phases.js";
 import { findPhases } from "./phases.js";
@@ -34,8 +34,6 @@ export interface SweepBoundary {
 export interface SweepPhases extends Omit<PhaseFinding, "boundaries"> {
   /** What is done to the units. */
   readonly action: CellAction;
-  /** For `reuse`; else null. */
-  readonly refresh: CellRefresh | null;
   /** The units whose rows were looked at: those with an effect in every bin, for every pair. */
   readonly units: readonly string[];
   /** What was left out and resampled: prompts, or seeds where there are fewer than 3 prompts. */
@@ -48,7 +46,8 @@ export interface SweepPhases extends Omit<PhaseFinding, "boundaries"> {
 
 /**
  * Looks for phases in a sweep's single bins, apart for each action, in the logarithm of the normalised change of the
- * final sample.
+ * final sample. Not of reuse: it changes a window's stale steps alone, whose share differs between windows of, say, 5
+ * and 6 steps, where the random change that it is divided by changes all of them.
  *
  * @param manifest of the sweep
  * @param cells its cells, normalised
@@ -59,11 +58,11 @@ export function findSweepPhases(
   cells: readonly CellRow[],
   options: PhaseOptions = {},
 ): SweepPhases[] {
-  const byAction = new Map<string, CellRow[]>();
+  const byAction = new Map<CellAction, CellRow[]>();
   for (const cell of cells) {
-    if (cell.window.kind !== "single") continue;
-    const key = `${cell.action} ${cell.refresh?.every}`;
-    byAction.set(key, [...(byAction.get(key) ?? []), cell]);
+    if (cell.window.kind !== "single" || cell.action === "reuse") continue;
+    const { action } = cell;
+    byAction.set(action, [...(byAction.get(action) ?? []), cell]);
   }
   return [...byAction.values()].flatMap((rows) => {
     const found = phasesOf(manifest, rows, options);
@@ -110,7 +109,6 @@ function phasesOf(
   };
   return {
     action: cells[0]!.action,
-    refresh: cells[0]!.refresh,
     units,
     groupedBy,
     bins: bins.length,

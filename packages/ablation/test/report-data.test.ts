@@ -40,9 +40,11 @@ const row = (effect: Partial<CellEffect>): CellRow => ({
   })),
 });
 
-const summary = (effect: Partial<CellEffect>, agreement: number) => {
+const summary = (effect: Partial<CellEffect>, agreement: number, seeds = 4) => {
+  const settings = { ...manifest.settings, seeds };
   const data = reportData({
-    ...{ manifest, cells: [row(effect)], responses: [], floors: [] },
+    manifest: { ...manifest, settings },
+    ...{ cells: [row(effect)], responses: [], floors: [] },
     emergence: [],
     converged: pairs.map((_, pair) => ({
       ...{ converged: `converged/${pair}`, pair, agreement },
@@ -64,6 +66,30 @@ test("reportData() takes no evidence from paths that have not converged", () => 
   const { cell, data } = summary({}, 0.9);
   expect(cell.helps).toBeNull();
   expect(data.convergedPairs).toBe(0);
+});
+
+test("reportData() says of too few seeds not which absence helps, as it has no interval", () => {
+  expect(summary({}, 0.995, 3).cell.helps).toBeNull();
+});
+
+test("reportData() ranks single skips under zero and mean, without their groups", () => {
+  // three skips on which both agree least, and a group that is first under both
+  const effects = { zero: [0.1, 0.2, 0.3, 0.9], mean: [0.3, 0.2, 0.1, 0.9] };
+  const units = ["a.skip", "b.skip", "c.skip", "**.skip"];
+  const cells = (["zero", "mean"] as const).flatMap((action) =>
+    units.map((unit, i) => ({
+      ...row({ ssim: 1 - effects[action][i]! }),
+      ...{ cell: `${unit}/single:000-002/${action}`, unit, action },
+    })),
+  );
+  const measured = units.map((unit) => ({
+    ...{ unit, kind: unit === "**.skip" ? "skips" : "skip" },
+  })) as SweepManifest["measured"];
+  const data = reportData({
+    ...{ manifest: { ...manifest, measured }, cells, responses: [] },
+    ...{ floors: [], emergence: [], converged: [] },
+  });
+  expect(data.zeroMeanAgreement).toBeCloseTo(-1);
 });
 
 test("reportData() divides no rounding by rounding", () => {

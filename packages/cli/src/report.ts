@@ -57,6 +57,11 @@ export async function report(
       `Cannot report on ${folder} as it must hold cells: cells.jsonl is empty`,
     );
   }
+  if (cells.every(({ window }) => window.kind !== "single")) {
+    throw new RangeError(
+      `Cannot report on ${folder} as it must hold single windows, which the maps are of: it has ${manifest.settings.windows.join(", ")} alone; sweep again with --windows single,${manifest.settings.windows.join(",")}`,
+    );
+  }
   const data = reportData({
     manifest,
     cells,

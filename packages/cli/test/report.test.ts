@@ -113,6 +113,28 @@ describe("report", { timeout: 60_000 }, () => {
     rmSync(empty, { recursive: true });
   });
 
+  test("has cells of other windows among its numbers, and says that maps need single ones", async () => {
+    const swept = (...windows: string[]) => {
+      const out = join(folder, windows.join("-"));
+      const sweep = run([
+        ...["ablate", fixture("tiny-ddpm-ts"), "--out", out, "--units"],
+        ...["mid_block", "--steps", "3", "--bins", "2", "--seeds", "1"],
+        ...["--directions", "2", "--windows", windows.join(",")],
+      ]);
+      return sweep.then(() => out);
+    };
+    const both = await swept("single", "suffix");
+    expect((await run(["report", both])).exitCode).toBe(0);
+    const csv = readFileSync(join(both, "report.csv"), "utf8");
+    expect(csv).toMatch(/^mid_block,zeroResidual,single,0,/m);
+    expect(csv).toMatch(/^mid_block,zeroResidual,suffix,/m);
+    const page = readFileSync(join(both, "report.html"), "utf8");
+    expect(page).toContain("Windows that are no single bins: all numbers");
+    const alone = await run(["report", await swept("suffix")]);
+    expect(alone.exitCode).toBe(2);
+    expect(alone.stderr).toContain("it has suffix alone; sweep again with");
+  });
+
   test("--out puts the page and what lies beside it elsewhere", async () => {
     const out = join(folder, "elsewhere", "study.html");
     expect((await run(["report", folder, "--out", out])).exitCode).toBe(0);

@@ -183,7 +183,10 @@ export function skipsAlongU(
   { cells }: ActionSummary,
   document: Document,
 ): Element | undefined {
-  const skips = data.units.filter(({ kind }) => kind === "skip");
+  const skips = data.units.filter(
+    ({ unit, kind }) =>
+      kind === "skip" && cells.some((cell) => cell.unit === unit),
+  );
   if (skips.length === 0) return undefined;
   const effectOf = (unit: string) =>
     Math.max(

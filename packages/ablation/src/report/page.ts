@@ -15,7 +15,7 @@ import {
 import { describeCell, heatmap } from "./heatmap.js";
 import { pageScript } from "./page-script.js";
 import { pageStyle } from "./page-style.js";
-import type { ActionSummary, ReportData } from "./report-data.js";
+import type { ActionSummary, CellSummary, ReportData } from "./report-data.js";
 import { leastLowPass } from "./report-data.js";
 
 /** What the page shows beside its numbers. */
@@ -54,17 +54,17 @@ export function reportPage(
     const normalised = action.cells.some((cell) => cell.normalised !== null)
       ? figure(
           heatmap(data, action, "normalised", document),
-          "<strong>Matters when.</strong> Change of the final sample over that of a random change of the Unet’s output of equal norm on the same steps. 1: the unit’s absence is felt as much as noise of that strength. Blank: too small a change to divide.",
+          `<strong>Matters when.</strong> Change of the final sample over that of a random change of the Unet’s output of equal norm on the same steps. ${!action.name.startsWith("reuse") ? "1: the unit’s absence is felt as much as noise of that strength." : "Reuse changes the stale steps of a window alone, the random change all of them: good for comparing units in one column, not for phases, which are not looked for here."} Blank: too small a change to divide.`,
         )
       : "";
     return `<section><h2 id="action-${i}">${escape(headings[action.name] ?? capital(action.name))}</h2><p>${escape(action.description)}</p>${raw}${normalised}<p>${describePhases(action.phases)}</p></section>`;
   });
-  const removal = actions.find(({ name }) => name === "zero");
-  const skips = removal && skipsAlongU(data, removal, document);
+  const zeroed = actions.find(({ name }) => name === "zero");
+  const skips = zeroed && skipsAlongU(data, zeroed, document);
   const json = JSON.stringify({
     cells: Object.fromEntries(
-      actions.flatMap((action) =>
-        action.cells.map((cell) => [cell.cell, describeCell(cell)]),
+      [...actions.flatMap((action) => action.cells), ...data.others].map(
+        (cell) => [cell.cell, describeCell(cell)],
       ),
     ),
     pictures: parts.pictures,
@@ -94,7 +94,8 @@ ${sections.join("\n")}
 ${emerges(data, document, figure)}
 ${skips ? `<section><h2>Skip connections along the U</h2>${figure(skips, "What each skip carries from the encoder (left) to the decoder (right), as strong as its zeroing is felt in the bin where it is felt most (1 − SSIM).")}${zeroMean(data)}</section>` : ""}
 <section><h2>Effect against saved cost</h2>${figure(effectPerCost(data, document), `A point is a cell that saves at least ${100 * leastSaved} % of the run’s multiply-accumulates. Nothing lies below and to the right of the dashed line. Effects do not add: what is safe alone may not be safe together, and plans are judged by running them.`)}</section>
-${actions.map(table).join("\n")}
+${actions.map(({ name, cells }) => table(headings[name] ?? capital(name), cells)).join("\n")}
+${data.others.length > 0 ? table("Windows that are no single bins", data.others) : ""}
 <section><h2>How to read this</h2>
 <p>The floor is what the same run does when its initial noise is changed by one part in ten thousand${settings.floorBackend ? ", or when another build computes it" : ""}: 1 − SSIM ${data.floor.toExponential(1)}. ${settings.seeds < 4 ? "There are fewer than 4 seeds per prompt: no intervals are given." : "Intervals are 95 %, resampling prompts, then seeds."} Different actions have different colour scales and are not to be compared by colour.</p>
 <p>Model ${escape(manifest.identity.model)}; ${escape(manifest.identity.onnxRuntime)}; ${escape(manifest.identity.planLanguage)}.</p>
@@ -119,10 +120,13 @@ function partial({ manifest }: ReportData): string {
     : "";
 }
 
-function facts({ manifest, units, actions, bins }: ReportData): string {
+function facts(data: ReportData): string {
+  const { manifest, units, actions, others, bins } = data;
   const { settings, pairs } = manifest;
   const prompts = settings.prompts?.length;
-  const cells = actions.reduce((sum, action) => sum + action.cells.length, 0);
+  const cells =
+    actions.reduce((sum, action) => sum + action.cells.length, 0) +
+    others.length;
   return [
     `<b>${units.length}</b> parts`,
     `<b>${bins.length}</b> stretches of the run`,
@@ -183,14 +187,15 @@ function zeroMean({ zeroMeanAgreement }: ReportData): string {
   return `<p>Skips ranked by zeroing and by their mean: Spearman’s correlation ${zeroMeanAgreement.toFixed(2)}, ${verdict}.</p>`;
 }
 
-function table({ name, cells }: ActionSummary): string {
+function table(heading: string, cells: readonly CellSummary[]): string {
+  const isMixed = new Set(cells.map(({ action }) => action)).size > 1;
   const rows = cells
     .map(
       (cell) =>
-        `<tr data-cell="${escape(cell.cell)}"><th scope="row">${escape(cell.unit)}</th><td>${cell.firstStep}–${cell.endStep - 1}</td><td>${cell.loss.value.toFixed(4)}</td><td>${cell.loss.lower === cell.loss.upper ? "–" : `${cell.loss.lower.toFixed(4)} – ${cell.loss.upper.toFixed(4)}`}</td><td>${cell.lossP90.toFixed(4)}</td><td>${cell.normalised?.toFixed(2) ?? "–"}</td><td>${cell.local.toFixed(3)}</td><td>${(100 * cell.saved).toFixed(1)} %</td></tr>`,
+        `<tr data-cell="${escape(cell.cell)}"><th scope="row">${escape(isMixed ? `${cell.unit}, ${cell.action}` : cell.unit)}</th><td>${cell.firstStep}–${cell.endStep - 1}</td><td>${cell.loss.value.toFixed(4)}</td><td>${cell.loss.lower === cell.loss.upper ? "–" : `${cell.loss.lower.toFixed(4)} – ${cell.loss.upper.toFixed(4)}`}</td><td>${cell.lossP90.toFixed(4)}</td><td>${cell.normalised?.toFixed(2) ?? "–"}</td><td>${cell.local.toFixed(3)}</td><td>${(100 * cell.saved).toFixed(1)} %</td></tr>`,
     )
     .join("");
-  return `<details><summary>${escape(headings[name] ?? capital(name))}: all numbers</summary><div class="wide"><table><thead><tr><th>unit</th><th>steps</th><th>1 − SSIM</th><th>95 %</th><th>p90</th><th>normalised</th><th>local</th><th>saved</th></tr></thead><tbody>${rows}</tbody></table></div></details>`;
+  return `<details><summary>${escape(heading)}: all numbers</summary><div class="wide"><table><thead><tr><th>unit</th><th>steps</th><th>1 − SSIM</th><th>95 %</th><th>p90</th><th>normalised</th><th>local</th><th>saved</th></tr></thead><tbody>${rows}</tbody></table></div></details>`;
 }
 
 /** What an action is to a reader, by its name. */
@@ -206,6 +211,8 @@ function helped({ convergedPairs }: ReportData, { cells }: ActionSummary) {
   if (convergedPairs === null) return "";
   if (convergedPairs === 0)
     return " No pair’s converged path agrees with that of half as many steps: nothing is said of parts whose absence helps.";
+  if (cells.every(({ helps }) => helps === null))
+    return " There are too few seeds, or pairs whose path has converged, to say of which parts the absence helps.";
   const count = cells.filter(({ helps }) => helps && helps.lower > 0).length;
   return ` Triangles (${count}): the picture comes nearer to the converged path, by the interval over ${convergedPairs} pairs: there the part does harm.`;
 }

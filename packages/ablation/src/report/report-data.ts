@@ -16,6 +16,7 @@ import type {
 import { leastAgreement } from "../converged.js";
 import type { MeasuredUnit, SweepManifest } from "../manifest.js";
 import { normalisedChange } from "../response.js";
+import type { WindowKind } from "../windows.js";
 import { rankUnits, rankingAgreement } from "../rankings.js";
 import {
   findSweepPhases,
@@ -47,6 +48,8 @@ export interface CellSummary {
   readonly unit: string;
   /** Name of its {@link ActionSummary}. */
   readonly action: string;
+  /** The sort of its window. */
+  readonly window: WindowKind;
   /** The window's bin, from 0, the noisiest. */
   readonly bin: number;
   /** Its first step index, inclusive. */
@@ -70,7 +73,8 @@ export interface CellSummary {
   readonly isAtFloor: boolean;
   /**
    * How much nearer its pictures are to the converged path than the full model's: the mean difference of SSIM over
-   * the pairs whose path has converged, with its interval. Above 0 the part does harm. Null without a converged pair.
+   * the pairs whose path has converged, with its interval. Above 0 the part does harm. Null where there are fewer
+   * than 4 such pairs, or seeds.
    */
   readonly helps: Estimate | null;
 }
@@ -83,7 +87,7 @@ export interface ActionSummary {
   readonly description: string;
   /** In the order of the file. */
   readonly cells: readonly CellSummary[];
-  /** Undefined where there are no single bins. */
+  /** Undefined for `reuse`, of which none are looked for. */
   readonly phases: SweepPhases | undefined;
 }
 
@@ -117,6 +121,8 @@ export interface ReportData {
   readonly units: readonly MeasuredUnit[];
   /** One for each action and refresh. */
   readonly actions: readonly ActionSummary[];
+  /** Cells of windows that are no single bins. */
+  readonly others: readonly CellSummary[];
   /** In the order of the run; empty where no response was measured. */
   readonly gain: readonly GainPoint[];
   /** Null where no full run was followed. */
@@ -156,6 +162,8 @@ export function reportData(results: SweepResults): ReportData {
     ...floors.map(({ effects }) => mean(effects.map(({ ssim }) => 1 - ssim))),
   );
   const single = cells.filter(({ window }) => window.kind === "single");
+  const others = cells.filter(({ window }) => window.kind !== "single");
+  const summary = (row: CellRow) => summarize(row, manifest, floor, whole);
   const phases = findSweepPhases(manifest, single);
   const byAction = new Map<string, CellRow[]>();
   const ordered = [...single].sort(
@@ -170,8 +178,8 @@ export function reportData(results: SweepResults): ReportData {
     return {
       name,
       description: describeAction(first!),
-      cells: rows.map((row) => summarize(row, manifest, floor, whole)),
-      phases: phases.find((one) => actionName(one) === name),
+      cells: rows.map(summary),
+      phases: phases.find(({ action }) => action === first!.action),
     };
   });
   const bins = new Map(
@@ -184,9 +192,15 @@ export function reportData(results: SweepResults): ReportData {
       },
     ]),
   );
+  // groups of skips would rank high under both, whatever their members do
+  const skips = new Set(
+    manifest.measured
+      .filter(({ kind }) => kind === "skip")
+      .map(({ unit }) => unit),
+  );
   const skipRanking = (action: "zero" | "mean") =>
     rankUnits(
-      single.filter(({ unit }) => unit.endsWith(".skip")),
+      single.filter(({ unit }) => skips.has(unit)),
       { action },
     );
   const agreement = rankingAgreement(skipRanking("zero"), skipRanking("mean"));
@@ -197,6 +211,7 @@ export function reportData(results: SweepResults): ReportData {
       single.some((cell) => cell.unit === unit),
     ),
     actions,
+    others: others.map(summary),
     gain: gains(responses),
     emergence: emergenceOf(manifest, emergence),
     floor,
@@ -211,23 +226,22 @@ export function reportData(results: SweepResults): ReportData {
 }
 
 /** The numbers of all cells as a table: a head line, then a cell a line, fields apart by commas. */
-export function reportCsv({ actions }: ReportData): string {
+export function reportCsv({ actions, others }: ReportData): string {
   const head =
-    "unit,action,bin,first_step,end_step,loss,loss_lower,loss_upper,loss_p90,normalised,local,macs_saved,at_floor,helps,helps_lower,helps_upper";
-  const rows = actions.flatMap(({ cells }) =>
-    cells.map((cell) => {
-      const { unit, action, bin, firstStep, endStep, loss } = cell;
-      return [
-        ...[quoted(unit), quoted(action), bin, firstStep, endStep],
-        ...[loss.value, loss.lower, loss.upper, cell.lossP90],
-        ...[cell.normalised ?? "", cell.local, cell.saved],
-        cell.isAtFloor,
-        ...(cell.helps
-          ? [cell.helps.value, cell.helps.lower, cell.helps.upper]
-          : ["", "", ""]),
-      ].join(",");
-    }),
-  );
+    "unit,action,window,bin,first_step,end_step,loss,loss_lower,loss_upper,loss_p90,normalised,local,macs_saved,at_floor,helps,helps_lower,helps_upper";
+  const cells = [...actions.flatMap((action) => action.cells), ...others];
+  const rows = cells.map((cell) => {
+    const { unit, action, window, bin, firstStep, endStep, loss } = cell;
+    return [
+      ...[quoted(unit), quoted(action), window, bin, firstStep, endStep],
+      ...[loss.value, loss.lower, loss.upper, cell.lossP90],
+      ...[cell.normalised ?? "", cell.local, cell.saved],
+      cell.isAtFloor,
+      ...(cell.helps
+        ? [cell.helps.value, cell.helps.lower, cell.helps.upper]
+        : ["", "", ""]),
+    ].join(",");
+  });
   return [head, ...rows, ""].join("\n");
 }
 
@@ -270,6 +284,7 @@ function summarize(
     cell: cell.cell,
     unit,
     action: actionName(cell),
+    window: window.kind,
     bin: window.bin,
     firstStep: window.firstStep,
     endStep: window.endStep,
@@ -279,7 +294,7 @@ function summarize(
     local: mean(effects.map(({ local }) => local)),
     saved: macs.saved / macs.full,
     isAtFloor: (hasInterval ? loss.lower : loss.value) <= floor,
-    helps: nearer.length > 0 ? estimate(nearer) : null,
+    helps: hasInterval && nearer.length >= leastSeeds ? estimate(nearer) : null,
   };
 }
 
