@@ -5,7 +5,7 @@
 A check beside the phases that the ablation finds, and independent of it: nothing is taken out. At each step of whole
 runs the judge reads the predicted clean sample and the final picture. The onset is the first step from which on it
 reads the same off both in nine runs of ten, with its 95 % interval by bootstrap over runs; for all facts, and for each
-sort. Prompts and noise are of a series of their own. ``phaseskip report`` has the same of low-pass SSIM.
+sort, of the runs in which either picture has such a fact. Prompts and noise are of a series of their own. ``phaseskip report`` has the same of low-pass SSIM.
 """
 
 from __future__ import annotations
@@ -28,33 +28,55 @@ SIZE = 32
 SERIES = 424_243
 LEAST_SHARE = 0.9
 DRAWS = 10_000
+#: Of fewer runs with a fact of a sort nothing is said.
+LEAST_RUNS = 30
 
 
-def onset(agrees: np.ndarray) -> int:
-    """The first step from which on the share of runs that agree, of bool ``[steps, runs]``, never falls below 0.9."""
-    failing = np.flatnonzero(agrees.mean(1) < LEAST_SHARE)
-    return int(failing[-1]) + 1 if len(failing) else 0
+def onset(agrees: np.ndarray, counts: np.ndarray) -> int | None:
+    """The first step from which on the share of runs that agree never falls below 0.9; None where there is none.
+
+    Both bool ``[steps, runs]``: whether a run agrees at a step, and whether it counts there.
+    """
+    shares = (agrees & counts).sum(1) / np.maximum(counts.sum(1), 1)
+    failing = np.flatnonzero(shares < LEAST_SHARE)
+    first = int(failing[-1]) + 1 if len(failing) else 0
+    return first if first < len(agrees) else None
 
 
-def describe(agrees: np.ndarray, timesteps: list[int], log_snr: list[float]) -> dict:
-    """Shares by step, and the onset with its interval."""
+def describe(agrees: np.ndarray, counts: np.ndarray, timesteps: list[int], log_snr: list[float]) -> dict:
+    """Shares by step, and the onset with its interval; an end that is at no step is None."""
     random = np.random.default_rng(0)
-    runs = agrees.shape[1]
-    draws = [onset(agrees[:, random.integers(0, runs, runs)]) for _ in range(DRAWS)]
-    steps = [onset(agrees), *np.quantile(draws, (0.025, 0.975)).round().astype(int)]
-    names = ("at", "lower", "upper")
-    last = len(timesteps) - 1
-    told = [min(int(step), last) for step in steps]
-    ends = {n: {"step": s, "timestep": timesteps[s], "log_snr": log_snr[s]} for n, s in zip(names, told)}
-    return {"onset": ends, "share": agrees.mean(1).round(4).tolist()}
+    runs, last = agrees.shape[1], len(timesteps)
+    drawn = []
+    for _ in range(DRAWS):
+        chosen = random.integers(0, runs, runs)
+        found = onset(agrees[:, chosen], counts[:, chosen])
+        drawn.append(last if found is None else found)
+    ends = {"at": onset(agrees, counts)}
+    for name, quantile in (("lower", 0.025), ("upper", 0.975)):
+        step = round(float(np.quantile(drawn, quantile)))
+        ends[name] = step if step < last else None
+    tell = lambda step: {"step": step, "timestep": timesteps[step], "log_snr": log_snr[step]}  # noqa: E731
+    shares = (agrees & counts).sum(1) / np.maximum(counts.sum(1), 1)
+    told = {name: None if step is None else tell(step) for name, step in ends.items()}
+    return {"runs": int(counts.any(0).sum()), "onset": told, "share": shares.round(4).tolist()}
 
 
-def by_sort(facts: list[list[set]]) -> dict[str, np.ndarray]:
-    """Whether the facts of each sort are those of the last step, bool ``[steps, runs]``."""
-    of = lambda found, sort: {fact for fact in found if fact[0] == sort}  # noqa: E731
-    sorts = sorted({fact[0] for run in facts[-1] for fact in run})
-    same = {s: np.array([[of(a, s) == of(b, s) for a, b in zip(step, facts[-1])] for step in facts]) for s in sorts}
-    return {"all": np.array([[a == b for a, b in zip(step, facts[-1])] for step in facts]), **same}
+def by_sort(facts: list[list[set]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """For each sort of fact, bool ``[steps, runs]``: whether its facts are those of the last step, and whether there
+    are any at either."""
+    final = facts[-1]
+    found = {}
+    for sort in ["all", *sorted({fact[0] for run in final for fact in run})]:
+        of = lambda run: {fact for fact in run if sort in ("all", fact[0])}  # noqa: B023, E731
+        pairs = [[(of(run), of(end)) for run, end in zip(step, final)] for step in facts]
+        found[sort] = tuple(np.array([[test(a, b) for a, b in step] for step in pairs]) for test in (set.__eq__, any_of))
+    return found
+
+
+def any_of(a: set, b: set) -> bool:
+    """Whether either has anything."""
+    return bool(a or b)
 
 
 def measure(model: Path, judge: Judge, scheduler: str, steps: int, guidance: float, runs: int) -> dict:
@@ -74,7 +96,11 @@ def measure(model: Path, judge: Judge, scheduler: str, steps: int, guidance: flo
     return {
         **{"model": model.name, "scheduler": scheduler, "steps": steps, "guidance": guidance, "runs": runs},
         "timesteps": timesteps,
-        "content": {name: describe(same[:-1], timesteps, snr) for name, same in by_sort(facts).items()},
+        "content": {
+            name: describe(same[:-1], counts[:-1], timesteps, snr)
+            for name, (same, counts) in by_sort(facts).items()
+            if counts.any(0).sum() >= LEAST_RUNS
+        },
     }
 
 
@@ -93,5 +119,5 @@ if __name__ == "__main__":
     found = measure(o.model, Judge.load(o.judge), o.scheduler, o.steps, o.guidance, o.prompts)
     o.out.write_text(json.dumps(found, indent=1) + "\n")
     for name, part in found["content"].items():
-        at, lower, upper = (part["onset"][end]["step"] for end in ("at", "lower", "upper"))
-        print(f"{name:10s} decided at step {at} [{lower}, {upper}]")
+        at, lower, upper = (end["step"] if end else "never" for end in part["onset"].values())
+        print(f"{name:10s} decided at step {at} [{lower}, {upper}], of {part['runs']} runs")

@@ -6,7 +6,8 @@
 
 The prompts are captions of a series that the salt names; no training, planning or choice drew from it. Judge
 and features are the model's own (``judge.py``, ``features.py``). Intervals are of the paired difference to the
-whole Unet, by bootstrap over prompts, then seeds.
+whole Unet, by bootstrap over prompts, then seeds. Distances stand beside their floor, two halves of the whole Unet's
+own pictures, and are left out below 1,000 pictures: the fewer there are, the more of a Fréchet distance is bias.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from scenes_data.facts import scene_facts
 SIZE = 32
 REFERENCE_PICTURES = 4096
 DRAWS = 10_000
-#: A Fréchet distance for each draw takes long; its interval needs fewer.
-FRECHET_DRAWS = 500
+#: A distance for each draw takes long; its interval needs fewer.
+DISTANCE_DRAWS = 300
+LEAST_PICTURES = 1000
+DISTANCES = {"frechet": frechet_distance, "kernel": kernel_distance}
 
 
 def write_pairs(salt: str, prompts: int, seeds: int, out: Path, unconditional: bool) -> None:
@@ -80,8 +83,9 @@ def judge_drawn(pairs: Path, drawn: Path, judge: Path, features: Path) -> dict:
         groups = np.array([pair["group"] for pair in given])
         row: dict = {**json.loads((drawn / f"{name}.json").read_text()), "pairs": len(pixels)}
         found = features_of(pixels, session) / spread
-        row["frechet"], row["kernel"] = frechet_distance(found, truth), kernel_distance(found, truth)
         current = {"features": found}
+        if len(pixels) >= LEAST_PICTURES:
+            row |= {of: distance(found, truth) for of, distance in DISTANCES.items()}
         if given[0]["prompt"] is not None:
             scenes = reader.read(torch.from_numpy(pixels).permute(0, 3, 1, 2))
             hits = [[fact in scene_facts(s) for fact in map(tuple, p["facts"])] for s, p in zip(scenes, given)]
@@ -90,6 +94,8 @@ def judge_drawn(pairs: Path, drawn: Path, judge: Path, features: Path) -> dict:
             row["agreement"] = float(current["hits"].sum() / current["asked"].sum())
         if name == "none":
             whole = current
+            if len(pixels) >= LEAST_PICTURES:
+                row["floor"] = floor(found, truth)
         else:
             row |= differences(current, whole, groups, truth)
         rows.append(row)
@@ -97,15 +103,31 @@ def judge_drawn(pairs: Path, drawn: Path, judge: Path, features: Path) -> dict:
     return {"salt": asked["salt"], "reference_pictures": REFERENCE_PICTURES, "rows": rows}
 
 
+def floor(features: np.ndarray, truth: np.ndarray) -> dict:
+    """By how much, as a share, the distances of two halves of one set differ: every other picture, and the rest."""
+    shares = {}
+    for of, distance in DISTANCES.items():
+        one, other = distance(features[::2], truth), distance(features[1::2], truth)
+        shares[of] = abs(one - other) / distance(features, truth)
+    return shares
+
+
 def differences(current: dict, whole: dict, groups: np.ndarray, truth: np.ndarray) -> dict:
-    """How the plan's agreement (points) and Fréchet distance (ratio) differ from the whole Unet's, with intervals."""
+    """How the plan's agreement (points) and distances (ratios) differ from the whole Unet's, with intervals.
+
+    A ratio is that of the sets. Resampling adds the same bias to both distances of a draw, which their difference is
+    free of: so the interval is 1 + the differences' over the whole Unet's distance.
+    """
+    result = {}
+    own, full = current["features"], whole["features"][: len(groups)]
+    for of, distance in DISTANCES.items() if len(groups) >= LEAST_PICTURES else ():
+        random = np.random.default_rng(0)
+        draws = [resample(groups, random) for _ in range(DISTANCE_DRAWS)]
+        gaps = np.array([distance(own[c], truth) - distance(full[c], truth) for c in draws])
+        base = distance(full, truth)
+        result[f"{of}_ratio"] = distance(own, truth) / base
+        result[f"{of}_ratio_interval"] = interval(1 + gaps / base)
     random = np.random.default_rng(0)
-    ratios = []
-    for _ in range(FRECHET_DRAWS):
-        chosen = resample(groups, random)
-        own, full = (frechet_distance(side["features"][chosen], truth) for side in (current, whole))
-        ratios.append(own / full)
-    result = {"frechet_ratio": float(np.median(ratios)), "frechet_ratio_interval": interval(np.array(ratios))}
     if "hits" not in current:
         return result
     prompts = len(np.unique(groups))
