@@ -116,6 +116,7 @@ const drawings = {
           Plot.line(points, {
             x: "cost",
             y: "loss",
+            z: "name",
             stroke: "name",
             sort: "cost",
             strokeWidth: (point) => (isFound(point) ? 2.5 : 1),
