@@ -78,7 +78,7 @@ export async function runAgainst(
     isGuidanceFree: guidance === "free",
   });
   const notes = [
-    "costs are multiply-accumulates of the whole pipeline; times were not measured",
+    "costs are multiply-accumulates of the pipeline; times were not measured",
   ];
   const tested: Tested[] = [];
   for (const plan of plans) {
@@ -211,8 +211,8 @@ export function describeAgainst(
     "rival's, 95 % interval; p-values corrected by Holm over all rows",
     ...(isConverged
       ? [
-          "converged: the same, of SSIM to the converged path, on the pairs whose path of half",
-          "as many steps agrees with it",
+          "converged: the same, of SSIM to the converged path, on the pairs where half as",
+          "many steps lead to the same picture",
         ]
       : []),
     ...settingsOf(comparisons),
