@@ -38,7 +38,7 @@ export interface SweepPhases extends Omit<PhaseFinding, "boundaries"> {
   readonly units: readonly string[];
   /** What was left out and resampled: prompts, or seeds where there are fewer than 3 prompts. */
   readonly groupedBy: "prompts" | "seeds";
-  /** Bins of the grid; with fewer than {@link leastBinsForPhases} the finding is no claim. */
+  /** Bins that were looked at: all but that of the last step; with fewer than {@link leastBinsForPhases} the finding is no claim. */
   readonly bins: number;
   /** Boundaries of the phases; empty unless the verdict is `phases`. */
   readonly boundaries: readonly SweepBoundary[];
@@ -75,9 +75,16 @@ function phasesOf(
   cells: readonly CellRow[],
   options: PhaseOptions,
 ): SweepPhases | undefined {
-  const bins = [...new Set(cells.map(({ window }) => window.bin))].sort(
-    (a, b) => a - b,
-  );
+  const last = manifest.timesteps.length - 1;
+  // what is changed at the last step is the picture itself: by any unit as by noise
+  const bins = [
+    ...new Set(
+      cells
+        .filter(({ window }) => window.firstStep < last)
+        .map(({ window }) => window.bin),
+    ),
+  ].sort((a, b) => a - b);
+  if (bins.length === 0) return undefined;
   const firstSteps = bins.map(
     (bin) => cells.find(({ window }) => window.bin === bin)!.window.firstStep,
   );
@@ -98,7 +105,6 @@ function phasesOf(
   }
   if (units.length === 0) return undefined;
   const { boundaries, ...finding } = findPhases(courses, options);
-  const last = manifest.timesteps.length - 1;
   const timeOf = (bin: number): RunTime => {
     const step = Math.min(firstSteps[Math.round(bin)] ?? last, last);
     return {

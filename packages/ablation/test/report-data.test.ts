@@ -125,3 +125,25 @@ test("reportData() says from which step on nine runs in ten have their compositi
   expect(found(emergence(2, early, [0, 0, 0, 0]))!.onset).toBeNull();
   expect(found([])).toBeNull();
 });
+
+test("reportData() looks for no phase in the last step, at which a unit is felt as noise is", () => {
+  const steps = {
+    timesteps: [800, 600, 400, 200, 0],
+    logSnr: [-3, -1, 1, 3, 9],
+  };
+  const cells = steps.timesteps.map((_, step) => ({
+    ...row({ normalised: { ssimLoss: 1, relativeL2: step < 4 ? 5 : 1 } }),
+    cell: `mid_block/single:00${step}-00${step + 1}/zeroResidual`,
+    window: {
+      ...{ kind: "single" as const, bin: step },
+      ...{ firstStep: step, endStep: step + 1, from: 1000, to: 0 },
+    },
+  }));
+  const data = reportData({
+    ...{ cells, responses: [], floors: [], emergence: [], converged: [] },
+    manifest: { ...manifest, ...steps },
+  });
+  const [removal] = data.actions;
+  expect(removal!.phases!.bins).toBe(4);
+  expect(removal!.phases!.boundaries).toEqual([]);
+});
