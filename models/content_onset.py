@@ -5,7 +5,8 @@
 A check beside the phases that the ablation finds, and independent of it: nothing is taken out. At each step of whole
 runs the judge reads the predicted clean sample and the final picture. The onset is the first step from which on it
 reads the same off both in nine runs of ten, with its 95 % interval by bootstrap over runs; for all facts, and for each
-sort, of the runs in which either picture has such a fact. Prompts and noise are of a series of their own. ``phaseskip report`` has the same of low-pass SSIM.
+sort, of the runs in which either picture has such a fact. Prompts and noise are of a series of their own. ``phaseskip
+report`` has the same of low-pass SSIM.
 """
 
 from __future__ import annotations
@@ -32,13 +33,17 @@ DRAWS = 10_000
 LEAST_RUNS = 30
 
 
+def shares(agrees: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """By step, the share of the runs that count in which it agrees; 0 where none counts."""
+    return (agrees & counts).sum(1) / np.maximum(counts.sum(1), 1)
+
+
 def onset(agrees: np.ndarray, counts: np.ndarray) -> int | None:
     """The first step from which on the share of runs that agree never falls below 0.9; None where there is none.
 
     Both bool ``[steps, runs]``: whether a run agrees at a step, and whether it counts there.
     """
-    shares = (agrees & counts).sum(1) / np.maximum(counts.sum(1), 1)
-    failing = np.flatnonzero(shares < LEAST_SHARE)
+    failing = np.flatnonzero(shares(agrees, counts) < LEAST_SHARE)
     first = int(failing[-1]) + 1 if len(failing) else 0
     return first if first < len(agrees) else None
 
@@ -57,9 +62,8 @@ def describe(agrees: np.ndarray, counts: np.ndarray, timesteps: list[int], log_s
         step = round(float(np.quantile(drawn, quantile)))
         ends[name] = step if step < last else None
     tell = lambda step: {"step": step, "timestep": timesteps[step], "log_snr": log_snr[step]}  # noqa: E731
-    shares = (agrees & counts).sum(1) / np.maximum(counts.sum(1), 1)
     told = {name: None if step is None else tell(step) for name, step in ends.items()}
-    return {"runs": int(counts.any(0).sum()), "onset": told, "share": shares.round(4).tolist()}
+    return {"runs": int(counts.any(0).sum()), "onset": told, "share": shares(agrees, counts).round(4).tolist()}
 
 
 def by_sort(facts: list[list[set]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -243,9 +243,10 @@ const drawings = {
     const points = sorts.flatMap(([sort, { share }]) =>
       share.map((value, step) => ({ sort, step, value })),
     );
+    const stepOf = ({ at }) => at?.step ?? found.steps;
     const onsets = sorts
       .map(([sort, { onset }]) => ({ sort, ...onset }))
-      .sort((a, b) => a.at.step - b.at.step);
+      .sort((a, b) => stepOf(a) - stepOf(b));
     const wanted = 0.9;
     await write(
       file,
@@ -264,7 +265,7 @@ const drawings = {
           Plot.line(points, { x: "step", y: "value", stroke: "sort" }),
           Plot.text(
             onsets.map(({ sort, at }, place) => ({
-              text: `${sort}: step ${at.step}`,
+              text: at ? `${sort}: step ${at.step}` : `${sort}: never`,
               sort,
               y: wanted - 0.055 * place,
             })),

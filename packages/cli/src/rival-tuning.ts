@@ -67,11 +67,6 @@ class Tuning {
     return least || next + choice <= evaluations;
   }
 
-  /** The best so far. */
-  get best(): Tried | undefined {
-    return [...this.tried].sort((a, b) => b.ssim - a.ssim)[0];
-  }
-
   /** Runs a setting; undefined where that was done before, under whatever name, or where it costs too much. */
   async try(contestant: Contestant): Promise<Tried | undefined> {
     const { plan, scheduler, spacing } = contestant;

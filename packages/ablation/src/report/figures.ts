@@ -6,14 +6,19 @@ import type { ActionSummary, CellSummary, ReportData } from "./report-data.js";
 
 const svg = "http://www.w3.org/2000/svg";
 
+/** Curves lie under the maps, as wide as their cells. */
+const curveFrame = {
+  width: figureWidth,
+  height: 150,
+  marginLeft: 210,
+  style: { background: "none", color: "currentColor" },
+} as const;
+
 /** What a random change of the Unet's output does to the final sample, by bin: the sampler's doing, no unit's. */
 export function gainCurve(data: ReportData, document: Document): Element {
   return Plot.plot({
     document,
-    width: figureWidth,
-    height: 150,
-    marginLeft: 210,
-    style: { background: "none", color: "currentColor" },
+    ...curveFrame,
     x: {
       type: "point",
       domain: data.bins.map((_, bin) => bin),
@@ -37,10 +42,7 @@ export function emergenceCurve(data: ReportData, document: Document): Element {
   const { shares, onset } = data.emergence!;
   return Plot.plot({
     document,
-    width: figureWidth,
-    height: 150,
-    marginLeft: 210,
-    style: { background: "none", color: "currentColor" },
+    ...curveFrame,
     x: { label: "step →" },
     y: {
       label: "share of runs",

@@ -16,7 +16,7 @@ import { describeCell, heatmap } from "./heatmap.js";
 import { pageScript } from "./page-script.js";
 import { pageStyle } from "./page-style.js";
 import type { ActionSummary, CellSummary, ReportData } from "./report-data.js";
-import { leastLowPass } from "./report-data.js";
+import { allCells, leastLowPass } from "./report-data.js";
 
 /** What the page shows beside its numbers. */
 export interface PageParts {
@@ -54,7 +54,7 @@ export function reportPage(
     const normalised = action.cells.some((cell) => cell.normalised !== null)
       ? figure(
           heatmap(data, action, "normalised", document),
-          `<strong>Matters when.</strong> Change of the final sample over that of a random change of the Unet’s output of equal norm on the same steps. ${!action.name.startsWith("reuse") ? "1: the unit’s absence is felt as much as noise of that strength." : "Reuse changes the stale steps of a window alone, the random change all of them: good for comparing units in one column, not for phases, which are not looked for here."} Blank: too small a change to divide.`,
+          `<strong>Matters when.</strong> Change of the final sample over that of a random change of the Unet’s output of equal norm on the same steps. ${action.name.startsWith("reuse") ? "Reuse changes the stale steps of a window alone, the random change all of them: good for comparing units in one column, not for phases, which are not looked for here." : "1: the unit’s absence is felt as much as noise of that strength."} Blank: too small a change to divide.`,
         )
       : "";
     return `<section><h2 id="action-${i}">${escape(headings[action.name] ?? capital(action.name))}</h2><p>${escape(action.description)}</p>${raw}${normalised}<p>${describePhases(action.phases)}</p></section>`;
@@ -63,9 +63,7 @@ export function reportPage(
   const skips = zeroed && skipsAlongU(data, zeroed, document);
   const json = JSON.stringify({
     cells: Object.fromEntries(
-      [...actions.flatMap((action) => action.cells), ...data.others].map(
-        (cell) => [cell.cell, describeCell(cell)],
-      ),
+      allCells(data).map((cell) => [cell.cell, describeCell(cell)]),
     ),
     pictures: parts.pictures,
     pairs: manifest.pairs.map(({ prompt, seed }) =>
@@ -121,17 +119,14 @@ function partial({ manifest }: ReportData): string {
 }
 
 function facts(data: ReportData): string {
-  const { manifest, units, actions, others, bins } = data;
+  const { manifest, units, actions, bins } = data;
   const { settings, pairs } = manifest;
   const prompts = settings.prompts?.length;
-  const cells =
-    actions.reduce((sum, action) => sum + action.cells.length, 0) +
-    others.length;
   return [
     `<b>${units.length}</b> parts`,
     `<b>${bins.length}</b> stretches of the run`,
     `<b>${actions.length}</b> ${actions.length === 1 ? "action" : "actions"}`,
-    `<b>${cells}</b> cells`,
+    `<b>${allCells(data).length}</b> cells`,
     prompts === undefined
       ? `<b>${pairs.length}</b> seeds`
       : `<b>${prompts}</b> prompts × <b>${settings.seeds}</b> seeds`,
@@ -147,7 +142,7 @@ function describePhases(phases: SweepPhases | undefined): string {
   const boundary = phases.boundaries
     .map(
       ({ at, lower, upper }) =>
-        `timestep ${Math.round(at.timestep)} (${Math.round(upper.timestep)} to ${Math.round(lower.timestep)}; log-SNR ${at.logSnr.toFixed(1).replace("-", "−")})`,
+        `timestep ${Math.round(at.timestep)} (${Math.round(upper.timestep)} to ${Math.round(lower.timestep)}; ${logSnrOf(at)})`,
     )
     .join(", ");
   const share = phases.probabilities[phases.boundaries.length];
@@ -175,7 +170,11 @@ function emerges(
 }
 
 function timeOf({ timestep, logSnr }: RunTime): string {
-  return `timestep ${Math.round(timestep)}, log-SNR ${logSnr.toFixed(1).replace("-", "−")}`;
+  return `timestep ${Math.round(timestep)}, ${logSnrOf({ logSnr })}`;
+}
+
+function logSnrOf({ logSnr }: Pick<RunTime, "logSnr">): string {
+  return `log-SNR ${logSnr.toFixed(1).replace("-", "−")}`;
 }
 
 function zeroMean({ zeroMeanAgreement }: ReportData): string {

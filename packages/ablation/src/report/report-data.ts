@@ -225,12 +225,16 @@ export function reportData(results: SweepResults): ReportData {
   };
 }
 
+/** The cells of every action, then those of other windows. */
+export function allCells({ actions, others }: ReportData): CellSummary[] {
+  return [...actions.flatMap(({ cells }) => cells), ...others];
+}
+
 /** The numbers of all cells as a table: a head line, then a cell a line, fields apart by commas. */
-export function reportCsv({ actions, others }: ReportData): string {
+export function reportCsv(data: ReportData): string {
   const head =
     "unit,action,window,bin,first_step,end_step,loss,loss_lower,loss_upper,loss_p90,normalised,local,macs_saved,at_floor,helps,helps_lower,helps_upper";
-  const cells = [...actions.flatMap((action) => action.cells), ...others];
-  const rows = cells.map((cell) => {
+  const rows = allCells(data).map((cell) => {
     const { unit, action, window, bin, firstStep, endStep, loss } = cell;
     return [
       ...[quoted(unit), quoted(action), window, bin, firstStep, endStep],
