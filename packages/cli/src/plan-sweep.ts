@@ -1,4 +1,4 @@
-// The sweep that a plan is made from, read and checked.
+// The sweeps that a plan is made from, read and checked.
 
 import { join } from "node:path";
 import {
@@ -13,26 +13,43 @@ import type { StudySampler } from "./plan-runner.js";
 import { readText } from "./sweep-folder.js";
 import type { SchedulerName } from "@phaseskip/runtime";
 
-/** A finished sweep. */
+/** What a plan is made from: one finished sweep, or several of one model and sampler as one. */
 export interface PlanSweep {
-  readonly manifest: SweepManifest;
+  /** What their cells were measured with. */
+  readonly identity: SweepManifest["identity"];
+  /** The steps that were swept, noisiest first. */
+  readonly timesteps: readonly number[];
+  /** Every text that was swept. */
+  readonly prompts: readonly string[];
   readonly cells: readonly CellRow[];
-  /** The sampler that it was swept under. */
+  /** The sampler that was swept under. */
   readonly sampler: StudySampler;
 }
 
 /**
- * Reads a sweep.
- * @throws {RangeError} If the folder holds none, or one that is not finished, or is empty, or is one of several shards
+ * Reads sweeps.
+ * @throws {RangeError} If a folder holds none, or one that is not finished, or is empty, or is one of several shards;
+ *   if two are not of the same model and sampler, or have done the same to the same part
  */
-export async function readSweep(folder: string): Promise<PlanSweep> {
+export async function readSweeps(
+  folders: readonly string[],
+): Promise<PlanSweep> {
+  const [first, ...others] = await Promise.all(folders.map(readSweep));
+  if (!first) throw new RangeError("Cannot plan from no sweep: give a folder");
+  return others.reduce(
+    (all, next, i) => joined(all, next, folders.slice(0, i + 2)),
+    first,
+  );
+}
+
+async function readSweep(folder: string): Promise<PlanSweep> {
   const fail = (wanted: string) =>
     new RangeError(`Cannot plan from ${folder} as it must ${wanted}`);
   const text = await readText(join(folder, "manifest.json"));
   if (text === undefined)
     throw fail("be the folder of a sweep: it has no manifest.json");
   const manifest = parseManifest(text, join(folder, "manifest.json"));
-  const { settings, shard } = manifest;
+  const { settings, shard, identity, timesteps } = manifest;
   if (shard.count > 1) {
     throw fail(
       `be a whole sweep: it is shard ${shard.index}/${shard.count}; merge the shards first`,
@@ -52,28 +69,62 @@ export async function readSweep(folder: string): Promise<PlanSweep> {
     numInferenceSteps: settings.numInferenceSteps,
     guidanceScale: settings.guidanceScale,
   };
-  return { manifest, cells, sampler };
+  const prompts = settings.prompts ?? [];
+  return { identity, timesteps, prompts, cells, sampler };
+}
+
+/** Two sweeps as one. */
+function joined(
+  a: PlanSweep,
+  b: PlanSweep,
+  folders: readonly string[],
+): PlanSweep {
+  const fail = (wanted: string) =>
+    new RangeError(
+      `Cannot plan from ${folders.join(" and ")} together as they must ${wanted}`,
+    );
+  const setting = ({ identity, sampler, timesteps }: PlanSweep) =>
+    JSON.stringify([identity.model, sampler, timesteps]);
+  if (setting(a) !== setting(b)) {
+    const named = ({ identity, sampler }: PlanSweep) =>
+      `${identity.model.slice(0, 19)}…, ${sampler.scheduler} at ${sampler.numInferenceSteps} steps, guidance ${sampler.guidanceScale}`;
+    throw fail(
+      `be of one model under one sampler: they are of ${named(a)}, and ${named(b)}`,
+    );
+  }
+  const course = ({ unit, action, refresh }: CellRow) =>
+    `${action}${refresh ? ` every ${refresh.every}` : ""} of ${unit}`;
+  const known = new Set(a.cells.map(course));
+  const twice = b.cells.map(course).find((one) => known.has(one));
+  if (twice !== undefined)
+    throw fail(`each do something else: both have ${twice}`);
+  return {
+    ...a,
+    prompts: [...new Set([...a.prompts, ...b.prompts])],
+    cells: [...a.cells, ...b.cells],
+  };
 }
 
 /**
  * The grid of a sweep on its model.
+ * @param from what was read, for messages
  * @throws {RangeError} If the sweep is of another model, or of another grid
  */
 export async function gridOf(
   study: PlanStudy,
-  folder: string,
-  { manifest, sampler }: PlanSweep,
+  from: string,
+  { identity, sampler, timesteps: swept }: PlanSweep,
 ): Promise<Grid> {
   const digest = await study.digest();
-  if (manifest.identity.model !== digest) {
+  if (identity.model !== digest) {
     throw new RangeError(
-      `Cannot plan from ${folder} as its sweep must be of this model, ${digest.slice(0, 19)}…: it is of ${manifest.identity.model.slice(0, 19)}…`,
+      `Cannot plan from ${from} as its sweep must be of this model, ${digest.slice(0, 19)}…: it is of ${identity.model.slice(0, 19)}…`,
     );
   }
   const { timesteps, numTrainTimesteps } = await study.outlook({ ...sampler });
-  if (JSON.stringify(timesteps) !== JSON.stringify(manifest.timesteps)) {
+  if (JSON.stringify(timesteps) !== JSON.stringify(swept)) {
     throw new RangeError(
-      `Cannot plan from ${folder} as its sweep must have this model's timesteps, ${timesteps.slice(0, 3).join(", ")}…: it has ${manifest.timesteps.slice(0, 3).join(", ")}…; was the sampler's configuration changed?`,
+      `Cannot plan from ${from} as its sweep must have this model's timesteps, ${timesteps.slice(0, 3).join(", ")}…: it has ${swept.slice(0, 3).join(", ")}…; was the sampler's configuration changed?`,
     );
   }
   return { timesteps, numTrainTimesteps };

@@ -32,7 +32,7 @@ import { PlanJournal } from "./plan-journal.js";
 import { digestOf, StudyRunner } from "./plan-runner.js";
 import { describePlans } from "./plan-summary.js";
 import { drawTestOf } from "./plan-test.js";
-import { gridOf, readSweep, type PlanSweep } from "./plan-sweep.js";
+import { gridOf, readSweeps, type PlanSweep } from "./plan-sweep.js";
 import { pictureProgress } from "./plan-progress.js";
 import { progress, type Progress } from "./progress.js";
 import { readPrompts } from "./prompt-file.js";
@@ -41,7 +41,7 @@ import { dirname } from "node:path";
 
 /** The options of `plan`, read. */
 export interface PlanArguments {
-  readonly from: string;
+  readonly from: readonly string[];
   readonly budget: Budget;
   readonly out: string;
   readonly against?: boolean;
@@ -89,7 +89,7 @@ export async function plan(
   options: PlanArguments,
   io: CommandIo,
 ): Promise<void> {
-  const sweep = await readSweep(options.from);
+  const sweep = await readSweeps(options.from);
   const opened: PlanStudyOptions = {
     device: options.backend,
     ...(io.signal && { signal: io.signal }),
@@ -144,8 +144,7 @@ async function begin(
   sweep: PlanSweep,
   shown: Progress,
 ): Promise<PlanSession> {
-  const grid = await gridOf(study, options.from, sweep);
-  const { settings } = sweep.manifest;
+  const grid = await gridOf(study, options.from.join(" and "), sweep);
   const prompts = study.hasPrompt
     ? options.prompts === undefined
       ? defaultPlanPrompts()
@@ -159,7 +158,7 @@ async function begin(
   const { search, validation, test, seed } = options;
   const splits = layOutSplits({
     prompts,
-    sweepPrompts: settings.prompts ?? [],
+    sweepPrompts: sweep.prompts,
     sizes: { search, validation, test },
     seed,
   });
@@ -192,14 +191,14 @@ async function begin(
 /** What decides the numbers of a search; minutes are a cap, and decide none. */
 function searchIdentity(
   options: PlanArguments,
-  { manifest, cells }: PlanSweep,
+  { identity, cells }: PlanSweep,
   { search, validation }: Splits,
 ): object {
   const { budget, guidance, stepsFree = false } = options;
   const { evaluations, seed } = options;
   return {
-    model: manifest.identity.model,
-    onnxRuntime: manifest.identity.onnxRuntime,
+    model: identity.model,
+    onnxRuntime: identity.onnxRuntime,
     cells: digestOf(cells),
     draws: digestOf({ search, validation }),
     budget: formatBudget(budget),

@@ -132,9 +132,16 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
       "Searches what to leave out when: predicts from a sweep, verifies by running, chooses on pictures not seen before. Run again, it goes on where it stopped.",
     )
     .argument("<MODEL>", "path or URL of a model folder")
-    .requiredOption(
-      "--from <DIR>",
-      "the folder of a finished sweep of this model",
+    .addOption(
+      new Option(
+        "--from <DIR>",
+        "the folder of a finished sweep of this model; may be given\nagain, for sweeps of other actions",
+      )
+        .argParser((folder: string, before: readonly string[] = []) => [
+          ...before,
+          folder,
+        ])
+        .makeOptionMandatory(),
     )
     .addOption(
       new Option(

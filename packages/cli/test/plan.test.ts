@@ -174,6 +174,60 @@ describe("plan", () => {
   });
 });
 
+describe("plan from two sweeps", () => {
+  /** Two folders with the sweep's cells between them, in its order, each part in one of them. */
+  const halves = () => {
+    const manifest = readFileSync(join(sweep, "manifest.json"), "utf8");
+    const rows = readFileSync(join(sweep, "cells.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => ({ line, ...(JSON.parse(line) as { unit: string }) }));
+    const parts = [...new Set(rows.map(({ unit }) => unit))];
+    const early = parts.slice(0, Math.ceil(parts.length / 2));
+    return [true, false].map((isEarly) => {
+      const half = mkdtempSync(join(folder, "half-"));
+      const own = rows.filter(({ unit }) => early.includes(unit) === isEarly);
+      writeFileSync(join(half, "manifest.json"), manifest);
+      const text = own.map(({ line }) => `${line}\n`).join("");
+      writeFileSync(join(half, "cells.jsonl"), text);
+      return half;
+    }) as [string, string];
+  };
+  const attempt = async (out: string, ...from: string[]) => {
+    const path = join(folder, out);
+    const ran = await run([
+      ...["plan", model, ...from.flatMap((one) => ["--from", one])],
+      ...["--budget", "ssim=0.9995", "--out", path, ...small],
+    ]);
+    return { path, ...ran };
+  };
+
+  test("is the plan from one with all of their cells", async () => {
+    const whole = await attempt("whole.json", sweep);
+    const both = await attempt("both.json", ...halves());
+    expect(both.exitCode).toBe(0);
+    const bytes = readFileSync(whole.path, "utf8");
+    expect(readFileSync(both.path, "utf8")).toBe(bytes);
+    const one = await attempt("one.json", halves()[1]);
+    expect(one.exitCode).toBe(0);
+    expect(readFileSync(one.path, "utf8")).not.toBe(bytes);
+  });
+
+  test("needs one sampler, and each to do something else", async () => {
+    const same = await attempt("x.json", sweep, sweep);
+    expect(same.exitCode).toBe(2);
+    expect(same.stderr).toContain("each do something else: both have zero of");
+    const [first, second] = halves();
+    const file = join(second, "manifest.json");
+    const text = readFileSync(file, "utf8").replace('"ddim"', '"euler"');
+    writeFileSync(file, text);
+    const other = await attempt("x.json", first, second);
+    expect(other.exitCode).toBe(2);
+    expect(other.stderr).toContain("be of one model under one sampler");
+    expect(other.stderr).toContain("euler at 10 steps");
+  });
+});
+
 describe("plan --against", () => {
   test("says where the plan stands beside rivals of its cost, fewer steps first, on the same pairs", async () => {
     const { exitCode, stdout } = await planned(
