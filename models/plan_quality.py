@@ -43,7 +43,7 @@ def write_pairs(salt: str, prompts: int, seeds: int, out: Path, unconditional: b
     for i in range(prompts):
         _, caption, facts, _ = scenes_data.picture(series, i)
         for s in range(seeds):
-            seed = (series + 7919 * (i * seeds + s)) % 2**31
+            seed = (series + 7919 * i * seeds) % 2**31 + s  # in a row: one batch can draw them
             given = {"prompt": None} if unconditional else {"prompt": caption, "facts": facts}
             rows.append({**given, "group": i, "seed": seed})
     model = "models/scenes-ddpm" if unconditional else "models/scenes"

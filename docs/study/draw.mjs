@@ -28,6 +28,15 @@ const { model, pairs } = JSON.parse(readFileSync(pairsFile, "utf8"));
 const count = Math.min(Number(values.pairs), pairs.length);
 mkdirSync(out, { recursive: true });
 
+/** How many pairs at the start can be one batch: the same prompt, seeds in a row. */
+function likeFirst(some) {
+  const [first] = some;
+  const other = some.findIndex(
+    ({ prompt, seed }, i) => prompt !== first.prompt || seed !== first.seed + i,
+  );
+  return other === -1 ? some.length : other;
+}
+
 const pipeline = await openPipeline(model, {
   device: values.backend,
   threads: 1,
@@ -59,26 +68,26 @@ try {
     let done = 0;
     const bytesPerPicture = 3 * 32 * 32;
     if (existsSync(file)) done = statSync(file).size / bytesPerPicture;
-    for (; done < count; done++) {
+    while (done < count) {
       const { prompt, seed } = pairs[done];
-      const request = prompt === null ? { seed } : { prompt, seed };
+      const numImagesPerPrompt = likeFirst(pairs.slice(done, count));
       const { images, report } = await pipeline.generate({
-        ...request,
+        ...(prompt !== null && { prompt }),
+        ...{ seed, numImagesPerPrompt },
         ...options,
       });
       if (done === 0) {
-        const { macs } = report;
+        const macs = report.macs / images.length;
         const steps = numInferenceSteps;
         const told = { name, source, steps, scheduler, macs, identity };
         writeFileSync(about, JSON.stringify(told));
       }
-      const { data } = images[0];
-      appendFileSync(
-        file,
+      const colours = images.map(({ data }) =>
         data.filter((_, i) => i % 4 < 3),
       );
-      if (done % 10 === 9)
-        process.stderr.write(`${name}: ${done + 1} of ${count}\n`);
+      appendFileSync(file, Buffer.concat(colours));
+      done += images.length;
+      process.stderr.write(`${name}: ${done} of ${count}\n`);
     }
   }
 } finally {
