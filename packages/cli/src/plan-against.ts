@@ -69,7 +69,7 @@ export async function runAgainst(
   { evaluations, changes }: PlannerResult,
   guidance: "fixed" | "free",
 ): Promise<AgainstTable> {
-  const { sweep, grid, study, runner, options } = session;
+  const { sweep, grid, study, runner, options, pictures } = session;
   const families = rivalFamilies({
     sampler: sweep.sampler,
     grid,
@@ -86,7 +86,12 @@ export async function runAgainst(
     const limits = { cost: cost + 1e-9, evaluations };
     const random = seededRandom(options.seed + 1);
     const tuned: TunedRival[] = [];
-    const add = (name: string, rival: TunedRival | undefined) => {
+    const add = async (
+      name: string,
+      tune: () => Promise<TunedRival | undefined>,
+    ) => {
+      pictures.begin(name);
+      const rival = await tune();
       if (rival) tuned.push(rival);
       else
         notes.push(
@@ -94,16 +99,14 @@ export async function runAgainst(
         );
     };
     for (const family of families)
-      add(family.name, await tuneFamily(family, runner, limits));
-    add(
-      "random search",
-      await searchRandomly(changes, grid, runner, limits, random),
+      await add(family.name, () => tuneFamily(family, runner, limits));
+    await add("random search", () =>
+      searchRandomly(changes, grid, runner, limits, random),
     );
     const best = await bestPublished(session, tuned);
     if (best)
-      add(
-        "local search",
-        await climbFrom(best, changes, grid, runner, limits, random),
+      await add("local search", () =>
+        climbFrom(best, changes, grid, runner, limits, random),
       );
     drawTestOf(session, plan.plan);
     const name = nameOf(plan.found.goal);

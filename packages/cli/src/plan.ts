@@ -33,7 +33,7 @@ import { digestOf, StudyRunner } from "./plan-runner.js";
 import { describePlans } from "./plan-summary.js";
 import { drawTestOf } from "./plan-test.js";
 import { gridOf, readSweeps, type PlanSweep } from "./plan-sweep.js";
-import { pictureProgress } from "./plan-progress.js";
+import { pictureProgress, type PictureProgress } from "./plan-progress.js";
 import { progress, type Progress } from "./progress.js";
 import { readPrompts } from "./prompt-file.js";
 import { mkdirOf } from "./sweep-folder.js";
@@ -79,7 +79,7 @@ export interface PlanSession {
   readonly splits: Splits;
   readonly runner: StudyRunner;
   readonly journal: PlanJournal;
-  readonly shown: Progress;
+  readonly pictures: PictureProgress;
   readonly model: string;
 }
 
@@ -167,16 +167,17 @@ async function begin(
     `${options.out}.search.jsonl`,
     searchIdentity(options, sweep, splits),
   );
+  const pictures = pictureProgress(shown, {
+    evaluations: options.evaluations,
+    perTest: test.prompts * test.seeds,
+  });
   const runner = new StudyRunner({
     study,
     openSpaced,
     sampler: sweep.sampler,
     journal,
     converged: options.converged,
-    onPicture: pictureProgress(shown, {
-      evaluations: options.evaluations,
-      perTest: test.prompts * test.seeds,
-    }),
+    onPicture: pictures.picture,
   });
   runner.setSplit("search", splits.search);
   runner.setSplit("validation", splits.validation);
@@ -184,7 +185,7 @@ async function begin(
   const model = await study.digest();
   return {
     ...{ options, sweep, grid, study, splits },
-    ...{ runner, journal, shown, model },
+    ...{ runner, journal, pictures, model },
   };
 }
 

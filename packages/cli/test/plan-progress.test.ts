@@ -3,10 +3,10 @@ import { pictureProgress } from "../src/plan-progress.js";
 
 const minute = 60_000;
 
-test("pictureProgress() counts a search against its budget and each test by itself, and times neither what was there", () => {
+test("pictureProgress() counts a search against its budget and each rival and test by itself, and does not time what was there", () => {
   const lines: string[] = [];
   let time = 0;
-  const tell = pictureProgress(
+  const { begin, picture } = pictureProgress(
     {
       show: (label, done, total, note) =>
         lines.push(`${label} ${done}/${total} ${note}`),
@@ -17,7 +17,7 @@ test("pictureProgress() counts a search against its budget and each test by itse
   );
   const draw = (split: "search" | "validation" | "test", minutes: number) => {
     time += minutes * minute;
-    tell(split, minutes === 0);
+    picture(split, minutes === 0);
   };
   draw("search", 0);
   draw("search", 1);
@@ -26,6 +26,8 @@ test("pictureProgress() counts a search against its budget and each test by itse
   draw("test", 1);
   draw("test", 0);
   draw("test", 4);
+  begin("DeepCache");
+  draw("search", 2);
   expect(lines).toEqual([
     "pictures 1/10 ",
     "pictures 2/10 at most 8 min left",
@@ -34,5 +36,6 @@ test("pictureProgress() counts a search against its budget and each test by itse
     "test 1 2/2 0 min left",
     "test 2 1/2 ",
     "test 2 2/2 0 min left",
+    "DeepCache 1/10 at most 18 min left",
   ]);
 });
