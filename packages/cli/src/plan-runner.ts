@@ -190,7 +190,15 @@ export class StudyRunner implements PlanRunner {
     const { converged: numInferenceSteps } = this.#options;
     if (numInferenceSteps === 0) return;
     const study = await this.#spacedStudy(spacing);
-    await study.outlook({ scheduler, numInferenceSteps });
+    try {
+      await study.outlook({ scheduler, numInferenceSteps });
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new RangeError(
+        `Cannot run --converged ${numInferenceSteps}: ${cause.message}`,
+        { cause },
+      );
+    }
   }
 
   #groups(split: SplitName): DrawGroups {

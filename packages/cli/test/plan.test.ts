@@ -158,6 +158,7 @@ describe("plan", () => {
     expect(calibration).not.toHaveProperty("testToConverged");
     const none = await planned("ssim.json", ...budget, "--converged", "2000");
     expect(none.exitCode).toBe(2);
+    expect(none.stderr).toContain("Cannot run --converged 2000: ");
     expect(none.stderr).toContain("numInferenceSteps");
   });
 
