@@ -230,6 +230,11 @@ class World implements PlanRunner {
     return Promise.resolve(1 - 0.2 * this.#out(plan).length);
   }
 
+  identity({ plan }: Contestant) {
+    const steps = String(plan.steps?.numInferenceSteps);
+    return Promise.resolve([...this.#out(plan).sort(), steps].join(" "));
+  }
+
   async measure(contestant: Contestant, _split?: SplitName) {
     const out = this.#out(contestant.plan);
     const own = out.map((name) => this.losses[name] ?? 0);
@@ -265,6 +270,28 @@ describe("searchPlans()", () => {
     expect(parts).toHaveLength(2);
     expect(parts).toContain("a");
     expect(evaluations).toBeLessThanOrEqual(200);
+  });
+
+  test("runs one of several plans that come to the same", async () => {
+    const measured: string[] = [];
+    class Watched extends World {
+      override async measure(contestant: Contestant, split?: SplitName) {
+        if (split === "search" && contestant.name !== "chosen")
+          measured.push(await this.identity(contestant));
+        return super.measure(contestant);
+      }
+    }
+    const windows = [0, 1, 2, 3, 4].map((i) => [2 * i, 2 * i + 2] as const);
+    await searchPlans({
+      ...request,
+      runner: new Watched(),
+      cells: ["a", "c", "d"].flatMap((name) =>
+        windows.map(([from, to]) => cell(name, from, to, 0)),
+      ),
+      budget: parseBudget("ssim=0.9"),
+    });
+    expect(measured.length).toBeGreaterThan(3);
+    expect(new Set(measured).size).toBe(measured.length);
   });
 
   test("does not run one window after the other of a part that was found dear", async () => {

@@ -15,6 +15,8 @@ export interface PictureBudget {
 export interface PictureProgress {
   /** The search begins anew, for this one: a rival gets the same budget of pictures. */
   readonly begin: (label: string) => void;
+  /** Of the pictures of the full model that are missing, so many were drawn. */
+  readonly full: (done: number, total: number) => void;
   /** A picture of a split was drawn, or was there before. */
   readonly picture: (split: SplitName, isKnown: boolean) => void;
 }
@@ -35,32 +37,41 @@ export function pictureProgress(
   let tested = 0;
   let stage = "";
   let drawn = 0;
-  let last = now();
-  let begun = last;
-  const picture = (split: SplitName, isKnown: boolean) => {
-    const isTest = split === "test";
-    if (isTest) tested++;
-    else searched++;
-    const done = isTest ? ((tested - 1) % perTest) + 1 : searched;
-    const total = isTest ? perTest : Math.max(evaluations, searched);
-    // the plan is the first, rivals follow
-    const label = isTest ? `test ${Math.ceil(tested / perTest)}` : searching;
-    if (label !== stage) {
+  let begun = 0;
+  const show = (
+    label: string,
+    done: number,
+    total: number,
+    { isKnown = false, most = "" } = {},
+  ) => {
+    if (label !== stage || isKnown) {
       stage = label;
       drawn = 0;
-      begun = last;
     }
-    last = now();
-    if (isKnown) begun = last;
-    else drawn++;
-    const left = drawn && ((last - begun) / drawn) * (total - done);
-    const most = isTest ? "" : "at most ";
-    const note = drawn > 0 ? `${most}${Math.ceil(left / 60_000)} min left` : "";
+    if (!isKnown) drawn++;
+    // what comes before the first picture of a stage is not of it
+    if (drawn <= 1) begun = now();
+    const left = ((now() - begun) / (drawn - 1)) * (total - done);
+    const note = drawn > 1 ? `${most}${Math.ceil(left / 60_000)} min left` : "";
     shown.show(label, done, total, note);
   };
-  const begin = (label: string) => {
-    searching = label;
-    searched = 0;
+  return {
+    begin: (label) => {
+      searching = label;
+      searched = 0;
+    },
+    full: (done, total) => show("full model", done, total),
+    picture: (split, isKnown) => {
+      if (split !== "test") {
+        searched++;
+        const total = Math.max(evaluations, searched);
+        show(searching, searched, total, { isKnown, most: "at most " });
+        return;
+      }
+      tested++;
+      // the plan is the first, rivals follow
+      const label = `test ${Math.ceil(tested / perTest)}`;
+      show(label, ((tested - 1) % perTest) + 1, perTest, { isKnown });
+    },
   };
-  return { begin, picture };
 }

@@ -39,6 +39,16 @@ export interface StudyRunnerOptions {
   readonly converged: number;
   /** Told of each picture of a candidate: of which split, and whether an earlier run has left it. */
   readonly onPicture: (split: SplitName, isKnown: boolean) => void;
+  /** Told of each picture of the full model: how many of those that are missing there are now. */
+  readonly onFull: (done: number, total: number) => void;
+}
+
+/** What is known of a plan before it runs. */
+interface Outlook {
+  /** Multiply-accumulates over the full model's; undefined where the model refuses the plan. */
+  readonly cost: number | undefined;
+  /** The same for plans that compute the same. */
+  readonly identity: string;
 }
 
 /** Runs plans on a model. */
@@ -48,7 +58,7 @@ export class StudyRunner implements PlanRunner {
   readonly #full = new Map<string, Picture>();
   readonly #converged = new Map<string, Picture | null>();
   readonly #spaced = new Map<string, PlanStudy>();
-  readonly #costs = new Map<string, number | undefined>();
+  readonly #outlooks = new Map<string, Outlook>();
   #fullMacs: number | undefined;
 
   constructor(options: StudyRunnerOptions) {
@@ -65,24 +75,42 @@ export class StudyRunner implements PlanRunner {
   }
 
   async cost(contestant: Contestant): Promise<number | undefined> {
-    const { name: _name, ...what } = contestant.plan;
-    const key = JSON.stringify({ ...contestant, name: "", plan: what });
-    if (!this.#costs.has(key))
-      this.#costs.set(key, await this.#count(contestant));
-    return this.#costs.get(key);
+    return (await this.#outlook(contestant)).cost;
   }
 
-  async #count(contestant: Contestant): Promise<number | undefined> {
+  async identity(contestant: Contestant): Promise<string> {
+    return (await this.#outlook(contestant)).identity;
+  }
+
+  /** What is known before a run; without a cost where the plan is refused. */
+  async #outlook(contestant: Contestant): Promise<Outlook> {
+    const { plan, scheduler, spacing } = contestant;
+    const { name: _name, ...what } = plan;
+    const key = digestOf({ what, scheduler, spacing });
+    const known = this.#outlooks.get(key);
+    if (known) return known;
+    const found = await this.#lookAt(contestant, key);
+    this.#outlooks.set(key, found);
+    return found;
+  }
+
+  async #lookAt(contestant: Contestant, key: string): Promise<Outlook> {
     try {
       const study = await this.#study(contestant);
-      const outlook = await study.outlook(this.#request(contestant));
-      return outlook.macs / (await this.fullMacs());
+      const { macs, computation } = await study.outlook(
+        this.#request(contestant),
+      );
+      const identity =
+        computation === undefined
+          ? key
+          : digestOf({ computation, spacing: contestant.spacing });
+      return { cost: macs / (await this.fullMacs()), identity };
     } catch (error) {
       const isRefused =
         error instanceof PhaseskipError
           ? error.code === "plan-invalid"
           : error instanceof RangeError;
-      if (isRefused) return undefined;
+      if (isRefused) return { cost: undefined, identity: key };
       throw error;
     }
   }
@@ -115,9 +143,13 @@ export class StudyRunner implements PlanRunner {
     const all: number[][] = [];
     const toConverged: number[][] = [];
     // references first: other sessions are not made in between
-    for (const draw of groups.flat()) {
+    const missing = groups
+      .flat()
+      .filter((draw) => !this.#full.has(drawKey(draw)));
+    for (const [i, draw] of missing.entries()) {
       await this.#reference(draw);
       if (isConverged) await this.#convergedPath(draw);
+      this.#options.onFull(i + 1, missing.length);
     }
     for (const group of groups) {
       const values: number[] = [];
@@ -152,7 +184,7 @@ export class StudyRunner implements PlanRunner {
   }
 
   async #reference(draw: Draw): Promise<Picture> {
-    const key = `${draw.seed} ${draw.prompt ?? ""}`;
+    const key = drawKey(draw);
     const known = this.#full.get(key);
     if (known) return known;
     const full = this.#request({ name: "full", plan: emptyPlan });
@@ -163,7 +195,7 @@ export class StudyRunner implements PlanRunner {
 
   /** The end of the converged path from the same noise; null where half as many steps lead elsewhere. */
   async #convergedPath(draw: Draw): Promise<Picture | null> {
-    const key = `${draw.seed} ${draw.prompt ?? ""}`;
+    const key = drawKey(draw);
     const known = this.#converged.get(key);
     if (known !== undefined) return known;
     const { converged } = this.#options;
@@ -229,6 +261,10 @@ export class StudyRunner implements PlanRunner {
     this.#spaced.set(spacing, opened);
     return opened;
   }
+}
+
+function drawKey({ seed, prompt }: Draw): string {
+  return `${seed} ${prompt ?? ""}`;
 }
 
 /** SHA-256 of a value's JSON, as hexadecimal digits. */

@@ -178,6 +178,7 @@ async function begin(
     journal,
     converged: options.converged,
     onPicture: pictures.picture,
+    onFull: pictures.full,
   });
   runner.setSplit("search", splits.search);
   runner.setSplit("validation", splits.validation);

@@ -15,7 +15,6 @@ import {
 } from "@phaseskip/ablation";
 import type { Plan } from "@phaseskip/runtime";
 import type { RivalFamily } from "./rival-families.js";
-import { digestOf } from "./plan-runner.js";
 
 /** How far a rival may go. */
 export interface TuningLimits {
@@ -67,13 +66,11 @@ class Tuning {
     return least || next + choice <= evaluations;
   }
 
-  /** Runs a setting; undefined where that was done before, under whatever name, or where it costs too much. */
+  /** Runs a setting; undefined where what it computes was computed before, under whatever plan, or where it costs too much. */
   async try(contestant: Contestant): Promise<Tried | undefined> {
-    const { plan, scheduler, spacing } = contestant;
-    const { name: _name, ...what } = plan;
-    const key = digestOf({ what, scheduler, spacing });
-    if (this.#seen.has(key)) return undefined;
-    this.#seen.add(key);
+    const identity = await this.#runner.identity(contestant);
+    if (this.#seen.has(identity)) return undefined;
+    this.#seen.add(identity);
     const { ssim, cost } = await this.#runner.measure(contestant, "search");
     this.#evaluations += this.#runner.count("search");
     if (cost > this.#limits.cost) return undefined;

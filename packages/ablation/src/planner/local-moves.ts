@@ -19,6 +19,9 @@ const patience = 12;
 /** Of changes that may be put in, as many parts' best ones are looked at each time, beside some at random. */
 const bestParts = 12;
 
+/** Moves that were not run yet, of which the cost is looked at each time. */
+const mostLooked = 48;
+
 interface Move {
   readonly draft: Draft;
   readonly what: string;
@@ -107,7 +110,6 @@ async function bestMove(
   const distinct = new Map(moves.map((move) => [draftKey(move.draft), move]));
   // roughly first: what only takes changes back loses nothing, and would fill the list
   const scored = [...distinct.values()]
-    .filter(({ draft }) => !verifier.isKnown(draft))
     .map((move) => {
       const loss = predictor.jointLoss(move.draft) - known;
       const saving = savedBy(move.draft) - saved;
@@ -119,12 +121,14 @@ async function bestMove(
             : Infinity;
       return { move, loss, rough };
     })
-    .sort((a, b) => a.rough - b.rough)
-    .slice(0, 48);
+    .sort((a, b) => a.rough - b.rough);
   let best: { move: Move; score: number } | undefined;
+  let looked = 0;
   for (const { move, loss } of scored) {
+    if (looked >= mostLooked) break;
     const cost = await verifier.cost(move.draft);
-    if (cost === undefined) continue;
+    if (cost === undefined || (await verifier.isKnown(move.draft))) continue;
+    looked++;
     const saving = at.cost - cost;
     const isOpen = goal.kind === "macs" ? cost <= goal.most : saving > 1e-4;
     if (!isOpen) continue;

@@ -36,6 +36,8 @@ export interface PlanRunner {
    * @returns undefined where the plan cannot run on the model
    */
   cost(contestant: Contestant): Promise<number | undefined>;
+  /** A name for what a plan computes: equal for plans that come to the same, whatever they say. */
+  identity(contestant: Contestant): Promise<string>;
   /** Draws the pictures of a split and compares them with the full model's. */
   measure(contestant: Contestant, split: SplitName): Promise<Quality>;
 }

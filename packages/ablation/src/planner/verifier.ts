@@ -1,9 +1,10 @@
-// Runs drafts on the search split, each once, within a budget of picture evaluations.
+// Runs drafts on the search split within a budget of picture evaluations, and of those that come to the same one alone:
+// a bound moved by a step, or a part inside one that is kept anyway, often changes nothing.
 
 import { mean } from "@phaseskip/metrics";
 import type { Draft, Grid } from "./draft.js";
 import { describeChange, draftKey, draftPlan } from "./draft.js";
-import type { PlanRunner, VerifiedPlan } from "./plan-runner.js";
+import type { Contestant, PlanRunner, VerifiedPlan } from "./plan-runner.js";
 import type { Predictor } from "./predictor.js";
 
 /** A draft that was run. */
@@ -29,10 +30,14 @@ export interface VerifierOptions {
   readonly isOver?: () => boolean;
 }
 
-/** Runs drafts, each once. */
+/** Runs drafts, each computation once. */
 export class Verifier {
   readonly #options: VerifierOptions;
+  /** The full model: no change. */
+  readonly full: Point = { draft: [], cost: 1, ssim: 1 };
+  /** What was run, by what it computes. */
   readonly #points = new Map<string, Point>();
+  readonly #identities = new Map<string, string>();
   readonly #costs = new Map<string, number | undefined>();
   #limit: number;
   #evaluations = 0;
@@ -40,8 +45,6 @@ export class Verifier {
   constructor(options: VerifierOptions) {
     this.#options = options;
     this.#limit = options.evaluations;
-    const full: Point = { draft: [], cost: 1, ssim: 1 };
-    this.#points.set(draftKey([]), full);
     this.#costs.set(draftKey([]), 1);
   }
 
@@ -55,14 +58,9 @@ export class Verifier {
     return this.#options.grid;
   }
 
-  /** The full model: no change. */
-  get full(): Point {
-    return this.#points.get(draftKey([]))!;
-  }
-
-  /** All drafts that were run, in order. */
+  /** The full model, and all drafts that were run, in order. */
   get points(): readonly Point[] {
-    return [...this.#points.values()];
+    return [this.full, ...this.#points.values()];
   }
 
   /** Pictures drawn so far. */
@@ -82,18 +80,17 @@ export class Verifier {
     this.#limit = Math.min(this.#options.evaluations, evaluations);
   }
 
-  /** Whether a draft was run. */
-  isKnown(draft: Draft): boolean {
-    return this.#points.has(draftKey(draft));
+  /** Whether a draft was run, or one that comes to the same. */
+  async isKnown(draft: Draft): Promise<boolean> {
+    return (await this.#known(draft)) !== undefined;
   }
 
   /** A draft's cost, counted on its own live graphs; undefined where the model refuses it. */
   async cost(draft: Draft): Promise<number | undefined> {
     const key = draftKey(draft);
     if (!this.#costs.has(key)) {
-      const plan = draftPlan(draft, this.#options.grid, "candidate");
-      const contestant = { name: "candidate", plan };
-      this.#costs.set(key, await this.#options.runner.cost(contestant));
+      const cost = await this.#options.runner.cost(this.#contestant(draft));
+      this.#costs.set(key, cost);
     }
     return this.#costs.get(key);
   }
@@ -103,16 +100,15 @@ export class Verifier {
    * @param step what was changed last, for the record
    */
   async verify(draft: Draft, step: string): Promise<Point> {
-    const key = draftKey(draft);
-    const known = this.#points.get(key);
-    if (known) return known;
-    const { runner, predictor, grid, onVerified } = this.#options;
-    const plan = draftPlan(draft, grid, "candidate");
-    const measured = await runner.measure({ name: step, plan }, "search");
+    const known = await this.#known(draft);
+    if (known) return { ...known, draft };
+    const { runner, predictor, onVerified } = this.#options;
+    const contestant = { ...this.#contestant(draft), name: step };
+    const measured = await runner.measure(contestant, "search");
     this.#evaluations += runner.count("search");
     const ssim = mean(measured.ssim.flat());
     const point: Point = { draft, cost: measured.cost, ssim };
-    this.#points.set(key, point);
+    this.#points.set(await this.#identity(draft), point);
     await onVerified?.({
       step,
       cost: point.cost,
@@ -121,5 +117,27 @@ export class Verifier {
       changes: draft.map(describeChange),
     });
     return point;
+  }
+
+  async #known(draft: Draft): Promise<Point | undefined> {
+    const identity = await this.#identity(draft);
+    return identity === (await this.#identity([]))
+      ? this.full
+      : this.#points.get(identity);
+  }
+
+  async #identity(draft: Draft): Promise<string> {
+    const key = draftKey(draft);
+    const { runner } = this.#options;
+    const identity =
+      this.#identities.get(key) ??
+      (await runner.identity(this.#contestant(draft)));
+    this.#identities.set(key, identity);
+    return identity;
+  }
+
+  #contestant(draft: Draft): Contestant {
+    const plan = draftPlan(draft, this.#options.grid, "candidate");
+    return { name: "candidate", plan };
   }
 }

@@ -10,6 +10,7 @@ import type { DenoiseOptions, GenerateOptions } from "../pipeline/request.js";
 import { parseRequest } from "../pipeline/request.js";
 import { runPipeline } from "../pipeline/run.js";
 import { openDevice } from "../session.js";
+import { computationOf } from "./computation.js";
 import { measureChanges } from "./measure-changes.js";
 import { respaced } from "./respaced.js";
 
@@ -37,6 +38,8 @@ export interface PlanOutlook {
   readonly scheduler: string;
   /** Guidance weight; 1 is off. */
   readonly guidanceScale: number;
+  /** What every step computes: equal for plans that come to the same; undefined where that is open before the run. */
+  readonly computation: string | undefined;
 }
 
 /** A picture, and what it cost. */
@@ -122,6 +125,7 @@ export class PlanStudy {
       numTrainTimesteps: run.scheduler.numTrainTimesteps,
       scheduler: run.scheduler.name,
       guidanceScale: run.guidanceScale,
+      computation: computationOf(run),
     };
   }
 
