@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PlanStudy } from "../src/study/plan-study.js";
-import type { GuidanceRule, Plan, Rule } from "../src/plan/plan.js";
+import type { Plan, Rule } from "../src/plan/plan.js";
 import { fixtureFolder } from "./unet-runs.js";
 
 let study: PlanStudy;
