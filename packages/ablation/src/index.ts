@@ -86,10 +86,11 @@ export { rankUnits, rankingAgreement } from "./rankings.js";
 export type { RankedUnit, RankingChoice } from "./rankings.js";
 
 // Report
-export { reportCsv, reportData } from "./report/report-data.js";
+export type { CellSummary } from "./report/cell-summary.js";
+export { reportCsv } from "./report/report-csv.js";
+export { reportData } from "./report/report-data.js";
 export type {
   ActionSummary,
-  CellSummary,
   GainPoint,
   ReportData,
   SweepResults,

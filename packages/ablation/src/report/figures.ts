@@ -2,7 +2,8 @@
 
 import * as Plot from "@observablehq/plot";
 import { describeCell, figureWidth, stepsOf } from "./heatmap.js";
-import type { ActionSummary, CellSummary, ReportData } from "./report-data.js";
+import type { CellSummary } from "./cell-summary.js";
+import type { ActionSummary, ReportData } from "./report-data.js";
 
 const svg = "http://www.w3.org/2000/svg";
 

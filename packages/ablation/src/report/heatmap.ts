@@ -1,7 +1,8 @@
 // One action's cells as a map: units from top to bottom, the run from left to right.
 
 import * as Plot from "@observablehq/plot";
-import type { ActionSummary, CellSummary, ReportData } from "./report-data.js";
+import type { CellSummary } from "./cell-summary.js";
+import type { ActionSummary, ReportData } from "./report-data.js";
 
 /** Which number a map shows: what may be skipped, or what matters. */
 export type MapKind = "raw" | "normalised";

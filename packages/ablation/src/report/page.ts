@@ -15,7 +15,8 @@ import {
 import { describeCell, heatmap } from "./heatmap.js";
 import { pageScript } from "./page-script.js";
 import { pageStyle } from "./page-style.js";
-import type { ActionSummary, CellSummary, ReportData } from "./report-data.js";
+import type { CellSummary } from "./cell-summary.js";
+import type { ActionSummary, ReportData } from "./report-data.js";
 import { allCells, leastLowPass } from "./report-data.js";
 
 /** What the page shows beside its numbers. */
