@@ -9,7 +9,7 @@ import {
   timestepsFrom,
 } from "@phaseskip/scheduler";
 import type { ModelIndex } from "../model-index.js";
-import type { Plan } from "../plan/plan.js";
+import { planTitle, type Plan } from "../plan/plan.js";
 import type { Request } from "./request.js";
 
 /**
@@ -56,7 +56,7 @@ export function makeScheduler(
     if (!isPlans || !(cause instanceof RangeError)) throw cause;
     throw new PhaseskipError(
       "plan-invalid",
-      `Cannot run the plan ${plan.name ?? ""} as its steps must suit the scheduler: ${cause.message}`,
+      `Cannot run ${planTitle(plan)} as its steps must suit the scheduler: ${cause.message}`,
       { cause },
     );
   }

@@ -8,7 +8,7 @@ import type { ModelFolder } from "../folder.js";
 import type { ModelIndex } from "../model-index.js";
 import { loadPlan } from "../model-plans.js";
 import type { Plan } from "../plan/plan.js";
-import { emptyPlan } from "../plan/plan.js";
+import { emptyPlan, planTitle } from "../plan/plan.js";
 import type { Schedule } from "../plan/schedule.js";
 import { schedulePlan } from "../plan/schedule.js";
 import type { NetworkCosts, NetworkName } from "./network-costs.js";
@@ -195,9 +195,10 @@ async function readPlan(
  */
 async function checkModel(
   model: PlannableModel,
-  { name = "", model: wanted }: Plan,
+  plan: Plan,
   signal?: AbortSignal,
 ): Promise<string[]> {
+  const { model: wanted } = plan;
   if (!wanted) return [];
   const found = await model.digest(signal);
   if (found === wanted.unet) return [];
@@ -208,6 +209,6 @@ async function checkModel(
   }
   throw new PhaseskipError(
     "plan-invalid",
-    `Cannot run the plan ${name} as it was made for another model, whose Unet is ${wanted.unet}: that of ${model.folder.location} is ${found}`,
+    `Cannot run ${planTitle(plan)} as it was made for another model, whose Unet is ${wanted.unet}: that of ${model.folder.location} is ${found}`,
   );
 }

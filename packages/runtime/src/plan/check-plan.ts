@@ -4,7 +4,7 @@ import type { Unet } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
 import { nearest } from "./nearest.js";
 import { matchesPattern } from "./pattern.js";
-import type { GuidanceRule, Plan, Rule } from "./plan.js";
+import { planTitle, type GuidanceRule, type Plan, type Rule } from "./plan.js";
 import type { ScheduleRequest } from "./schedule-request.js";
 
 /**
@@ -74,7 +74,7 @@ export function checkConditions({
   ) => {
     throw new PhaseskipError(
       "plan-invalid",
-      `Cannot run the plan ${plan.name ?? ""} as it is valid only for ${what} ${wanted}: this run has ${found}${hint}`,
+      `Cannot run ${planTitle(plan)} as it is valid only for ${what} ${wanted}: this run has ${found}${hint}`,
     );
   };
   if (valid?.schedulers && !valid.schedulers.includes(scheduler)) {

@@ -202,3 +202,8 @@ export const emptyPlan: Plan = {
   phases: [],
   rules: [],
 };
+
+/** How errors call a plan. */
+export function planTitle({ name }: Plan): string {
+  return name ? `the plan ${name}` : "a plan without a name";
+}
