@@ -376,6 +376,46 @@ describe("searchPlans()", () => {
     expect(found[0]!.validation.ssim.flat()[0]).toBeCloseTo(0.988);
   });
 
+  test("climbs from the best plan with fewer steps, too, where the best of all has none", async () => {
+    const moves: boolean[] = [];
+    class Slower extends World {
+      override readonly losses = { a: 0.01, b: 0.02, e: 0.03 };
+
+      override async cost(contestant: Contestant) {
+        const count = contestant.plan.steps?.numInferenceSteps ?? 10;
+        return (count / 10) * (await super.cost(contestant));
+      }
+
+      override identity({ plan: { name: _name, ...plan } }: Contestant) {
+        return Promise.resolve(JSON.stringify(plan));
+      }
+
+      override async measure(contestant: Contestant) {
+        const count = contestant.plan.steps?.numInferenceSteps ?? 10;
+        const { ssim, cost } = await super.measure(contestant);
+        const lost = 0.02 * (10 - count);
+        return { ssim: ssim.map((row) => row.map((one) => one - lost)), cost };
+      }
+    }
+    const runner = new Slower();
+    const windows = Array.from({ length: 10 }, (_, step) => step);
+    const { found } = await searchPlans({
+      ...request,
+      ...{ runner, areStepsFree: true, evaluations: 400 },
+      cells: Object.entries(runner.losses).flatMap(([name, loss]) =>
+        windows.map((step) => cell(name, step, step + 1, loss / 10)),
+      ),
+      budget: parseBudget("macs=0.6"),
+      onVerified: ({ step, changes }) => {
+        const isMove = !/^(probe|add|drop) [^;]*$/.test(step);
+        if (isMove) moves.push(changes.some((one) => / steps$/.test(one)));
+        return Promise.resolve();
+      },
+    });
+    expect(found[0]!.draft.map(({ kind }) => kind)).toEqual(["unit", "unit"]);
+    expect(moves.filter((isShort) => isShort).length).toBeGreaterThan(2);
+  });
+
   test("keeps predicted beside measured losses of every plan", async () => {
     const verified: { predictedLoss: number; measuredLoss: number }[] = [];
     await searchPlans({

@@ -90,14 +90,16 @@ export async function searchPlans(
   const stepsChanges = request.areStepsFree ? stepCounts(grid) : [];
   // Fewer steps change every picture, and now and then one beyond recognition, which the few pairs of a search may not
   // show: so plans on the whole grid are searched apart, and the choice has both.
-  const branches = [changes, [...changes, ...stepsChanges]]
-    .slice(stepsChanges.length === 0 ? 1 : 0)
-    .map((all) => ({ all, from: verifier.full }));
+  const whole = { all: changes, isShort: false };
+  const short = { all: [...changes, ...stepsChanges], isShort: true };
+  const branches = [whole, ...(stepsChanges.length > 0 ? [short] : [])].map(
+    (branch) => ({ ...branch, from: verifier.full }),
+  );
   const searches = goals.flatMap((goal) =>
     branches.map((branch) => ({ goal, branch })),
   );
   for (const [i, { goal, branch }] of searches.entries()) {
-    const { all } = branch;
+    const { all, isShort } = branch;
     const spent = verifier.evaluations;
     const share = (evaluations - reserve - spent) / (searches.length - i);
     verifier.allow(spent + 0.5 * share);
@@ -108,7 +110,7 @@ export async function searchPlans(
       const part = 0.5 + (0.5 * (level + 1)) / aims.length;
       verifier.allow(spent + part * share);
       const own = verifier.points.filter(
-        ({ draft }) => all !== changes || !isShortened(draft),
+        ({ draft }) => isShortened(draft) === isShort,
       );
       const start = bestOf(own, aim) ?? branch.from;
       say(`improving ${nameOf(goal)}`);
