@@ -416,6 +416,31 @@ describe("searchPlans()", () => {
     expect(moves.filter((isShort) => isShort).length).toBeGreaterThan(2);
   });
 
+  test("has values go on as they did where that loses less than standing still, though no cell has it", async () => {
+    class Smooth extends World {
+      override async measure(contestant: Contestant) {
+        const { cost } = await super.measure(contestant);
+        const isStill = contestant.plan.rules.some(
+          ({ action }) => action === "reuse",
+        );
+        const loss = isStill ? 0.05 : 0.005;
+        return { ssim: [[1 - loss, 1 - loss]], cost };
+      }
+    }
+    const { found } = await searchPlans({
+      ...request,
+      runner: new Smooth(),
+      cells: [cell("a", 0, 10, 0.02, 2)],
+      budget: parseBudget("macs=0.8"),
+    });
+    const plan = draftPlan(found[0]!.draft, grid, "found");
+    expect(plan.rules).toEqual([
+      expect.objectContaining({
+        ...{ units: ["a"], action: "extrapolate", order: 1 },
+      }),
+    ]);
+  });
+
   test("keeps predicted beside measured losses of every plan", async () => {
     const verified: { predictedLoss: number; measuredLoss: number }[] = [];
     await searchPlans({

@@ -14,9 +14,9 @@ export interface UnitChange {
   readonly kind: "unit";
   /** The part, as a sweep names it. */
   readonly unit: string;
-  /** What is done, as a sweep names it: `reuse`, `zero`, `zeroResidual`, `bypass`. */
+  /** What is done, as a sweep names it: `reuse`, `zero`, `zeroResidual`, `bypass`; or `extrapolate`, as plans do. */
   readonly action: string;
-  /** For `reuse`: how often the value is computed anew. */
+  /** For `reuse` and `extrapolate`: how often the value is computed anew. */
   readonly every?: number;
   /** As rules of a plan, without phases. */
   readonly rules: readonly Rule[];
@@ -122,6 +122,17 @@ export function describeChange(change: Change): string {
  */
 export function withChange(draft: Draft, change: Change): Draft {
   return [...draft.filter((other) => !isReplaced(other, change)), change];
+}
+
+/** A reuse, but the value goes on as its last two did; undefined of what is no reuse of an output. */
+export function extrapolated(change: UnitChange): UnitChange | undefined {
+  const rules = change.rules.flatMap((rule): Rule[] => {
+    if (rule.action !== "reuse" || rule.value === "residual") return [];
+    const { units, refresh } = rule;
+    return [{ units, action: "extrapolate", order: 1, refresh }];
+  });
+  if (rules.length < change.rules.length) return undefined;
+  return { ...change, action: "extrapolate", rules };
 }
 
 /** A draft with one change less. */

@@ -195,7 +195,7 @@ function otherActions(
     if (changeKey(moved) !== changeKey(change))
       others.set(changeKey(moved), moved);
   }
-  if (change.action === "reuse" && change.every !== undefined) {
+  if (change.every !== undefined) {
     for (const every of [
       change.every - 1,
       change.every + 1,
@@ -205,16 +205,18 @@ function otherActions(
       const moved = refreshed(change, every);
       others.set(changeKey(moved), moved);
     }
-    const kept = withOtherValue(change);
-    others.set(changeKey(kept), kept);
+    const kept = change.action === "reuse" && withOtherValue(change);
+    if (kept) others.set(changeKey(kept), kept);
   }
   return [...others.values()];
 }
 
-/** A reuse with another refresh. */
+/** A reuse or an extrapolation with another refresh. */
 function refreshed(change: UnitChange, every: number): UnitChange {
   const rules = change.rules.map((rule) =>
-    rule.action === "reuse" ? { ...rule, refresh: { every } } : rule,
+    rule.action === "reuse" || rule.action === "extrapolate"
+      ? { ...rule, refresh: { every } }
+      : rule,
   );
   return { ...change, every, rules };
 }

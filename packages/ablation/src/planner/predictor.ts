@@ -4,7 +4,7 @@ import { mean } from "@phaseskip/metrics";
 import type { CellRow } from "../cells.js";
 import { cellRules } from "../cells.js";
 import type { Change, Draft, UnitChange } from "./draft.js";
-import { changeKey } from "./draft.js";
+import { changeKey, extrapolated } from "./draft.js";
 
 /** What was measured in one window. */
 interface Piece {
@@ -25,6 +25,12 @@ interface Course {
   readonly whole: Map<string, Piece>;
 }
 
+/**
+ * What a value that goes on as its last two did is taken to lose, in what one that stands still does, until a run says
+ * otherwise: sweeps measure reuse alone.
+ */
+const extrapolatedShare = 0.5;
+
 /** Reads cells as courses of loss over the run, one for each part and action. */
 export class Predictor {
   readonly #courses = new Map<string, Course>();
@@ -38,17 +44,16 @@ export class Predictor {
     for (const cell of cells) {
       if (cell.action === "mean") continue;
       const { window, macs, effects } = cell;
-      const change = unitChange(cell, window.firstStep, window.endStep);
-      this.#add(
-        change,
-        {
-          firstStep: window.firstStep,
-          endStep: window.endStep,
-          loss: Math.max(0, mean(effects.map(({ ssim }) => 1 - ssim))),
-          saved: macs.full > 0 ? macs.saved / macs.full : 0,
-        },
-        window.kind === "single",
-      );
+      const { firstStep, endStep } = window;
+      const change = unitChange(cell, firstStep, endStep);
+      const loss = Math.max(0, mean(effects.map(({ ssim }) => 1 - ssim)));
+      const saved = macs.full > 0 ? macs.saved / macs.full : 0;
+      const isBin = window.kind === "single";
+      const measured = { firstStep, endStep, loss, saved };
+      this.#add(change, measured, isBin);
+      const other = extrapolated(change);
+      const assumed = { ...measured, loss: loss * extrapolatedShare };
+      if (other) this.#add(other, assumed, isBin);
     }
   }
 
