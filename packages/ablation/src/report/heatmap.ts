@@ -1,6 +1,7 @@
 // One action's cells as a map: units from top to bottom, the run from left to right.
 
 import * as Plot from "@observablehq/plot";
+import { leastBinsForPhases } from "../sweep-phases.js";
 import type { CellSummary } from "./cell-summary.js";
 import type { ActionSummary, ReportData } from "./report-data.js";
 
@@ -110,6 +111,9 @@ export function heatmap(
   const bottom = marginTop + rows.length * rowHeight + 14;
   add("text", { ...beside, ...soft, y: bottom }, "steps");
   const scale = plot.scale("x")!;
+  // a hint is not drawn as a finding is
+  const isClaim = (phases?.bins ?? 0) >= leastBinsForPhases;
+  const dashes = isClaim ? {} : { "stroke-dasharray": "3 5" };
   for (const { at, lower, upper } of phases?.boundaries ?? []) {
     const place = (step: number) =>
       scale.apply(
@@ -121,8 +125,11 @@ export function heatmap(
       ...{ ...extent, x: left, width: Math.max(1, right - left) },
       ...{ fill: "currentColor", "fill-opacity": 0.15 },
     });
-    const x = place(at.step) - 2;
-    add("rect", { ...extent, x, width: 2, fill: "currentColor" });
+    const x = place(at.step) - 1;
+    add("line", {
+      ...{ x1: x, x2: x, y1: extent.y, y2: extent.y + extent.height },
+      ...{ stroke: "currentColor", "stroke-width": 2, ...dashes },
+    });
   }
   return plot;
 }

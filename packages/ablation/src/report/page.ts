@@ -218,9 +218,10 @@ function helped({ convergedPairs }: ReportData, { cells }: ActionSummary) {
 }
 
 function bounded({ phases }: ActionSummary): string {
-  return phases?.boundaries.length
-    ? " Black lines: where phases meet; grey: their 95 % intervals."
-    : "";
+  if (!phases?.boundaries.length) return "";
+  return phases.bins < leastBinsForPhases
+    ? " Dashed: where phases may meet, with too few bins for a claim; grey: the 95 % intervals."
+    : " Black lines: where phases meet; grey: their 95 % intervals.";
 }
 
 const capital = (text: string) => text[0]!.toUpperCase() + text.slice(1);
