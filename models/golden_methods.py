@@ -243,6 +243,39 @@ class DeltaReuse(Whole):
             residual.restore()
 
 
+class TaylorSeer(Whole):
+    """What the last block hands on is forecast from its last values (arXiv 2503.06923), the polynomial through them."""
+
+    def setup(self, interval: int, order: int, warmup: int, **_) -> None:
+        self.interval, self.order, self.warmup = interval, order, warmup
+        self.block = self.unet.up_blocks[-1]
+        self.original = self.block.forward
+        self.block.forward = self.forward
+
+    def forward(self, *args, **kwargs):
+        known = self.kept.setdefault(self.context, [])
+        since = self.step - (self.warmup - 1)
+        if since > 0 and since % self.interval != 0:
+            known = known[-(self.order + 1) :]
+            terms = (value * weight(t, [other for other, _ in known], self.t) for t, value in known)
+            return sum(terms)
+        value = self.original(*args, **kwargs)
+        known.append((self.t, value))
+        return value
+
+    def predict(self, step, context, sample, t, text):
+        self.step, self.context, self.t = step, context, float(t)
+        return super().predict(step, context, sample, t, text)
+
+    def close(self):
+        self.block.forward = self.original
+
+
+def weight(t: float, known: list[float], wanted: float) -> float:
+    """Lagrange's: of the value at `t`, in the polynomial through all that are known, at the wanted time."""
+    return float(np.prod([(wanted - other) / (t - other) for other in known if other != t]))
+
+
 class FreeU(Whole):
     """diffusers' own (arXiv 2309.11497)."""
 
@@ -261,6 +294,7 @@ METHODS = {
     "blockCache": BlockCache,
     "firstBlockCache": FirstBlockCache,
     "deltaReuse": DeltaReuse,
+    "taylorSeer": TaylorSeer,
     "freeU": FreeU,
 }
 
@@ -309,6 +343,7 @@ CASES = [
     Case("tiny-text-ts", "blockCache", dict(threshold=0.3)),
     Case("tiny-text-ts", "firstBlockCache", dict(threshold=0.3, maxConsecutive=3, warmup=1)),
     Case("tiny-text-ts", "deltaReuse", dict(interval=2, boundary=500)),
+    Case("tiny-text-ts", "taylorSeer", dict(interval=3, order=1, warmup=3), "ddim"),
     Case("tiny-text-ts", "freeU", FREE_U),
     Case("tiny-text-dynamo", "deepCache", dict(interval=4, branch=1), "dpmpp-2m"),
     Case("tiny-text-dynamo", "fasterDiffusion", PRIOR, "euler"),
@@ -316,6 +351,7 @@ CASES = [
     Case("tiny-text-dynamo", "blockCache", dict(threshold=0.2), "dpmpp-2m"),
     Case("tiny-text-dynamo", "firstBlockCache", dict(threshold=0.2), "euler"),
     Case("tiny-text-dynamo", "deltaReuse", dict(interval=3, boundary=600), "dpmpp-2m"),
+    Case("tiny-text-dynamo", "taylorSeer", dict(interval=2, order=2, warmup=2), "euler"),
     Case("tiny-text-dynamo", "freeU", FREE_U, "dpmpp-2m"),
     Case("tiny-sd-ts", "deepCache", dict(interval=2, branch=1), "ddim"),
     Case("tiny-sd-ts", "fasterDiffusion", KEYS, "euler"),
@@ -327,6 +363,7 @@ CASES = [
     Case("tiny-ddpm-ts", "blockCache", dict(threshold=0.2), "ddim"),
     Case("tiny-ddpm-ts", "firstBlockCache", dict(threshold=0.2, warmup=2), "dpmpp-2m"),
     Case("tiny-ddpm-ts", "deltaReuse", dict(interval=2, boundary=500)),
+    Case("tiny-ddpm-ts", "taylorSeer", dict(interval=2, order=1, warmup=1), "dpmpp-2m"),
 ]
 
 
@@ -393,7 +430,7 @@ def make_case(case: Case, parts) -> tuple[dict, torch.Tensor]:
         "numInferenceSteps": case.steps,
         "scheduler": case.scheduler,
         "guidanceScale": case.guidance if parts.text_encoder is not None else None,
-        **({"timesteps": timesteps} if case.method == "tGate" else {}),
+        **({"timesteps": timesteps} if case.method in ("tGate", "taylorSeer") else {}),
         **record,
     }
     return entry, result

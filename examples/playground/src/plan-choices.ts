@@ -8,6 +8,7 @@ import {
   firstBlockCache,
   freeU,
   guidanceInterval,
+  taylorSeer,
   tGate,
 } from "phaseskip/plans";
 
@@ -45,6 +46,7 @@ export const methods: readonly PlanChoice[] = [
     make: ({ units }) => firstBlockCache({ units }),
   },
   { label: "Δ-DiT, front and rear", make: (ground) => deltaReuse(ground) },
+  { label: "TaylorSeer", make: (ground) => taylorSeer(ground) },
   { label: "FreeU", make: ({ units }) => freeU({ units }) },
 ];
 

@@ -10,6 +10,7 @@ import {
   firstBlockCache,
   freeU,
   guidanceInterval,
+  taylorSeer,
   tGate,
 } from "@phaseskip/runtime/plans";
 import type { ModelInspection } from "./model-inspection.js";
@@ -57,6 +58,7 @@ export function publishedPlans({ unet }: ModelInspection): Plan[] {
     blockCache: blockCache({ changes, threshold: 0.12 }),
     firstBlockCache: firstBlockCache({ units, threshold: 0.15 }),
     deltaReuse: deltaReuse({ units, interval: 2 }),
+    taylorSeer: taylorSeer({ units, numInferenceSteps }),
     freeU: freeU({ units }),
   };
   return Object.entries(plans).map(([name, plan]) => ({

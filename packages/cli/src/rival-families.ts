@@ -11,6 +11,7 @@ import {
   fasterDiffusion,
   firstBlockCache,
   guidanceInterval,
+  taylorSeer,
   tGate,
 } from "@phaseskip/runtime/plans";
 import type { StudySampler } from "./plan-runner.js";
@@ -66,6 +67,15 @@ export function rivalFamilies(setting: RivalSetting): RivalFamily[] {
       crossed([2, 3, 4, 5], [300, 500, 700], (interval, boundary) =>
         deltaReuse({ units, interval, boundary, numTrainTimesteps }),
       ),
+    TaylorSeer: () => {
+      const run = { units, numInferenceSteps: count, numTrainTimesteps };
+      const { timesteps } = grid;
+      return [1, 3, 5].flatMap((warmup) =>
+        crossed([2, 3, 4, 5, 6], [1, 2], (interval, order) =>
+          taylorSeer({ ...run, timesteps, interval, order, warmup }),
+        ),
+      );
+    },
     ...(isGuidanceFree && {
       "T-GATE": () =>
         crossed([0.2, 0.4, 0.6, 0.8], [false, true], (share, isSparse) =>

@@ -91,7 +91,8 @@ test(
     expect(plans.map(({ name, ours }) => [name, ours.length])).toEqual(
       [
         ...["deepCache", "deepCache, non-uniform", "fasterDiffusion"],
-        ...["blockCache", "firstBlockCache", "deltaReuse", "freeU"],
+        ...["blockCache", "firstBlockCache", "deltaReuse"],
+        ...["taylorSeer", "freeU"],
       ].map((name) => [name, 30]),
     );
     const table = await run([...argv, "--plans", "none"]);

@@ -18,6 +18,8 @@ export { firstBlockCache } from "./plans/first-block-cache.js";
 export type { FirstBlockCacheOptions } from "./plans/first-block-cache.js";
 export { deltaReuse } from "./plans/delta-reuse.js";
 export type { DeltaReuseOptions } from "./plans/delta-reuse.js";
+export { taylorSeer } from "./plans/taylor-seer.js";
+export type { TaylorSeerOptions } from "./plans/taylor-seer.js";
 export { freeU } from "./plans/free-u.js";
 export type { FreeUOptions } from "./plans/free-u.js";
 export type { StepGrid } from "./plans/step-grid.js";

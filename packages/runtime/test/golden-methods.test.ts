@@ -46,6 +46,7 @@ const makers = {
   blockCache: plans.blockCache as Make,
   firstBlockCache: plans.firstBlockCache as Make,
   deltaReuse: plans.deltaReuse as Make,
+  taylorSeer: plans.taylorSeer as Make,
   freeU: plans.freeU as Make,
 };
 
