@@ -135,7 +135,7 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .addOption(
       new Option(
         "--from <DIR>",
-        "the folder of a finished sweep of this model; may be given\nagain, for sweeps of other actions",
+        "a finished sweep of this model; again for another one",
       )
         .argParser((folder: string, before: readonly string[] = []) => [
           ...before,
