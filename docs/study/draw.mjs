@@ -83,7 +83,7 @@ try {
         writeFileSync(about, JSON.stringify(told));
       }
       const colours = images.map(({ data }) =>
-        data.filter((_, i) => i % 4 < 3),
+        Buffer.from(data.filter((_, i) => i % 4 < 3)),
       );
       appendFileSync(file, Buffer.concat(colours));
       done += images.length;
