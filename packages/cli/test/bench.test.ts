@@ -63,7 +63,7 @@ test("publishedPlans() has every published method, and all run on the model", as
   const model = await inspectModel(fixture("tiny-text-ts"));
   const plans = publishedPlans(model);
   expect(plans.map(({ name }) => name)).toContain("tGate");
-  expect(plans).toHaveLength(9);
+  expect(plans).toHaveLength(10);
   for (const plan of plans) {
     const { schedule } = await planRun(model, plan);
     expect(schedule.steps).toHaveLength(30);
