@@ -106,6 +106,8 @@ class Row {
     const unit = this.#unit;
     if (!acts) return "off";
     if (unit === undefined) return "run";
+    // what is forecast is made of kept values
+    if (acts.changed[unit] === "extrapolate") return "reuse";
     if (unit in acts.changed || acts.zeroed.includes(unit)) return "other";
     if (acts.computed.includes(unit)) return "run";
     return unit in acts.reused ? "reuse" : "off";
