@@ -162,3 +162,34 @@ test.each(macs)(
     }
   },
 );
+
+const units = [
+  "down_blocks.0.resnets.0",
+  "up_blocks.0",
+  "up_blocks.0.resnets.0",
+];
+const run = { units, numInferenceSteps: 10 };
+test.each<[() => unknown, string]>([
+  [() => plans.taylorSeer({ ...run, interval: 0 }), "interval must be"],
+  [() => plans.taylorSeer({ ...run, order: 5 }), "order must be"],
+  [() => plans.taylorSeer({ ...run, warmup: 10 }), "warmup must be"],
+  [
+    () => plans.taylorSeer({ ...run, units: [] }),
+    "units must hold up_blocks.0",
+  ],
+  [() => plans.deltaReuse({ units, boundary: 1000 }), "boundary must be"],
+  [
+    () => plans.deltaReuse({ units: [] }),
+    "units must hold up_blocks.0.resnets.0",
+  ],
+  [() => plans.firstBlockCache({ units, threshold: 0 }), "threshold must be"],
+  [
+    () => plans.tGate({ numInferenceSteps: 10, gateStep: 10 }),
+    "gateStep must be",
+  ],
+  [() => plans.blockCache({ changes: {}, threshold: -1 }), "must"],
+])("a plan function refuses a wrong option: %s", (make, wanted) => {
+  expect(make).toThrow(RangeError);
+  expect(make).toThrow(/^Cannot make the .* plan as /);
+  expect(make).toThrow(wanted);
+});
