@@ -163,33 +163,39 @@ test.each(macs)(
   },
 );
 
-const units = [
-  "down_blocks.0.resnets.0",
-  "up_blocks.0",
-  "up_blocks.0.resnets.0",
-];
+const units = ["down_blocks.0.resnets.0", "up_blocks.0"];
 const run = { units, numInferenceSteps: 10 };
-test.each<[() => unknown, string]>([
-  [() => plans.taylorSeer({ ...run, interval: 0 }), "interval must be"],
-  [() => plans.taylorSeer({ ...run, order: 5 }), "order must be"],
-  [() => plans.taylorSeer({ ...run, warmup: 10 }), "warmup must be"],
+test.each<[string, () => unknown]>([
   [
+    "TaylorSeer plan as interval must be",
+    () => plans.taylorSeer({ ...run, interval: 0 }),
+  ],
+  [
+    "TaylorSeer plan as order must be",
+    () => plans.taylorSeer({ ...run, order: 5 }),
+  ],
+  [
+    "TaylorSeer plan as warmup must be",
+    () => plans.taylorSeer({ ...run, warmup: 10 }),
+  ],
+  [
+    "TaylorSeer plan as units must hold up_blocks.0",
     () => plans.taylorSeer({ ...run, units: [] }),
-    "units must hold up_blocks.0",
   ],
-  [() => plans.deltaReuse({ units, boundary: 1000 }), "boundary must be"],
   [
-    () => plans.deltaReuse({ units: [] }),
-    "units must hold up_blocks.0.resnets.0",
+    "Δ-DiT plan as boundary must be",
+    () => plans.deltaReuse({ units, boundary: 1000 }),
   ],
-  [() => plans.firstBlockCache({ units, threshold: 0 }), "threshold must be"],
+  ["Δ-DiT plan as units must hold", () => plans.deltaReuse({ units: [] })],
   [
+    "first-block cache plan as units must hold",
+    () => plans.firstBlockCache({ units }),
+  ],
+  [
+    "T-GATE plan as gateStep must be",
     () => plans.tGate({ numInferenceSteps: 10, gateStep: 10 }),
-    "gateStep must be",
   ],
-  [() => plans.blockCache({ changes: {}, threshold: -1 }), "must"],
-])("a plan function refuses a wrong option: %s", (make, wanted) => {
+])("Cannot make the %s …", (wanted, make) => {
   expect(make).toThrow(RangeError);
-  expect(make).toThrow(/^Cannot make the .* plan as /);
-  expect(make).toThrow(wanted);
+  expect(make).toThrow(`Cannot make the ${wanted}`);
 });
