@@ -188,7 +188,7 @@ test.each<[string, () => unknown]>([
   ],
   ["Δ-DiT plan as units must hold", () => plans.deltaReuse({ units: [] })],
   [
-    "first-block cache plan as units must hold",
+    "first-block cache plan as units must be",
     () => plans.firstBlockCache({ units }),
   ],
   [
