@@ -205,5 +205,5 @@ export const emptyPlan: Plan = {
 
 /** How errors call a plan. */
 export function planTitle({ name }: Plan): string {
-  return name ? `the plan ${name}` : "a plan without a name";
+  return name ? `the plan ${name}` : "the plan";
 }
