@@ -86,6 +86,7 @@ export { rankUnits, rankingAgreement } from "./rankings.js";
 export type { RankedUnit, RankingChoice } from "./rankings.js";
 
 // Report
+export { actionName } from "./report/cell-summary.js";
 export type { CellSummary } from "./report/cell-summary.js";
 export { reportCsv } from "./report/report-csv.js";
 export { reportData } from "./report/report-data.js";

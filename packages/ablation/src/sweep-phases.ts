@@ -10,6 +10,11 @@ import { normalisedChange } from "./response.js";
 /** Bins from which phases are claimed; fewer show a course, and no more. */
 export const leastBinsForPhases = 25;
 
+/** Whether a finding is a claim, and not a hint. */
+export function isPhaseClaim({ bins }: Pick<SweepPhases, "bins">): boolean {
+  return bins >= leastBinsForPhases;
+}
+
 /** A time of the run. */
 export interface RunTime {
   /** Step index. */

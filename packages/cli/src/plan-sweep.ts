@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import {
+  actionName,
   parseManifest,
   parseRows,
   type CellRow,
@@ -92,8 +93,7 @@ function joined(
       `be of one model under one sampler: they are of ${named(a)}, and ${named(b)}`,
     );
   }
-  const course = ({ unit, action, refresh }: CellRow) =>
-    `${action}${refresh ? ` every ${refresh.every}` : ""} of ${unit}`;
+  const course = (row: CellRow) => `${actionName(row)} of ${row.unit}`;
   const known = new Set(a.cells.map(course));
   const twice = b.cells.map(course).find((one) => known.has(one));
   if (twice !== undefined)

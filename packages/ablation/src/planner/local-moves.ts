@@ -205,8 +205,10 @@ function otherActions(
       const moved = refreshed(change, every);
       others.set(changeKey(moved), moved);
     }
-    const kept = change.action === "reuse" && withOtherValue(change);
-    if (kept) others.set(changeKey(kept), kept);
+  }
+  if (change.action === "reuse") {
+    const kept = withOtherValue(change);
+    others.set(changeKey(kept), kept);
   }
   return [...others.values()];
 }
@@ -214,9 +216,7 @@ function otherActions(
 /** A reuse or an extrapolation with another refresh. */
 function refreshed(change: UnitChange, every: number): UnitChange {
   const rules = change.rules.map((rule) =>
-    rule.action === "reuse" || rule.action === "extrapolate"
-      ? { ...rule, refresh: { every } }
-      : rule,
+    "refresh" in rule ? { ...rule, refresh: { every } } : rule,
   );
   return { ...change, every, rules };
 }

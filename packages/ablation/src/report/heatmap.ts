@@ -1,7 +1,7 @@
 // One action's cells as a map: units from top to bottom, the run from left to right.
 
 import * as Plot from "@observablehq/plot";
-import { leastBinsForPhases } from "../sweep-phases.js";
+import { isPhaseClaim } from "../sweep-phases.js";
 import type { CellSummary } from "./cell-summary.js";
 import type { ActionSummary, ReportData } from "./report-data.js";
 
@@ -112,8 +112,8 @@ export function heatmap(
   add("text", { ...beside, ...soft, y: bottom }, "steps");
   const scale = plot.scale("x")!;
   // a hint is not drawn as a finding is
-  const isClaim = (phases?.bins ?? 0) >= leastBinsForPhases;
-  const dashes = isClaim ? {} : { "stroke-dasharray": "3 5" };
+  const dashes =
+    phases && isPhaseClaim(phases) ? {} : { "stroke-dasharray": "3 5" };
   for (const { at, lower, upper } of phases?.boundaries ?? []) {
     const place = (step: number) =>
       scale.apply(

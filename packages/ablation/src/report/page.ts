@@ -1,6 +1,7 @@
 // The page: one HTML file with everything in it, for someone who never saw the project.
 
 import {
+  isPhaseClaim,
   leastBinsForPhases,
   type RunTime,
   type SweepPhases,
@@ -136,10 +137,9 @@ function facts(data: ReportData): string {
 
 function describePhases(phases: SweepPhases | undefined): string {
   if (!phases) return "";
-  const claim =
-    phases.bins < leastBinsForPhases
-      ? ` With ${phases.bins} bins, fewer than ${leastBinsForPhases}, this is a hint and no claim.`
-      : "";
+  const claim = isPhaseClaim(phases)
+    ? ""
+    : ` With ${phases.bins} bins, fewer than ${leastBinsForPhases}, this is a hint and no claim.`;
   const boundary = phases.boundaries
     .map(
       ({ at, lower, upper }) =>
@@ -219,9 +219,9 @@ function helped({ convergedPairs }: ReportData, { cells }: ActionSummary) {
 
 function bounded({ phases }: ActionSummary): string {
   if (!phases?.boundaries.length) return "";
-  return phases.bins < leastBinsForPhases
-    ? " Dashed: where phases may meet, with too few bins for a claim; grey: the 95 % intervals."
-    : " Black lines: where phases meet; grey: their 95 % intervals.";
+  return isPhaseClaim(phases)
+    ? " Black lines: where phases meet; grey: their 95 % intervals."
+    : " Dashed: where phases may meet, with too few bins for a claim; grey: the 95 % intervals.";
 }
 
 const capital = (text: string) => text[0]!.toUpperCase() + text.slice(1);

@@ -40,6 +40,11 @@ function timestepBefore(
   return last;
 }
 
+/** Steps of the run: more than asked for where the scheduler hands one timestep twice. */
+export function stepCount({ timesteps, numInferenceSteps }: StepGrid): number {
+  return timesteps?.length ?? numInferenceSteps;
+}
+
 /** A phase of the steps from `first`, inclusive, to `end`, exclusive; they must be in the run. */
 export function phaseOfSteps(
   plan: string,
@@ -48,12 +53,11 @@ export function phaseOfSteps(
   first: number,
   end: number,
 ): Phase {
-  const { numInferenceSteps, timesteps, numTrainTimesteps = 1000 } = grid;
-  const count = timesteps?.length ?? numInferenceSteps;
+  const { numTrainTimesteps = 1000 } = grid;
   return {
     name,
     from: first === 0 ? numTrainTimesteps : timestepBefore(plan, grid, first),
-    to: end >= count ? 0 : timestepBefore(plan, grid, end),
+    to: end >= stepCount(grid) ? 0 : timestepBefore(plan, grid, end),
   };
 }
 

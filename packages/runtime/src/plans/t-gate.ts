@@ -10,7 +10,12 @@
 import type { Plan, Rule } from "../plan/plan.js";
 import { checkInteger } from "./check-option.js";
 import { makePlan } from "./make-plan.js";
-import { checkGrid, phaseOfSteps, type StepGrid } from "./step-grid.js";
+import {
+  checkGrid,
+  phaseOfSteps,
+  stepCount,
+  type StepGrid,
+} from "./step-grid.js";
 
 /** What `tGate` takes. */
 export interface TGateOptions extends StepGrid {
@@ -54,7 +59,7 @@ export function tGate({
   ...grid
 }: TGateOptions): Plan {
   checkGrid("T-GATE", grid);
-  const count = grid.timesteps?.length ?? grid.numInferenceSteps;
+  const count = stepCount(grid);
   checkInteger("T-GATE", "gateStep", gateStep, 1, count - 1);
   const phase = (name: string, first: number, end: number) =>
     phaseOfSteps("T-GATE", name, grid, first, end);

@@ -9,7 +9,12 @@
 import type { Plan } from "../plan/plan.js";
 import { checkInteger, optionError } from "./check-option.js";
 import { makePlan } from "./make-plan.js";
-import { checkGrid, phaseOfSteps, type StepGrid } from "./step-grid.js";
+import {
+  checkGrid,
+  phaseOfSteps,
+  stepCount,
+  type StepGrid,
+} from "./step-grid.js";
 
 /** What `taylorSeer` takes. */
 export interface TaylorSeerOptions extends StepGrid {
@@ -42,7 +47,7 @@ export function taylorSeer({
 }: TaylorSeerOptions): Plan {
   const name = "TaylorSeer";
   checkGrid(name, grid);
-  const count = grid.timesteps?.length ?? grid.numInferenceSteps;
+  const count = stepCount(grid);
   checkInteger(name, "interval", interval, 1);
   checkInteger(name, "order", order, 0, 4);
   checkInteger(name, "warmup", warmup, 1, count - 1);
