@@ -6,7 +6,7 @@ export {
   parseRows,
   rowKey,
   windowName,
-} from "./cells.js";
+} from "./cells/cells.js";
 export type {
   ActionFamily,
   Cell,
@@ -23,13 +23,13 @@ export type {
   ResponseEffect,
   ResponseRow,
   SweepRow,
-} from "./cells.js";
-export { convergedSampler, leastAgreement } from "./converged.js";
-export { equalBins, sweepWindows, windowKinds } from "./windows.js";
-export type { Bin, Window, WindowKind } from "./windows.js";
+} from "./cells/cells.js";
+export { convergedSampler, leastAgreement } from "./sweep/converged.js";
+export { equalBins, sweepWindows, windowKinds } from "./cells/windows.js";
+export type { Bin, Window, WindowKind } from "./cells/windows.js";
 
 // Files
-export { differenceOf, parseManifest, shardName } from "./manifest.js";
+export { differenceOf, parseManifest, shardName } from "./cells/manifest.js";
 export type {
   MeasuredUnit,
   Pair,
@@ -38,12 +38,12 @@ export type {
   SweepManifest,
   SweepSettings,
   UnitKind,
-} from "./manifest.js";
-export { formatEntry, parseJournal } from "./journal.js";
-export type { JournalEntry, JournalText } from "./journal.js";
+} from "./cells/manifest.js";
+export { formatEntry, parseJournal } from "./sweep/journal.js";
+export type { JournalEntry, JournalText } from "./sweep/journal.js";
 
-export { mergeShards } from "./merge.js";
-export type { MergeOptions, SweepShard } from "./merge.js";
+export { mergeShards } from "./sweep/merge.js";
+export type { MergeOptions, SweepShard } from "./sweep/merge.js";
 
 // Layout
 export {
@@ -51,39 +51,39 @@ export {
   actionsOf,
   defaultUnits,
   findTargets,
-} from "./targets.js";
-export type { CellKind, Target } from "./targets.js";
+} from "./cells/targets.js";
+export type { CellKind, Target } from "./cells/targets.js";
 export {
   countCalls,
   itemCalls,
   layOutWork,
   rowsOf,
   shardItems,
-} from "./work.js";
-export type { CallCount, Response, WorkItem } from "./work.js";
-export { normaliseCells, responseAt } from "./response.js";
-export type { ResponsePoint } from "./response.js";
-export { layOutSweep } from "./lay-out.js";
-export type { SweepLayout } from "./lay-out.js";
+} from "./cells/work.js";
+export type { CallCount, Response, WorkItem } from "./cells/work.js";
+export { normaliseCells, responseAt } from "./sweep/response.js";
+export type { ResponsePoint } from "./sweep/response.js";
+export { layOutSweep } from "./cells/lay-out.js";
+export type { SweepLayout } from "./cells/lay-out.js";
 
 // Running
-export { runSweep } from "./sweep.js";
-export type { SweepProgress, SweepRequest, SweepTotals } from "./sweep.js";
-export { defaultPrompts } from "./default-prompts.js";
-export { pictureName } from "./picture-name.js";
+export { runSweep } from "./sweep/sweep.js";
+export type { SweepProgress, SweepRequest, SweepTotals } from "./sweep/sweep.js";
+export { defaultPrompts } from "./cells/default-prompts.js";
+export { pictureName } from "./cells/picture-name.js";
 
 // Findings
-export { findPhases } from "./phases.js";
+export { findPhases } from "./phases/phases.js";
 export type {
   Courses,
   PhaseBoundary,
   PhaseFinding,
   PhaseOptions,
-} from "./phases.js";
-export { findSweepPhases, leastBinsForPhases } from "./sweep-phases.js";
-export type { RunTime, SweepBoundary, SweepPhases } from "./sweep-phases.js";
-export { rankUnits, rankingAgreement } from "./rankings.js";
-export type { RankedUnit, RankingChoice } from "./rankings.js";
+} from "./phases/phases.js";
+export { findSweepPhases, leastBinsForPhases } from "./phases/sweep-phases.js";
+export type { RunTime, SweepBoundary, SweepPhases } from "./phases/sweep-phases.js";
+export { rankUnits, rankingAgreement } from "./phases/rankings.js";
+export type { RankedUnit, RankingChoice } from "./phases/rankings.js";
 
 // Report
 export { actionName } from "./report/cell-summary.js";

@@ -3,7 +3,7 @@ export { PhaseskipError, type PhaseskipErrorCode } from "./errors.js";
 export { bytesSource, type ByteSource } from "./byte-source.js";
 
 // From a file to a Unet
-export { loadGraph } from "./load-graph.js";
+export { loadGraph } from "./load/load-graph.js";
 export type { Graph, GraphNode, GraphValue, Weight } from "./graph.js";
 export type { WeightRange } from "./onnx/read.js";
 export {
@@ -26,9 +26,9 @@ export {
   type Dependencies,
   type DependencyBits,
 } from "./dependencies.js";
-export type { Unit, Units } from "./units.js";
-export { residualOwner, residualPath, type Edge } from "./main-input.js";
-export type { Skip } from "./skips.js";
+export type { Unit, Units } from "./units/units.js";
+export { residualOwner, residualPath, type Edge } from "./units/main-input.js";
+export type { Skip } from "./units/skips.js";
 export { nodeMacs } from "./macs.js";
 export { networkMacs } from "./network-macs.js";
 
@@ -45,18 +45,18 @@ export {
   type PortDecision,
   type PortState,
   type Scale,
-} from "./live.js";
+} from "./cut/live.js";
 export {
   partition,
   type Partition,
   type Segment,
   type SegmentInput,
-} from "./partition.js";
+} from "./cut/partition.js";
 export {
   segmentModel,
   wholeModel,
   type SegmentModel,
   type WeightPlacement,
-} from "./segment-model.js";
-export { kernelModel, type Kernel } from "./kernel-model.js";
-export { widenHalf } from "./widen.js";
+} from "./cut/segment-model.js";
+export { kernelModel, type Kernel } from "./cut/kernel-model.js";
+export { widenHalf } from "./onnx/widen.js";

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { bytesSource } from "../src/byte-source.js";
 import type { Graph } from "../src/graph.js";
-import { loadGraph } from "../src/load-graph.js";
+import { loadGraph } from "../src/load/load-graph.js";
 import type { ModelProto } from "../src/onnx/onnx_pb.js";
 import { readModelProto, writeModelProto } from "../src/onnx/onnx_pb.js";
 import { decode, encode } from "../src/onnx/wire.js";

@@ -30,7 +30,7 @@ import {
 import { create, encode } from "../src/onnx/wire.js";
 import { bytesSource } from "../src/byte-source.js";
 import type { Graph } from "../src/graph.js";
-import { loadGraph } from "../src/load-graph.js";
+import { loadGraph } from "../src/load/load-graph.js";
 import { valuesTensor } from "../src/onnx/tensor.js";
 import { ElementType } from "../src/onnx/types.js";
 

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Dependency } from "../src/dependencies.js";
-import type { LiveGraph, Port, PortState } from "../src/live.js";
-import { liveGraph, portKey } from "../src/live.js";
-import type { Partition, Segment } from "../src/partition.js";
-import { partition } from "../src/partition.js";
+import type { LiveGraph, Port, PortState } from "../src/cut/live.js";
+import { liveGraph, portKey } from "../src/cut/live.js";
+import type { Partition, Segment } from "../src/cut/partition.js";
+import { partition } from "../src/cut/partition.js";
 import type { Unet } from "../src/unet.js";
 import { fixtureUnet, unetFixtures } from "./fixtures.js";
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { ByteSource } from "../src/byte-source.js";
 import { bytesSource } from "../src/byte-source.js";
 import { PhaseskipError } from "../src/errors.js";
-import { loadGraph } from "../src/load-graph.js";
+import { loadGraph } from "../src/load/load-graph.js";
 import { inlineLimit, readOnnx } from "../src/onnx/read.js";
 import { tensorBytes, tensorValues } from "../src/onnx/tensor.js";
 import type { TensorProto } from "../src/onnx/onnx_pb.js";

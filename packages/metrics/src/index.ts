@@ -1,21 +1,21 @@
 // Image distances, statistics and latency summaries.
 
-export type { Picture } from "./picture.js";
+export type { Picture } from "./picture/picture.js";
 export {
   lowPassSsim,
   ssim,
   type LowPassSsimOptions,
   type SsimOptions,
-} from "./ssim.js";
-export { msSsim, type MsSsim } from "./ms-ssim.js";
-export { meanAbsoluteError, psnr } from "./pixel-error.js";
-export { clippedShare, relativeL2 } from "./sample-error.js";
+} from "./picture/ssim.js";
+export { msSsim, type MsSsim } from "./picture/ms-ssim.js";
+export { meanAbsoluteError, psnr } from "./picture/pixel-error.js";
+export { clippedShare, relativeL2 } from "./picture/sample-error.js";
 
-export { frechetDistance } from "./frechet-distance.js";
-export { kernelDistance } from "./kernel-distance.js";
-export type { Features } from "./features.js";
+export { frechetDistance } from "./features/frechet-distance.js";
+export { kernelDistance } from "./features/kernel-distance.js";
+export type { Features } from "./features/features.js";
 
-export { mean, median, quantile } from "./quantile.js";
+export { mean, median, quantile } from "./statistics/quantile.js";
 export {
   bootstrapMedianRatio,
   hierarchicalBootstrap,
@@ -24,9 +24,9 @@ export {
   type DifferenceEstimate,
   type Estimate,
   type HierarchicalBootstrapOptions,
-} from "./bootstrap.js";
-export { spearman } from "./spearman.js";
-export { holm } from "./holm.js";
-export { seededRandom } from "./random.js";
+} from "./statistics/bootstrap.js";
+export { spearman } from "./statistics/spearman.js";
+export { holm } from "./statistics/holm.js";
+export { seededRandom } from "./statistics/random.js";
 
-export { summarizeLatency, type LatencySummary } from "./latency.js";
+export { summarizeLatency, type LatencySummary } from "./statistics/latency.js";

@@ -6,7 +6,7 @@ import {
   seededRandom,
   type Features,
 } from "../src/index.js";
-import { symmetricEigen, symmetricSquareRoot } from "../src/symmetric-eigen.js";
+import { symmetricEigen, symmetricSquareRoot } from "../src/statistics/symmetric-eigen.js";
 import { readGolden } from "./pictures.js";
 
 interface GoldenFeatures {

@@ -1,15 +1,15 @@
 // Samplers by name: ours, or the name of the diffusers class.
 
-import { shown } from "./config.js";
-import type { RunOptions, SchedulerConfig } from "./config.js";
-import { ddim } from "./ddim.js";
-import type { DdimOptions } from "./ddim.js";
-import { ddpm } from "./ddpm.js";
-import { dpmpp2m } from "./dpmpp-2m.js";
-import { eulerAncestral } from "./euler-ancestral.js";
-import { euler } from "./euler.js";
-import { lcm } from "./lcm.js";
-import { pndm } from "./pndm.js";
+import { shown } from "./config/config.js";
+import type { RunOptions, SchedulerConfig } from "./config/config.js";
+import { ddim } from "./samplers/ddim.js";
+import type { DdimOptions } from "./samplers/ddim.js";
+import { ddpm } from "./samplers/ddpm.js";
+import { dpmpp2m } from "./samplers/dpmpp-2m.js";
+import { eulerAncestral } from "./samplers/euler-ancestral.js";
+import { euler } from "./samplers/euler.js";
+import { lcm } from "./samplers/lcm.js";
+import { pndm } from "./samplers/pndm.js";
 import type { Scheduler } from "./scheduler.js";
 
 type Factory = (options: SchedulerConfig & DdimOptions) => Scheduler;

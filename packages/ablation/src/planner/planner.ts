@@ -1,7 +1,7 @@
 // From a sweep to plans: predict from its cells, search by running, choose on pictures that the search has not seen.
 
 import { seededRandom } from "@phaseskip/metrics";
-import type { CellRow } from "../cells.js";
+import type { CellRow } from "../cells/cells.js";
 import type { Budget } from "./budget.js";
 import type { Chooser, FoundPlan } from "./choice.js";
 import { choosePlan, finalists } from "./choice.js";

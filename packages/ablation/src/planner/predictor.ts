@@ -1,8 +1,8 @@
 // What a change will do to the picture, as the sweep's cells say it. A prediction: cells were measured one at a time.
 
 import { mean } from "@phaseskip/metrics";
-import type { CellRow } from "../cells.js";
-import { cellRules } from "../cells.js";
+import type { CellRow } from "../cells/cells.js";
+import { cellRules } from "../cells/cells.js";
 import type { Change, Draft, UnitChange } from "./draft.js";
 import { changeKey, extrapolated } from "./draft.js";
 

@@ -1,10 +1,10 @@
 // One cell over all pairs, in numbers and in words.
 
 import { hierarchicalBootstrap, mean, type Estimate } from "@phaseskip/metrics";
-import type { CellRow } from "../cells.js";
-import type { SweepManifest } from "../manifest.js";
-import { normalisedChange } from "../response.js";
-import type { WindowKind } from "../windows.js";
+import type { CellRow } from "../cells/cells.js";
+import type { SweepManifest } from "../cells/manifest.js";
+import { normalisedChange } from "../sweep/response.js";
+import type { WindowKind } from "../cells/windows.js";
 
 /** A cell over all pairs. */
 export interface CellSummary {

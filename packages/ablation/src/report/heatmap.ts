@@ -1,7 +1,7 @@
 // One action's cells as a map: units from top to bottom, the run from left to right.
 
 import * as Plot from "@observablehq/plot";
-import { isPhaseClaim } from "../sweep-phases.js";
+import { isPhaseClaim } from "../phases/sweep-phases.js";
 import type { CellSummary } from "./cell-summary.js";
 import type { ActionSummary, ReportData } from "./report-data.js";
 

@@ -5,7 +5,7 @@ import {
   leastBinsForPhases,
   type RunTime,
   type SweepPhases,
-} from "../sweep-phases.js";
+} from "../phases/sweep-phases.js";
 import {
   effectPerCost,
   emergenceCurve,

@@ -7,15 +7,15 @@ import type {
   EmergenceRow,
   FloorRow,
   ResponseRow,
-} from "../cells.js";
-import { leastAgreement } from "../converged.js";
-import type { MeasuredUnit, SweepManifest } from "../manifest.js";
-import { rankUnits, rankingAgreement } from "../rankings.js";
+} from "../cells/cells.js";
+import { leastAgreement } from "../sweep/converged.js";
+import type { MeasuredUnit, SweepManifest } from "../cells/manifest.js";
+import { rankUnits, rankingAgreement } from "../phases/rankings.js";
 import {
   findSweepPhases,
   type RunTime,
   type SweepPhases,
-} from "../sweep-phases.js";
+} from "../phases/sweep-phases.js";
 import {
   actionName,
   describeAction,

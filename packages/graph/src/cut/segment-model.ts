@@ -1,0 +1,290 @@
+// Writes a segment as an ONNX model of its own. Small weights stay inside; the others are named as one
+// external file, laid out here and filled by whoever opens the session.
+
+import { renameCaptured, widenAttribute } from "./bodies.js";
+import type { Graph, GraphNode, Weight } from "../graph.js";
+import type { GraphProto, NodeProto, ValueInfoProto } from "../onnx/onnx_pb.js";
+import {
+  TensorProtoDataLocation,
+  readGraphProto,
+  readModelProto,
+  readNodeProto,
+  readStringStringEntryProto,
+  readTensorProto,
+  readTensorShapeProto,
+  readTensorShapeProtoDimension,
+  readTypeProto,
+  readTypeProtoTensor,
+  readValueInfoProto,
+  writeModelProto,
+} from "../onnx/onnx_pb.js";
+import { inlineLimit } from "../onnx/read.js";
+import { elementCount, tensorBytes, valuesTensor } from "../onnx/tensor.js";
+import { ElementType, elementSize } from "../onnx/types.js";
+import { clone, create, encode } from "../onnx/wire.js";
+import type { Segment } from "./partition.js";
+import type { Unet } from "../unet.js";
+import { widenHalf } from "../onnx/widen.js";
+
+/** Where one weight lies in a segment's external file. */
+export interface WeightPlacement {
+  /** The weight in the model's own files. */
+  readonly weight: Weight;
+  /** First byte in the external file. */
+  readonly offset: number;
+  /** Bytes in the external file: twice those in the model's where float16 is widened. */
+  readonly byteLength: number;
+}
+
+/** A segment as ONNX Runtime takes it. */
+export interface SegmentModel {
+  /** The model without its large weights. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The name by which the model calls its external file. */
+  readonly externalName: string;
+  /** Bytes of the external file; 0 if the model needs none. */
+  readonly externalBytes: number;
+  /** What lies in the external file, in order. */
+  readonly placements: readonly WeightPlacement[];
+  /** Folded values that change with the input size and are fed as inputs of this name. */
+  readonly fed: readonly string[];
+}
+
+/** Weights start at multiples of this many bytes. */
+const alignment = 64;
+const externalName = "weights";
+
+/**
+ * Writes a segment's ONNX model.
+ *
+ * @param unet the Unet that was cut
+ * @param segment one of its segments
+ * @param widen write float16 as float32, for devices that lack it. @default false
+ */
+export function segmentModel(
+  unet: Unet,
+  segment: Segment,
+  widen = false,
+): SegmentModel {
+  const { graph, shapes } = unet;
+  const typeOf = (type: ElementType) => deviceType(type, widen);
+  const fed = segment.folded.filter((value) => unet.isSizeDependent(value));
+  const proto = create(readGraphProto, { name: "segment" });
+  const { placements, externalBytes } = writeWeights(
+    proto,
+    graph,
+    segment.weights,
+    widen,
+  );
+  for (const value of segment.folded) {
+    const { type, dims, data } = shapes.get(value)!;
+    if (!fed.includes(value))
+      proto.initializer.push(valuesTensor(value, typeOf(type), dims, data!));
+  }
+  const info = (name: string, value: string) =>
+    valueInfo(name, value, unet, typeOf);
+  proto.input = [
+    ...segment.inputs.map(({ name, value }) => info(name, value)),
+    ...fed.map((value) => info(value, value)),
+  ];
+  proto.output = segment.outputs.map((value) => info(value, value));
+  proto.node = segment.nodes.map((node) =>
+    segmentNode(unet, segment, node, widen),
+  );
+  return {
+    bytes: encode(writeModelProto, wrapped(graph, proto)),
+    externalName,
+    externalBytes,
+    placements,
+    fed,
+  };
+}
+
+/**
+ * Writes a whole graph that is never cut, such as a text encoder's, with its weights outside.
+ *
+ * @param graph the graph
+ * @param widen write float16 as float32, for devices that lack it. @default false
+ */
+export function wholeModel(graph: Graph, widen = false): SegmentModel {
+  const proto = create(readGraphProto, { name: "whole" });
+  const weights = writeWeights(proto, graph, [...graph.weights.keys()], widen);
+  const source = graph.model.graph!;
+  const ends = (values: readonly ValueInfoProto[]) =>
+    values.map((value) => {
+      const info = clone(value);
+      const type = info.type?.tensor_type;
+      if (type) type.elem_type = deviceType(type.elem_type, widen);
+      return info;
+    });
+  proto.input = ends(
+    source.input.filter((input) => !graph.weights.has(input.name)),
+  );
+  proto.output = ends(source.output);
+  proto.node = graph.nodes.map((node) =>
+    copiedNode(node, [...node.inputs], widen),
+  );
+  return {
+    bytes: encode(writeModelProto, wrapped(graph, proto)),
+    externalName,
+    fed: [],
+    ...weights,
+  };
+}
+
+function deviceType(type: ElementType, widen: boolean): ElementType {
+  return widen && type === ElementType.FLOAT16 ? ElementType.FLOAT : type;
+}
+
+/** Adds weights to a graph: small ones whole, large ones by their place in the external file. */
+function writeWeights(
+  proto: GraphProto,
+  graph: Graph,
+  names: readonly string[],
+  widen: boolean,
+) {
+  const placements: WeightPlacement[] = [];
+  let externalBytes = 0;
+  for (const name of names) {
+    const weight = graph.weights.get(name)!;
+    const type = deviceType(weight.type, widen);
+    const byteLength =
+      type === weight.type
+        ? weight.byteLength
+        : elementCount(weight.dims) * elementSize(type)!;
+    if ("data_type" in weight.data && weight.byteLength <= inlineLimit) {
+      const bytes = tensorBytes(weight.data);
+      const raw_data = type === weight.type ? bytes : widenHalf(bytes);
+      proto.initializer.push(
+        create(readTensorProto, {
+          name,
+          data_type: type,
+          dims: [...weight.dims],
+          raw_data,
+        }),
+      );
+      continue;
+    }
+    proto.initializer.push(
+      externalTensor(name, type, weight.dims, externalBytes, byteLength),
+    );
+    placements.push({ weight, offset: externalBytes, byteLength });
+    externalBytes =
+      Math.ceil((externalBytes + byteLength) / alignment) * alignment;
+  }
+  return { placements, externalBytes };
+}
+
+function wrapped(graph: Graph, proto: GraphProto) {
+  const { ir_version, opset_import } = graph.model;
+  return create(readModelProto, {
+    ir_version,
+    opset_import,
+    producer_name: "phaseskip",
+    graph: proto,
+  });
+}
+
+function externalTensor(
+  name: string,
+  type: ElementType,
+  dims: readonly number[],
+  offset: number,
+  length: number,
+) {
+  const entries = {
+    location: externalName,
+    offset: String(offset),
+    length: String(length),
+  };
+  return create(readTensorProto, {
+    name,
+    data_type: type,
+    dims: [...dims],
+    data_location: TensorProtoDataLocation.EXTERNAL,
+    external_data: Object.entries(entries).map(([key, value]) =>
+      create(readStringStringEntryProto, { key, value }),
+    ),
+  });
+}
+
+function valueInfo(
+  name: string,
+  value: string,
+  unet: Unet,
+  typeOf: (type: ElementType) => ElementType,
+): ValueInfoProto {
+  const { type } = unet.shapes.get(value)!;
+  // a dimension without a value leaves the session open to any size
+  const dim = unet
+    .fixedDims(value)
+    .map((size) =>
+      create(readTensorShapeProtoDimension, { dim_value: size ?? -1 }),
+    );
+  const tensor_type = create(readTypeProtoTensor, {
+    elem_type: typeOf(type),
+    shape: create(readTensorShapeProto, { dim }),
+  });
+  return create(readValueInfoProto, {
+    name,
+    type: create(readTypeProto, { tensor_type }),
+  });
+}
+
+/** A node whose inputs carry the names that they have in the segment. */
+function segmentNode(
+  unet: Unet,
+  segment: Segment,
+  node: GraphNode,
+  widen: boolean,
+): NodeProto {
+  const inputs = node.inputs.map((value, slot) =>
+    inputName(unet, segment, node, value, slot),
+  );
+  const proto = copiedNode(node, inputs, widen);
+  if (node.captured.length > 0) {
+    const names = new Map(
+      node.captured.map((value) => [
+        value,
+        inputName(unet, segment, node, value, -1),
+      ]),
+    );
+    proto.attribute = proto.attribute.map((attribute) =>
+      renameCaptured(attribute, names),
+    );
+  }
+  return proto;
+}
+
+function copiedNode(
+  node: GraphNode,
+  input: string[],
+  widen: boolean,
+): NodeProto {
+  const { attribute, name } = node.proto;
+  return create(readNodeProto, {
+    name,
+    op_type: node.opType,
+    domain: node.domain,
+    output: [...node.outputs],
+    input,
+    attribute: widen ? attribute.map(widenAttribute) : attribute,
+  });
+}
+
+function inputName(
+  unet: Unet,
+  segment: Segment,
+  node: GraphNode,
+  value: string,
+  slot: number,
+) {
+  const between = new Set(unet.units.unitsBetween(value, node, slot));
+  const [input] = segment.inputs
+    .filter(
+      ({ value: read, units }) =>
+        read === value && units.every((unit) => between.has(unit)),
+    )
+    .sort((a, b) => b.units.length - a.units.length);
+  return input?.name ?? value;
+}

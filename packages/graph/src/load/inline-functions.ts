@@ -1,0 +1,119 @@
+// Replaces calls of a model's local functions by the functions' nodes.
+
+import { PhaseskipError } from "../errors.js";
+import type {
+  FunctionProto,
+  GraphProto,
+  ModelProto,
+  NodeProto,
+} from "../onnx/onnx_pb.js";
+import { clone } from "../onnx/wire.js";
+
+/**
+ * The graph's nodes with every call of a local function written out, also in other functions and in the
+ * bodies of an `If` or a loop.
+ *
+ * @throws {PhaseskipError} `model-invalid` if a function calls itself
+ */
+export function inlineFunctions(model: ModelProto): readonly NodeProto[] {
+  const functions = new Map(
+    model.functions.map((f) => [key(f.domain, f.name, f.overload), f]),
+  );
+  if (functions.size === 0) return model.graph!.node;
+  let calls = 0;
+  const expand = (
+    nodes: readonly NodeProto[],
+    around: readonly FunctionProto[],
+  ): NodeProto[] =>
+    nodes.flatMap((node) => {
+      const callee = functions.get(
+        key(node.domain, node.op_type, node.overload),
+      );
+      if (callee && around.includes(callee)) {
+        throw new PhaseskipError(
+          "model-invalid",
+          `Cannot use the model as its function ${callee.name} must not call itself`,
+        );
+      }
+      if (callee)
+        return expand(writtenOut(callee, node, `call${calls++}/`), [
+          ...around,
+          callee,
+        ]);
+      for (const { g, graphs } of node.attribute) {
+        for (const body of g ? [g] : graphs)
+          body.node = expand(body.node, around);
+      }
+      return [node];
+    });
+  const nodes = expand(model.graph!.node, []);
+  for (const f of model.functions) {
+    for (const opset of f.opset_import) {
+      if (!model.opset_import.some((known) => known.domain === opset.domain)) {
+        model.opset_import.push(opset);
+      }
+    }
+  }
+  return nodes;
+}
+
+function key(domain: string, name: string, overload: string): string {
+  return JSON.stringify([domain, name, overload]);
+}
+
+function writtenOut(
+  callee: FunctionProto,
+  call: NodeProto,
+  prefix: string,
+): NodeProto[] {
+  const names = new Map<string, string>();
+  callee.input.forEach((name, i) => names.set(name, call.input[i] ?? ""));
+  callee.output.forEach((name, i) =>
+    names.set(name, call.output[i] || prefix + name),
+  );
+  const rename = (name: string): string =>
+    name === "" ? "" : (names.get(name) ?? prefix + name);
+  return callee.node.map((inner) => {
+    const node = clone(inner);
+    node.input = node.input.map(rename);
+    node.output = node.output.map(rename);
+    node.name = [call.name, inner.name].filter(Boolean).join("/");
+    if (node.metadata_props.length === 0)
+      node.metadata_props = call.metadata_props;
+    bindAttributes(node, call, callee);
+    return node;
+  });
+
+  function bindAttributes(
+    node: NodeProto,
+    from: NodeProto,
+    f: FunctionProto,
+  ): void {
+    node.attribute = node.attribute.flatMap((attribute) => {
+      for (const body of attribute.g ? [attribute.g] : attribute.graphs)
+        renameBody(body, from, f);
+      if (!attribute.ref_attr_name) return [attribute];
+      const given =
+        from.attribute.find((a) => a.name === attribute.ref_attr_name) ??
+        f.attribute_proto.find((a) => a.name === attribute.ref_attr_name);
+      return given
+        ? [{ ...given, name: attribute.name, ref_attr_name: "" }]
+        : [];
+    });
+  }
+
+  function renameBody(
+    body: GraphProto,
+    from: NodeProto,
+    f: FunctionProto,
+  ): void {
+    for (const value of [...body.input, ...body.output, ...body.initializer]) {
+      value.name = rename(value.name);
+    }
+    for (const node of body.node) {
+      node.input = node.input.map(rename);
+      node.output = node.output.map(rename);
+      bindAttributes(node, from, f);
+    }
+  }
+}

@@ -1,0 +1,271 @@
+// From an ONNX file to a plain graph: functions inlined, constants among the weights, aliases gone.
+
+import type { ByteSource } from "../byte-source.js";
+import { PhaseskipError } from "../errors.js";
+import type { Graph, GraphNode, GraphValue, Weight } from "../graph.js";
+import { inlineFunctions } from "./inline-functions.js";
+import type {
+  GraphProto,
+  NodeProto,
+  TensorProto,
+  ValueInfoProto,
+} from "../onnx/onnx_pb.js";
+import type { OnnxFile } from "../onnx/read.js";
+import { readOnnx } from "../onnx/read.js";
+import { valuesTensor } from "../onnx/tensor.js";
+import { ElementType } from "../onnx/types.js";
+import { nodeScopes } from "../units/scopes.js";
+import { sliceSequences } from "./split-sequences.js";
+import { toWeight } from "./to-weight.js";
+
+/** Operator sets of ONNX itself that the shape rules and the runtime know, both ends inclusive. */
+const knownOpsets: readonly [number, number] = [9, 25];
+/** Operator sets beside ONNX's own that the runtime knows. */
+const knownDomains = new Set([
+  "",
+  "ai.onnx",
+  "com.microsoft",
+  "ai.onnx.ml",
+  "com.microsoft.nchwc",
+]);
+
+/**
+ * Reads a Unet's graph; weights stay where they are and are known by their place.
+ *
+ * @example
+ * ```ts
+ * import { readFile } from "node:fs/promises";
+ * import { analyseUnet, bytesSource, loadGraph } from "@phaseskip/graph";
+ *
+ * const graph = await loadGraph(bytesSource(await readFile("models/scenes/unet/model.onnx")));
+ * const unet = analyseUnet(graph, { batch: 1, height: 32, width: 32 });
+ * ```
+ * @param source the `model.onnx`
+ * @param name what to call it in messages
+ * @throws {PhaseskipError} `model-invalid` if it is no whole ONNX model or names weights outside its
+ * folder; `model-unsupported` if it uses operator sets that are not known
+ */
+export async function loadGraph(
+  source: ByteSource,
+  name = "unet/model.onnx",
+): Promise<Graph> {
+  const file = await readOnnx(source, name);
+  checkOperatorSets(file, name);
+  return plainGraph(file, name);
+}
+
+function checkOperatorSets({ model }: OnnxFile, name: string): void {
+  const local = new Set(model.functions.map((f) => f.domain));
+  const used = usedDomains(model);
+  for (const { domain, version } of model.opset_import) {
+    const isKnown = knownDomains.has(domain) || local.has(domain);
+    if (!isKnown && used.has(domain)) {
+      throw new PhaseskipError(
+        "model-unsupported",
+        `Cannot use ${name} as it needs the operator set "${domain}" (version ${version}), which is not known; known are ONNX's own and com.microsoft`,
+      );
+    }
+    const [low, high] = knownOpsets;
+    if (
+      (domain === "" || domain === "ai.onnx") &&
+      (version < low || version > high)
+    ) {
+      throw new PhaseskipError(
+        "model-unsupported",
+        `Cannot use ${name} as ONNX's operator set must be of version ${low} to ${high}: it needs ${version}; export it again with another opset`,
+      );
+    }
+  }
+}
+
+/** The domains of all nodes, bodies and functions included; optimizers import more than they use. */
+function usedDomains({ graph, functions }: OnnxFile["model"]): Set<string> {
+  const used = new Set<string>();
+  const visit = ({ domain, attribute }: NodeProto): void => {
+    used.add(domain);
+    for (const { g, graphs } of attribute) {
+      for (const body of g ? [g] : graphs) body.node.forEach(visit);
+    }
+  };
+  graph?.node.forEach(visit);
+  for (const { node } of functions) node.forEach(visit);
+  return used;
+}
+
+function plainGraph(file: OnnxFile, name: string): Graph {
+  const proto = file.model.graph!;
+  if (proto.sparse_initializer.length > 0) {
+    throw new PhaseskipError(
+      "model-unsupported",
+      `Cannot use ${name} as its weights must be dense: it holds ${proto.sparse_initializer.length} sparse ones`,
+    );
+  }
+  const weights = new Map<string, Weight>();
+  for (const tensor of proto.initializer)
+    weights.set(tensor.name, toWeight(tensor, file, name));
+
+  const aliases = new Map<string, string>();
+  const resolve = (value: string): string => aliases.get(value) ?? value;
+  const nodes: GraphNode[] = [];
+  const protos = sliceSequences(inlineFunctions(file.model), proto.initializer);
+  // bodies name these themselves, and outputs keep their name
+  const named = new Set([
+    ...protos.flatMap(capturedBy),
+    ...proto.output.map((output) => output.name),
+  ]);
+  for (const node of protos) {
+    const output = node.output[0] ?? "";
+    const constant =
+      node.op_type === "Constant" ? constantTensor(node) : undefined;
+    if (constant) {
+      constant.name = output;
+      weights.set(output, toWeight(constant, file, name));
+    } else if (
+      node.op_type === "Identity" &&
+      !named.has(output) &&
+      weights.has(resolve(node.input[0] ?? ""))
+    ) {
+      aliases.set(output, resolve(node.input[0]!));
+    } else nodes.push(toNode(nodes.length, node, resolve));
+  }
+  const sorted = inRunningOrder(nodes, name);
+  const producers = new Map<string, GraphNode>();
+  const consumers = new Map<string, GraphNode[]>();
+  for (const node of sorted) {
+    for (const output of node.outputs) if (output) producers.set(output, node);
+    for (const value of new Set([...node.inputs, ...node.captured])) {
+      if (!value) continue;
+      const readers = consumers.get(value);
+      if (readers) readers.push(node);
+      else consumers.set(value, [node]);
+    }
+  }
+  return {
+    model: file.model,
+    nodes: sorted,
+    weights,
+    inputs: proto.input
+      .filter((input) => !weights.has(input.name))
+      .map(toValue),
+    outputs: proto.output.map(toValue),
+    producers,
+    consumers,
+  };
+}
+
+function toNode(
+  index: number,
+  proto: NodeProto,
+  resolve: (value: string) => string,
+): GraphNode {
+  return {
+    index,
+    opType: proto.op_type,
+    domain: proto.domain === "ai.onnx" ? "" : proto.domain,
+    inputs: proto.input.map(resolve),
+    captured: capturedBy(proto),
+    outputs: proto.output,
+    attributes: new Map(
+      proto.attribute.map((attribute) => [attribute.name, attribute]),
+    ),
+    scopes: nodeScopes(proto),
+    proto,
+  };
+}
+
+/** What a node's bodies read of the graph around them, each value once. */
+function capturedBy(node: NodeProto): string[] {
+  const bodies = node.attribute.flatMap(({ g, graphs }) => (g ? [g] : graphs));
+  return [...new Set(bodies.flatMap((body) => [...capturedValues(body)]))];
+}
+
+/** What a body reads of the graph around it. */
+function capturedValues(body: GraphProto): Set<string> {
+  const own = new Set(
+    [...body.input, ...body.initializer].map((value) => value.name),
+  );
+  const captured = new Set<string>();
+  for (const node of body.node) {
+    for (const value of node.input)
+      if (value && !own.has(value)) captured.add(value);
+    for (const attribute of node.attribute) {
+      for (const inner of attribute.g ? [attribute.g] : attribute.graphs) {
+        for (const value of capturedValues(inner))
+          if (!own.has(value)) captured.add(value);
+      }
+    }
+    for (const output of node.output) own.add(output);
+  }
+  for (const output of body.output)
+    if (!own.has(output.name)) captured.add(output.name);
+  return captured;
+}
+
+/** ONNX asks for this order, and some tools break it. */
+function inRunningOrder(
+  nodes: readonly GraphNode[],
+  name: string,
+): GraphNode[] {
+  const made = new Set(nodes.flatMap((node) => node.outputs));
+  const ready = new Set<string>();
+  const sorted: GraphNode[] = [];
+  let waiting = [...nodes];
+  while (waiting.length > 0) {
+    const blocked: GraphNode[] = [];
+    for (const node of waiting) {
+      const reads = [...node.inputs, ...node.captured];
+      if (reads.every((value) => !made.has(value) || ready.has(value))) {
+        for (const output of node.outputs) ready.add(output);
+        sorted.push({ ...node, index: sorted.length });
+      } else blocked.push(node);
+    }
+    if (blocked.length === waiting.length) {
+      throw new PhaseskipError(
+        "model-invalid",
+        `Cannot use ${name} as its nodes form a cycle at ${waiting[0]!.proto.name || waiting[0]!.opType}`,
+      );
+    }
+    waiting = blocked;
+  }
+  return sorted;
+}
+
+function constantTensor(node: NodeProto): TensorProto | undefined {
+  const attribute = node.attribute[0];
+  const name = node.output[0] ?? "";
+  switch (attribute?.name) {
+    case "value":
+      return attribute.t;
+    case "value_float":
+      return valuesTensor(name, ElementType.FLOAT, [], [attribute.f]);
+    case "value_floats":
+      return valuesTensor(
+        name,
+        ElementType.FLOAT,
+        [attribute.floats.length],
+        attribute.floats,
+      );
+    case "value_int":
+      return valuesTensor(name, ElementType.INT64, [], [attribute.i]);
+    case "value_ints":
+      return valuesTensor(
+        name,
+        ElementType.INT64,
+        [attribute.ints.length],
+        attribute.ints,
+      );
+    default:
+      return undefined;
+  }
+}
+
+function toValue(value: ValueInfoProto): GraphValue {
+  const type = value.type?.tensor_type;
+  return {
+    name: value.name,
+    type: type?.elem_type ?? ElementType.UNDEFINED,
+    dims: type?.shape?.dim.map(({ dim_value, dim_param }, i) =>
+      dim_value >= 0 ? Number(dim_value) : dim_param || `${value.name}_${i}`,
+    ),
+  };
+}

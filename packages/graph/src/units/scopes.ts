@@ -1,0 +1,50 @@
+// Which module of the Unet a node came from, read off the names that exporters leave.
+
+import type { NodeProto } from "../onnx/onnx_pb.js";
+
+const dynamoScopes = "pkg.torch.onnx.name_scopes";
+
+/**
+ * The module paths around a node, outermost first, such as
+ * `["down_blocks.1", "down_blocks.1.resnets.0", "down_blocks.1.resnets.0.conv1"]`.
+ *
+ * TorchScript exports name their nodes `/down_blocks.1/resnets.0/conv1/Conv`; dynamo exports keep the
+ * list in the node's metadata.
+ */
+export function nodeScopes(node: NodeProto): string[] {
+  const dynamo = node.metadata_props.find(
+    (entry) => entry.key === dynamoScopes,
+  );
+  if (dynamo)
+    return pythonStrings(dynamo.value)
+      .slice(0, -1)
+      .filter((scope) => scope !== "");
+  const elements = node.name.split("/").slice(1, -1);
+  return elements.map((_, i) => elements.slice(0, i + 1).join("."));
+}
+
+/** The strings of a Python list as `repr` writes it. */
+function pythonStrings(list: string): string[] {
+  return [...list.matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"/g)].map(
+    (match) => match[1] ?? match[2] ?? "",
+  );
+}
+
+/** Module names that a diffusers Unet has at its top. */
+const landmarks =
+  /(^|\.)(conv_in|down_blocks\.\d+|mid_block|up_blocks\.\d+|conv_out)$/;
+
+/**
+ * The prefix that a wrapper around the Unet puts before every module path, with its trailing dot; ""
+ * where there is none; undefined where no path looks like a Unet's.
+ */
+export function wrapperPrefix(scopes: Iterable<string>): string | undefined {
+  const votes = new Map<string, number>();
+  for (const scope of scopes) {
+    const match = landmarks.exec(scope);
+    if (!match) continue;
+    const prefix = scope.slice(0, match.index + match[1]!.length);
+    votes.set(prefix, (votes.get(prefix) ?? 0) + 1);
+  }
+  return [...votes].sort((a, b) => b[1] - a[1])[0]?.[0];
+}

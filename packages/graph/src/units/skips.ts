@@ -1,0 +1,70 @@
+// Skip connections: joins along the channels of a value with another that was made from it, far away.
+
+import type { Dependencies } from "../dependencies.js";
+import { Dependency } from "../dependencies.js";
+import type { Graph, GraphNode } from "../graph.js";
+import { intAttribute, valuesRead } from "../graph.js";
+import { positiveAxis } from "../shapes/rule.js";
+import type { ValueInfo } from "../shapes/rule.js";
+
+/** A skip connection, at the place where it enters its consumer. */
+export interface Skip {
+  /** Its unit's path, such as `up_blocks.2.resnets.0.skip`. */
+  readonly path: string;
+  /** The concatenation that it enters. */
+  readonly reader: GraphNode;
+  /** Which of the concatenation's inputs it is. */
+  readonly slot: number;
+  /** The value that it hands over. */
+  readonly value: string;
+}
+
+/**
+ * Finds the skips of a graph, without names: concatenations along the channels of two feature maps, one
+ * of which was made from the other. In the order of their readers.
+ */
+export function findSkips(
+  graph: Graph,
+  shapes: ReadonlyMap<string, ValueInfo>,
+  dependencies: Dependencies,
+): Omit<Skip, "path">[] {
+  const skips: Omit<Skip, "path">[] = [];
+  for (const node of graph.nodes) {
+    if (node.opType !== "Concat" || node.inputs.length !== 2) continue;
+    if (!(dependencies.nodes[node.index]! & Dependency.sample)) continue;
+    const dims = shapes.get(node.outputs[0]!)!.dims;
+    if (
+      dims.length < 3 ||
+      positiveAxis(intAttribute(node, "axis", 0), dims.length) !== 1
+    )
+      continue;
+    for (const slot of [1, 0]) {
+      const value = node.inputs[slot]!;
+      if (isMadeFrom(graph, node.inputs[1 - slot]!, value)) {
+        skips.push({ reader: node, slot, value });
+        break;
+      }
+    }
+  }
+  return skips;
+}
+
+/** Whether `value` is computed from `source`. */
+function isMadeFrom(graph: Graph, value: string, source: string): boolean {
+  const first = graph.producers.get(source)?.index ?? -1;
+  const front = [value];
+  const seen = new Set(front);
+  for (let at = front.pop(); at !== undefined; at = front.pop()) {
+    const producer = graph.producers.get(at);
+    // nodes stand in running order: what comes before the source's producer cannot be made from it
+    if (!producer || producer.index <= first) continue;
+    for (const read of valuesRead(producer)) {
+      if (read === source) return true;
+      if (!seen.has(read)) {
+        seen.add(read);
+        front.push(read);
+      }
+    }
+  }
+  return false;
+}

@@ -1,0 +1,106 @@
+// LCM: sampling of a latent consistency model, in very few steps.
+//
+//   Luo et al. 2023 (arXiv 2310.04378), algorithm 3     here
+//   z_t, z_{τ}                                          sample, prevSample
+//   f_θ(z, ω, c, t), equation 9                         predOriginalSample
+//   c_skip(t), c_out(t)                                 skip, out
+//   σ_data                                              SIGMA_DATA
+//   k, skipping interval                                stride
+
+import type { RunOptions, SchedulerConfig } from "../config/config.js";
+import { configReader } from "../config/config-reader.js";
+import type { ConfigReader } from "../config/config-reader.js";
+import { defineScheduler } from "../step/define-scheduler.js";
+import { sqrt32, weightedSum } from "../float32.js";
+import { noiseSchedule } from "../grid/noise-schedule.js";
+import {
+  noiseLevel,
+  noiseWeightsAt,
+  predictOriginal,
+  readPredictionType,
+} from "../step/prediction.js";
+import { sampleBound } from "../step/sample-bound.js";
+import type { Scheduler } from "../scheduler.js";
+import { stepRequest } from "../grid/step-request.js";
+
+const f = Math.fround;
+const SIGMA_DATA = 0.5;
+
+/**
+ * Latent consistency sampling, as diffusers' `LCMScheduler`. Its timesteps come from the
+ * distilled schedule, whatever the spacing; every step but the last one of the list wants noise.
+ *
+ * @param options the configuration and the steps, at most `original_inference_steps` of them
+ * @throws {RangeError} If a value is out of range, unknown or not implemented.
+ * @throws {TypeError} If a value is of another type, or the steps are given twice or not at all.
+ * @see diffusers 0.42.1, `schedulers/scheduling_lcm.py`
+ */
+export function lcm(options: SchedulerConfig & RunOptions): Scheduler {
+  const config = configReader("LCM scheduler", options);
+  const { numTrainTimesteps, alphasCumprod } = noiseSchedule(config, {
+    betaStart: 0.00085,
+    betaEnd: 0.012,
+    betaSchedule: "scaled_linear",
+  });
+  const predictionType = readPredictionType(config);
+  const bound = sampleBound(config, false);
+  const timestepScaling = f(config.number("timestep_scaling", 10));
+  const request = stepRequest(config, options, {
+    numTrainTimesteps,
+    custom: "integer",
+  });
+  const timesteps =
+    request.timesteps ??
+    distilledTimesteps(config, numTrainTimesteps, request.numInferenceSteps);
+  const last = timesteps.length - 1;
+
+  return defineScheduler({
+    title: config.title,
+    name: "lcm",
+    timesteps,
+    numTrainTimesteps,
+    predictionType,
+    alphasCumprod,
+    needsNoise: (stepIndex) => stepIndex !== last,
+    noiseWeights: (timestep) => noiseWeightsAt(alphasCumprod, timestep),
+    update({ modelOutput, sample, stepIndex, timestep, noise }) {
+      const level = noiseLevel(alphasCumprod[timestep]!);
+      const estimate = bound(
+        predictOriginal(predictionType, modelOutput, sample, level),
+      );
+      const scaledTimestep = f(timestep * timestepScaling);
+      const divisor = f(f(scaledTimestep * scaledTimestep) + SIGMA_DATA ** 2);
+      const skip = f(SIGMA_DATA ** 2 / divisor);
+      const out = f(scaledTimestep / sqrt32(divisor));
+      const predOriginalSample = weightedSum([out, estimate], [skip, sample]);
+      if (stepIndex === last)
+        return { prevSample: predOriginalSample.slice(), predOriginalSample };
+      const next = noiseLevel(alphasCumprod[timesteps[stepIndex + 1]!]!);
+      const prevSample = weightedSum(
+        [next.signal, predOriginalSample],
+        [next.noise, noise],
+      );
+      return { prevSample, predOriginalSample };
+    },
+  });
+}
+
+function distilledTimesteps(
+  config: ConfigReader,
+  numTrainTimesteps: number,
+  count: number,
+): number[] {
+  const key = "original_inference_steps";
+  const original = config.number(key, 50, { min: 1, isInteger: true });
+  if (original > numTrainTimesteps) {
+    config.reject(key, `an integer in [1, ${numTrainTimesteps}]`, original);
+  }
+  if (count > original) {
+    config.reject("numInferenceSteps", `at most ${key} (${original})`, count);
+  }
+  const stride = Math.floor(numTrainTimesteps / original);
+  return Array.from({ length: count }, (_, i) => {
+    const skipped = Math.floor(i * (original / count));
+    return (original - skipped) * stride - 1;
+  });
+}

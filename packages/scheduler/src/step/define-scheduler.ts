@@ -1,0 +1,181 @@
+// Makes a Scheduler out of what is particular to one sampler: checks what goes into each call,
+// counts the steps, freezes the result.
+
+import { quotient, weightedSum } from "../float32.js";
+import type {
+  PredictionType,
+  Scheduler,
+  SchedulerState,
+  StepInput,
+  StepOutput,
+} from "../scheduler.js";
+
+/** What is particular to one sampler. */
+export interface SchedulerParts {
+  /** In words, for error messages, such as `DDIM scheduler`. */
+  readonly title: string;
+  /** Short name. */
+  readonly name: string;
+  /** The loop list. */
+  readonly timesteps: readonly number[];
+  /** Steps asked for. @default the length of `timesteps` */
+  readonly numInferenceSteps?: number;
+  /** Timesteps of the training. */
+  readonly numTrainTimesteps: number;
+  /** Standard deviation of the first sample. @default 1 */
+  readonly initNoiseSigma?: number;
+  /** What the network predicts. */
+  readonly predictionType: PredictionType;
+  /** Product of the alphas up to each training timestep. */
+  readonly alphasCumprod: readonly number[];
+  /** Noise levels, where the sampler has such. */
+  readonly sigmas?: readonly number[];
+  /** Whether the network's output also holds a variance. @default false */
+  readonly hasLearnedVariance?: boolean;
+  /** Divisor of the network's input at a step index. @default 1 */
+  readonly inputScale?: (stepIndex: number) => number;
+  /** Whether the update wants noise at a step index. @default never */
+  readonly needsNoise?: (stepIndex: number) => boolean;
+  /** Weights of signal and noise at a timestep; `null` if the schedule has no such timestep. */
+  readonly noiseWeights: (
+    timestep: number,
+  ) => readonly [signal: number, noise: number] | null;
+  /** The step itself, its input checked. */
+  readonly update: (input: UpdateInput) => Update;
+}
+
+/** A checked {@link StepInput}. */
+export interface UpdateInput {
+  /** As long as `sample`, or twice as long with a learned variance. */
+  readonly modelOutput: Float32Array;
+  /** The present sample. */
+  readonly sample: Float32Array;
+  /** Index into the timesteps. */
+  readonly stepIndex: number;
+  /** The timestep at that index. */
+  readonly timestep: number;
+  /** What was carried here. */
+  readonly state: SchedulerState;
+  /** The noise, where wanted; else empty. */
+  readonly noise: Float32Array;
+}
+
+/** A {@link StepOutput} in the making. */
+export interface Update {
+  /** The next sample. */
+  readonly prevSample: Float32Array<ArrayBuffer>;
+  /** The estimated clean sample. */
+  readonly predOriginalSample: Float32Array<ArrayBuffer>;
+  /** What changes in the state, beside its counter. */
+  readonly carried?: Partial<SchedulerState>;
+}
+
+const freshState: SchedulerState = Object.freeze({
+  counter: 0,
+  modelOutputs: Object.freeze([]),
+  heldSample: null,
+  heldOutput: null,
+});
+
+/** Completes a sampler; the result is frozen. */
+export function defineScheduler(parts: SchedulerParts): Scheduler {
+  const {
+    title,
+    update,
+    inputScale,
+    sigmas,
+    hasLearnedVariance = false,
+  } = parts;
+  const needsNoise = parts.needsNoise ?? (() => false);
+  const timesteps = Object.freeze([...parts.timesteps]);
+
+  const timestepAt = (verb: string, stepIndex: number) => {
+    const timestep = timesteps[stepIndex];
+    if (timestep === undefined) {
+      throw new RangeError(
+        `Cannot ${verb} the ${title} as stepIndex must be an integer in [0, ${timesteps.length - 1}]: current value is ${stepIndex}`,
+      );
+    }
+    return timestep;
+  };
+
+  const step = ({
+    modelOutput,
+    sample,
+    stepIndex,
+    state,
+    noise,
+  }: StepInput): StepOutput => {
+    const timestep = timestepAt("step", stepIndex);
+    const outputLength = hasLearnedVariance ? 2 * sample.length : sample.length;
+    checkLength(`step the ${title}`, "modelOutput", modelOutput, outputLength);
+    if (needsNoise(stepIndex)) {
+      checkLength(`step the ${title}`, "noise", noise, sample.length);
+    } else if (noise !== undefined) {
+      throw new TypeError(
+        `Cannot step the ${title} as noise must be absent at step index ${stepIndex} (see needsNoise): current value has ${noise.length} elements`,
+      );
+    }
+    const { prevSample, predOriginalSample, carried } = update({
+      modelOutput,
+      sample,
+      stepIndex,
+      timestep,
+      state,
+      noise: noise ?? new Float32Array(0),
+    });
+    const next = { ...state, ...carried, counter: state.counter + 1 };
+    return { prevSample, predOriginalSample, state: next };
+  };
+
+  return Object.freeze({
+    name: parts.name,
+    timesteps,
+    numInferenceSteps: parts.numInferenceSteps ?? timesteps.length,
+    numTrainTimesteps: parts.numTrainTimesteps,
+    initNoiseSigma: parts.initNoiseSigma ?? 1,
+    predictionType: parts.predictionType,
+    alphasCumprod: parts.alphasCumprod,
+    ...(sigmas && { sigmas: Object.freeze([...sigmas]) }),
+    initialState: () => freshState,
+    scaleModelInput(sample: Float32Array, stepIndex: number) {
+      timestepAt("scale the input of", stepIndex);
+      if (!inputScale) return sample;
+      const divisor = inputScale(stepIndex);
+      return quotient(sample, divisor);
+    },
+    needsNoise(stepIndex: number) {
+      timestepAt("look up the noise of", stepIndex);
+      return needsNoise(stepIndex);
+    },
+    step,
+    addNoise(original: Float32Array, noise: Float32Array, timestep: number) {
+      const weights = parts.noiseWeights(timestep);
+      if (weights === null) {
+        throw new RangeError(
+          `Cannot add noise with the ${title} as timestep must be one of its own: current value is ${timestep}`,
+        );
+      }
+      checkLength(
+        `add noise with the ${title}`,
+        "noise",
+        noise,
+        original.length,
+      );
+      return weightedSum([weights[0], original], [weights[1], noise]);
+    },
+  });
+}
+
+function checkLength(
+  attempt: string,
+  name: string,
+  array: Float32Array | undefined,
+  length: number,
+): void {
+  if (array?.length === length) return;
+  const given = array === undefined ? "undefined" : array.length;
+  throw new TypeError(
+    `Cannot ${attempt} as ${name} must have ${length} elements: current value is ${given}`,
+  );
+}
