@@ -2,10 +2,10 @@
 // second load takes. `--load` measures that alone.
 import { cpus } from "node:os";
 import { build, type Plugin } from "esbuild";
-import type { BenchRows } from "../packages/cli/src/bench-rows.js";
+import type { BenchRows } from "../packages/cli/src/bench/bench-rows.js";
 import { bootstrapMedianRatio, median } from "@phaseskip/metrics";
-import { describeBench } from "../packages/cli/src/bench-table.js";
-import { progress } from "../packages/cli/src/progress.js";
+import { describeBench } from "../packages/cli/src/bench/bench-table.js";
+import { progress } from "../packages/cli/src/terminal/progress.js";
 import type { LoadTimes } from "./bench-load-worker.js";
 import { launchBrowser, openPage } from "./browser.js";
 import { serveFiles } from "./serve.js";

@@ -1,14 +1,14 @@
 // What the tests of the weight cache do in a page: open a model's files, read them, look at what is stored.
-import type { FolderProgress } from "../packages/runtime/src/folder.js";
+import type { FolderProgress } from "../packages/runtime/src/download/load-progress.js";
 import {
   openFolder,
   type ModelFolder,
-} from "../packages/runtime/src/model-folder.js";
-import { sha256 } from "../packages/runtime/src/sha256.js";
+} from "../packages/runtime/src/folder/model-folder.js";
+import { sha256 } from "../packages/runtime/src/store/sha256.js";
 import {
   deleteModel,
   listModels,
-} from "../packages/runtime/src/weight-cache.js";
+} from "../packages/runtime/src/store/weight-cache.js";
 
 /** How one load went. */
 export interface Load {

@@ -33,11 +33,11 @@ export const allowed = {
 const keepers = [
   {
     library: /^(onnxruntime-|#ort)/,
-    files: /^runtime\/src\/(session|ort\.d)\.ts$/,
+    files: /^runtime\/src\/device\/(session|ort\.d)\.ts$/,
   },
   {
     library: /^comlink(\/|$)/,
-    files: /^runtime\/src\/(protocol|client|worker)\.ts$/,
+    files: /^runtime\/src\/wire\/(protocol|client|worker)\.ts$/,
   },
 ];
 

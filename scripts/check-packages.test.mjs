@@ -66,10 +66,10 @@ describe("breaksOf()", () => {
 
   test.each([
     [
-      "runtime/src/session.ts",
+      "runtime/src/device/session.ts",
       'import "#ort-wasm"; import type * as ort from "onnxruntime-web";',
     ],
-    ["runtime/src/client.ts", 'import { wrap } from "comlink";'],
+    ["runtime/src/wire/client.ts", 'import { wrap } from "comlink";'],
     [
       "runtime/src/node-worker.ts",
       'import { parentPort } from "node:worker_threads";',

@@ -15,7 +15,7 @@ const checks = {
   packages: ["node scripts/check-packages.mjs"],
   types: ["tsc"],
   cycles: [
-    `dpdm --no-tree --no-warning --no-progress --transform --exit-code circular:1 ${entries.join(" ")}`,
+    `dpdm --no-tree --no-warning --no-progress --exit-code circular:1 ${entries.join(" ")}`,
   ],
   unused: ["knip"],
   lint: ["eslint --max-warnings 0 ."],

@@ -15,9 +15,9 @@ import { join } from "node:path";
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import { mean, quantile, ssim } from "@phaseskip/metrics";
-import { grid, upscale } from "../../packages/cli/src/picture-grid.ts";
-import { encodePng } from "../../packages/cli/src/png.ts";
-import { svgToPng } from "../../packages/cli/src/svg-png.ts";
+import { grid, upscale } from "../../packages/cli/src/pictures/picture-grid.ts";
+import { encodePng } from "../../packages/cli/src/pictures/png.ts";
+import { svgToPng } from "../../packages/cli/src/pictures/svg-png.ts";
 
 const { document } = parseHTML("<!doctype html><html><body></body></html>");
 const least = 1e-4;

@@ -68,7 +68,11 @@ export type { SweepLayout } from "./cells/lay-out.js";
 
 // Running
 export { runSweep } from "./sweep/sweep.js";
-export type { SweepProgress, SweepRequest, SweepTotals } from "./sweep/sweep.js";
+export type {
+  SweepProgress,
+  SweepRequest,
+  SweepTotals,
+} from "./sweep/sweep.js";
 export { defaultPrompts } from "./cells/default-prompts.js";
 export { pictureName } from "./cells/picture-name.js";
 
@@ -81,7 +85,11 @@ export type {
   PhaseOptions,
 } from "./phases/phases.js";
 export { findSweepPhases, leastBinsForPhases } from "./phases/sweep-phases.js";
-export type { RunTime, SweepBoundary, SweepPhases } from "./phases/sweep-phases.js";
+export type {
+  RunTime,
+  SweepBoundary,
+  SweepPhases,
+} from "./phases/sweep-phases.js";
 export { rankUnits, rankingAgreement } from "./phases/rankings.js";
 export type { RankedUnit, RankingChoice } from "./phases/rankings.js";
 

@@ -1,6 +1,6 @@
 // What a command talks to.
 
-import type { ProgressStream } from "./progress.js";
+import type { ProgressStream } from "./terminal/progress.js";
 
 /** Where a command's results and messages go. */
 export interface CommandIo {

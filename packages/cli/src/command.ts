@@ -1,24 +1,24 @@
 // The command: its subcommands, their options, and how it ends.
 
 import { Command } from "commander";
-import { bench, type BenchArguments } from "./bench.js";
+import { bench, type BenchArguments } from "./commands/bench.js";
 import type { CommandIo } from "./command-io.js";
-import { endingOf, exitCodes, oneLine } from "./exit-code.js";
-import { generate, type GenerateArguments } from "./generate.js";
-import { inspect, type InspectArguments } from "./inspect.js";
+import { endingOf, exitCodes, oneLine } from "./terminal/exit-code.js";
+import { generate, type GenerateArguments } from "./commands/generate.js";
+import { inspect, type InspectArguments } from "./commands/inspect.js";
 import {
   integerFrom,
   listed,
   numberFrom,
   pathEnding,
-} from "./option-values.js";
+} from "./terminal/option-values.js";
 import {
   backendOption,
   guidanceOption,
   schedulerOption,
-} from "./run-options.js";
-import { pack, type PackArguments } from "./pack.js";
-import { serve, type ServeArguments } from "./serve.js";
+} from "./terminal/run-options.js";
+import { pack, type PackArguments } from "./commands/pack.js";
+import { serve, type ServeArguments } from "./commands/serve.js";
 import { addSweepCommands } from "./sweep-commands.js";
 
 /** The release of the command; that of its package.json, as a test checks. */

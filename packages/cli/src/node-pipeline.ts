@@ -6,7 +6,7 @@ import {
   type LoadOptions,
   type Pipeline,
 } from "@phaseskip/runtime";
-import type { Progress } from "./progress.js";
+import type { Progress } from "./terminal/progress.js";
 
 /** How {@link openPipeline} loads. */
 export interface OpenPipelineOptions extends Omit<

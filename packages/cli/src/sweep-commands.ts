@@ -2,9 +2,9 @@
 
 import { actionNames, defaultUnits } from "@phaseskip/ablation";
 import { Option, type Command } from "commander";
-import { ablate, type AblateArguments } from "./ablate.js";
+import { ablate, type AblateArguments } from "./commands/ablate.js";
 import type { CommandIo } from "./command-io.js";
-import { merge, type MergeArguments } from "./merge.js";
+import { merge, type MergeArguments } from "./commands/merge.js";
 import {
   integerFrom,
   numberFrom,
@@ -13,14 +13,15 @@ import {
   readShard,
   readSplit,
   readWindows,
-} from "./option-values.js";
+} from "./terminal/option-values.js";
 import {
   backendOption,
   guidanceOption,
   schedulerOption,
-} from "./run-options.js";
-import { plan, type PlanArguments } from "./plan.js";
-import { report, type ReportArguments } from "./report.js";
+} from "./terminal/run-options.js";
+import { plan } from "./commands/plan.js";
+import type { PlanArguments } from "./planning/plan-session.js";
+import { report, type ReportArguments } from "./commands/report.js";
 
 /** Adds them to the command. */
 export function addSweepCommands(root: Command, io: CommandIo): void {

@@ -6,9 +6,9 @@ import {
 } from "@phaseskip/runtime/internals";
 import { generator } from "@phaseskip/scheduler";
 import { describe, expect, test } from "vitest";
-import { inspectModel, planRun } from "../src/model-inspection.js";
-import { publishedPlans } from "../src/published-plans.js";
-import { liveSession, wholeSession } from "../src/raw-session.js";
+import { inspectModel, planRun } from "../src/inspection/model-inspection.js";
+import { publishedPlans } from "../src/bench/published-plans.js";
+import { liveSession, wholeSession } from "../src/bench/raw-session.js";
 import { fixture, run } from "./run.js";
 
 describe.each(["tiny-text-ts", "tiny-text-dynamo-f16", "tiny-ddpm-ts"])(

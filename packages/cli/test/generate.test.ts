@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { decode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openPipeline } from "../src/index.js";
-import { readNpy, writeNpy } from "../src/npy.js";
-import { writePng } from "../src/png.js";
+import { readNpy, writeNpy } from "../src/pictures/npy.js";
+import { writePng } from "../src/pictures/png.js";
 import { fixture, run } from "./run.js";
 
 const model = fixture("tiny-text-ts");

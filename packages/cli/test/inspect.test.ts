@@ -6,9 +6,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describePlan, type PlanDescription } from "@phaseskip/runtime";
 import { blockCache } from "@phaseskip/runtime/plans";
 import { openPipeline } from "../src/index.js";
-import type { UnitSummary } from "../src/inspect.js";
-import { drawShares, drawStrip, type UnitState } from "../src/plan-strip.js";
-import { unitKind } from "../src/unit-kind.js";
+import type { UnitSummary } from "../src/commands/inspect.js";
+import {
+  drawShares,
+  drawStrip,
+  type UnitState,
+} from "../src/inspection/plan-strip.js";
+import { unitKind } from "../src/inspection/unit-kind.js";
 import { fixture, run } from "./run.js";
 
 const model = fixture("tiny-text-ts");

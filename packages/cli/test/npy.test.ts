@@ -5,7 +5,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { decodeNpy, encodeNpy, readNpy, writeNpy } from "../src/npy.js";
+import {
+  decodeNpy,
+  encodeNpy,
+  readNpy,
+  writeNpy,
+} from "../src/pictures/npy.js";
 
 const goldenPath = (name: string) =>
   fileURLToPath(new URL(`golden/${name}.npy`, import.meta.url));

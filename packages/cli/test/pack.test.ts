@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { openFolder, parseManifest } from "@phaseskip/runtime/internals";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { serveFaults } from "../../../e2e/fault-server.js";
-import { licenceOf } from "../src/model-licence.js";
+import { licenceOf } from "../src/files/model-licence.js";
 import { fixture, run } from "./run.js";
 
 // Typed: what expect gives is any.

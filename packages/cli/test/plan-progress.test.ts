@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pictureProgress } from "../src/plan-progress.js";
+import { pictureProgress } from "../src/planning/plan-progress.js";
 
 const minute = 60_000;
 

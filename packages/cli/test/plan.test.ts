@@ -11,8 +11,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Plan, Rule } from "@phaseskip/runtime";
 import { parsePlan } from "@phaseskip/runtime/plans";
 import { known, writeKnownModel } from "../../ablation/test/known-model.js";
-import type { AgainstTable } from "../src/plan-against.js";
-import type { Calibration } from "../src/plan-calibration.js";
+import type { AgainstTable } from "../src/planning/plan-against.js";
+import type { Calibration } from "../src/planning/plan-calibration.js";
 import { fixture, run } from "./run.js";
 
 let folder: string;

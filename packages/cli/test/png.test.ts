@@ -5,8 +5,8 @@ import type { Picture } from "@phaseskip/metrics";
 import fc from "fast-check";
 import { decode } from "fast-png";
 import { describe, expect, test } from "vitest";
-import { grid, intoRows, upscale } from "../src/picture-grid.js";
-import { decodePng, encodePng, writePng } from "../src/png.js";
+import { grid, intoRows, upscale } from "../src/pictures/picture-grid.js";
+import { decodePng, encodePng, writePng } from "../src/pictures/png.js";
 
 /** A picture whose red channel counts its pixels from `first`. */
 function counting(

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import stringWidth from "string-width";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { progress } from "../src/progress.js";
+import { progress } from "../src/terminal/progress.js";
 import { RecordingStream } from "./terminal.js";
 
 const ERASE = "\r\x1b[2K";

@@ -9,7 +9,7 @@ import {
 import { seededRandom } from "@phaseskip/metrics";
 import { emptyPlan } from "@phaseskip/runtime/internals";
 import { expect, test } from "vitest";
-import { climbFrom, searchRandomly } from "../src/rival-tuning.js";
+import { climbFrom, searchRandomly } from "../src/planning/rival-tuning.js";
 
 const grid = {
   timesteps: Array.from({ length: 10 }, (_, i) => 900 - 100 * i),

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import stringWidth from "string-width";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { formatTable, truncate } from "../src/table.js";
+import { formatTable, truncate } from "../src/terminal/table.js";
 import { RecordingStream } from "./terminal.js";
 
 const pipe = new RecordingStream(false);

@@ -26,8 +26,9 @@ export {
   type Dependencies,
   type DependencyBits,
 } from "./dependencies.js";
-export type { Unit, Units } from "./units/units.js";
-export { residualOwner, residualPath, type Edge } from "./units/main-input.js";
+export type { Unit, Units } from "./units/unit.js";
+export { residualOwner, residualPath } from "./units/main-input.js";
+export type { Edge } from "./units/unit.js";
 export type { Skip } from "./units/skips.js";
 export { nodeMacs } from "./macs.js";
 export { networkMacs } from "./network-macs.js";

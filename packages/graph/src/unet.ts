@@ -6,7 +6,7 @@ import { PhaseskipError } from "./errors.js";
 import type { Graph } from "./graph.js";
 import { inferShapes } from "./shapes/infer.js";
 import type { ValueInfo } from "./shapes/rule.js";
-import type { Units } from "./units/units.js";
+import type { Units } from "./units/unit.js";
 import { findUnits } from "./units/units.js";
 
 /** A Unet at one input size. */

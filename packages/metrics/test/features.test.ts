@@ -6,7 +6,10 @@ import {
   seededRandom,
   type Features,
 } from "../src/index.js";
-import { symmetricEigen, symmetricSquareRoot } from "../src/statistics/symmetric-eigen.js";
+import {
+  symmetricEigen,
+  symmetricSquareRoot,
+} from "../src/statistics/symmetric-eigen.js";
 import { readGolden } from "./pictures.js";
 
 interface GoldenFeatures {

@@ -9,13 +9,13 @@ export type {
 } from "./pipeline.js";
 export type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
 export type { RunStep } from "./pipeline/run.js";
-export type { Picture } from "./pipeline/picture.js";
-export type { InputPicture } from "./pipeline/input-picture.js";
+export type { Picture } from "./picture/picture.js";
+export type { InputPicture } from "./picture/input-picture.js";
 export type { ContextReport, Report, StepReport } from "./pipeline/report.js";
 export type { PipelineMacs } from "./pipeline/network-costs.js";
-export type { FolderEvent, FolderProgress } from "./folder.js";
-export type { DeviceKind } from "./session.js";
-export type { WorkerLike } from "./web-endpoint.js";
+export type { FolderEvent, FolderProgress } from "./download/load-progress.js";
+export type { DeviceKind } from "./device/session.js";
+export type { WorkerLike } from "./wire/web-endpoint.js";
 export type { SchedulerName } from "@phaseskip/scheduler";
 
 // Plans
@@ -26,9 +26,9 @@ export type {
   PlanDescription,
   StepDescription,
 } from "./pipeline/plan-description.js";
-export type { AdaptiveDecision } from "./plan/adaptive-decision.js";
+export type { AdaptiveDecision } from "./schedule/adaptive-decision.js";
 export type { ChannelMeans } from "./plan/channel-means.js";
-export type { ChangedBy } from "./plan/scheduled.js";
+export type { ChangedBy } from "./schedule/scheduled-context.js";
 export type {
   Action,
   AdaptiveAction,
@@ -53,5 +53,5 @@ export type {
 export { PhaseskipError, type PhaseskipErrorCode } from "@phaseskip/graph";
 
 // Cached weights
-export { deleteModel, listModels } from "./weight-cache.js";
-export type { CachedModel } from "./weight-cache.js";
+export { deleteModel, listModels } from "./store/weight-cache.js";
+export type { CachedModel } from "./store/weight-cache.js";

@@ -2,49 +2,48 @@
 // interface: anything here may change in any release.
 
 // Model folders
-export { openFolder } from "./model-folder.js";
+export { openFolder } from "./folder/model-folder.js";
 export type {
   ModelFile,
   ModelFolder,
   OpenFolderOptions,
-} from "./model-folder.js";
-export { loadModelIndex } from "./model-index.js";
-export type { ModelIndex, UnetConfig } from "./model-index.js";
-export { loadTokenizer } from "./tokenizer.js";
-export type { EncodedText, Tokenizer } from "./tokenizer.js";
-export { listPlans, loadPlan } from "./model-plans.js";
+} from "./folder/model-folder.js";
+export { loadModelIndex } from "./folder/model-index.js";
+export type { ModelIndex, UnetConfig } from "./folder/model-index.js";
+export { loadTokenizer } from "./text/tokenizer.js";
+export type { EncodedText, Tokenizer } from "./text/tokenizer.js";
+export { listPlans, loadPlan } from "./folder/model-plans.js";
 export {
   isLoaded,
   LISTED_CHUNK_BYTES,
   MANIFEST_PATH,
   parseManifest,
-} from "./model-manifest.js";
-export type { ListedFile, ModelManifest } from "./model-manifest.js";
+} from "./store/model-manifest.js";
+export type { ListedFile, ModelManifest } from "./store/model-manifest.js";
 
 // Plans
 export { emptyPlan } from "./plan/plan.js";
-export { schedulePlan } from "./plan/schedule.js";
+export { schedulePlan } from "./schedule/schedule.js";
 export type {
   Schedule,
   ScheduledContext,
   ScheduledStep,
-} from "./plan/schedule.js";
-export type { ScheduleRequest } from "./plan/schedule-request.js";
-export { planRun, sizeRun } from "./pipeline/plan-run.js";
-export type {
-  PlannableModel,
-  PlannedRun,
-  RunSize,
-} from "./pipeline/plan-run.js";
-export { readGraph } from "./pipeline/network.js";
+} from "./schedule/schedule.js";
+export type { ScheduleRequest } from "./schedule/schedule-request.js";
+export { planRun } from "./pipeline/plan-run.js";
+export { sizeRun } from "./pipeline/run-size.js";
+export type { PlannedRun } from "./pipeline/plan-run.js";
+export type { RunSize } from "./pipeline/run-size.js";
+export type { PlannableModel } from "./pipeline/plannable-model.js";
+export { readGraph } from "./networks/network.js";
 export { parseRequest } from "./pipeline/request.js";
 export { RunCosts } from "./pipeline/costs.js";
 export { describeRun } from "./pipeline/plan-description.js";
-export { SegmentTimes } from "./segment-times.js";
-export { unetDigest } from "./unet-digest.js";
+export { SegmentTimes } from "./unet/segment-times.js";
+export { unetDigest } from "./folder/unet-digest.js";
 
 // Devices and runs
-export { openDevice } from "./session.js";
+export { openDevice } from "./device/session.js";
 export type {
   Device,
   DeviceOptions,
@@ -52,8 +51,8 @@ export type {
   ExternalFile,
   Session,
   TensorData,
-} from "./session.js";
-export { externalPaths, Weights } from "./weights.js";
+} from "./device/session.js";
+export { externalPaths, Weights } from "./unet/weights.js";
 export { UnetExecutor } from "./unet/executor.js";
 export type { UnetStream } from "./unet/stream.js";
 

@@ -1,7 +1,7 @@
 // The page's side: from a model's address to a pipeline.
 
 import type { LoadOptions, Pipeline } from "./pipeline.js";
-import { WorkerPipeline } from "./worker-pipeline.js";
+import { WorkerPipeline } from "./wire/worker-pipeline.js";
 
 export type { LoadOptions } from "./pipeline.js";
 

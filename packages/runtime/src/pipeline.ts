@@ -1,13 +1,13 @@
 // A pipeline as an app sees it.
 
-import type { FolderProgress } from "./folder.js";
-import type { Picture } from "./pipeline/picture.js";
+import type { FolderProgress } from "./download/load-progress.js";
+import type { Picture } from "./picture/picture.js";
 import type { PlanDescription } from "./pipeline/plan-description.js";
 import type { Report } from "./pipeline/report.js";
 import type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
 import type { RunStep } from "./pipeline/run.js";
-import type { DeviceKind } from "./session.js";
-import type { WorkerLike } from "./web-endpoint.js";
+import type { DeviceKind } from "./device/session.js";
+import type { WorkerLike } from "./wire/web-endpoint.js";
 
 /** How a pipeline is loaded. */
 export interface LoadOptions {

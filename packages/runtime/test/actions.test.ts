@@ -1,12 +1,12 @@
 // Actions whose result is known without running them another way: from arithmetic, or from other actions.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import type { AdaptiveDecision } from "../src/plan/adaptive-decision.js";
+import type { AdaptiveDecision } from "../src/schedule/adaptive-decision.js";
 import type { ChannelMeans } from "../src/plan/channel-means.js";
 import type { Rule } from "../src/plan/plan.js";
-import { schedulePlan } from "../src/plan/schedule.js";
-import type { Device } from "../src/session.js";
-import { openDevice } from "../src/session.js";
+import { schedulePlan } from "../src/schedule/schedule.js";
+import type { Device } from "../src/device/session.js";
+import { openDevice } from "../src/device/session.js";
 import type { Alive } from "./counting-device.js";
 import { countingDevice } from "./counting-device.js";
 import type { OpenUnet, Outputs } from "./unet-runs.js";

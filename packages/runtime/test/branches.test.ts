@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { ElementType, loadGraph } from "@phaseskip/graph";
 import { describe, expect, test, vi } from "vitest";
 import { handMadeUnet } from "../../graph/test/hand-made-unet.js";
-import { openFolder } from "../src/model-folder.js";
+import { openFolder } from "../src/folder/model-folder.js";
 import type { Rule } from "../src/plan/plan.js";
-import { openDevice } from "../src/session.js";
+import { openDevice } from "../src/device/session.js";
 import { UnetExecutor } from "../src/unet/executor.js";
-import { Weights } from "../src/weights.js";
+import { Weights } from "../src/unet/weights.js";
 import {
   distance,
   inputFor,

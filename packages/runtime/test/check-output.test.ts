@@ -1,9 +1,9 @@
 // What a device hands back is looked at before it is used.
 import { describe, expect, test } from "vitest";
-import { openFolder } from "../src/model-folder.js";
-import { Network } from "../src/pipeline/network.js";
-import { openDevice } from "../src/session.js";
-import type { Device } from "../src/session.js";
+import { openFolder } from "../src/folder/model-folder.js";
+import { Network } from "../src/networks/network.js";
+import { openDevice } from "../src/device/session.js";
+import type { Device } from "../src/device/session.js";
 import { checkOutput } from "../src/unet/check-output.js";
 import { fileURLToPath } from "node:url";
 

@@ -4,7 +4,7 @@
 import { generator } from "@phaseskip/scheduler";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { serveFaults } from "../../../e2e/fault-server.js";
-import { openFolder } from "../src/model-folder.js";
+import { openFolder } from "../src/folder/model-folder.js";
 import { Model } from "../src/pipeline/model.js";
 import type {
   DenoiseOptions,
@@ -14,7 +14,7 @@ import { parseRequest } from "../src/pipeline/request.js";
 import type { RunResult } from "../src/pipeline/run.js";
 import { runPipeline } from "../src/pipeline/run.js";
 import type { Rule } from "../src/plan/plan.js";
-import { openDevice } from "../src/session.js";
+import { openDevice } from "../src/device/session.js";
 import { countingDevice } from "./counting-device.js";
 import { fewSteps } from "./pipeline-cases.js";
 import { fixtureFolder, planOf } from "./unet-runs.js";

@@ -3,15 +3,15 @@
 
 import { wholeModel } from "@phaseskip/graph";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { openFolder } from "../src/model-folder.js";
+import { openFolder } from "../src/folder/model-folder.js";
 import { Model } from "../src/pipeline/model.js";
 import { parseRequest } from "../src/pipeline/request.js";
 import { runPipeline } from "../src/pipeline/run.js";
-import type { AdaptiveDecision } from "../src/plan/adaptive-decision.js";
+import type { AdaptiveDecision } from "../src/schedule/adaptive-decision.js";
 import type { Plan, Refresh, Rule } from "../src/plan/plan.js";
-import type { Device } from "../src/session.js";
-import { openDevice } from "../src/session.js";
-import { Weights } from "../src/weights.js";
+import type { Device } from "../src/device/session.js";
+import { openDevice } from "../src/device/session.js";
+import { Weights } from "../src/unet/weights.js";
 import type { Alive } from "./counting-device.js";
 import { countingDevice } from "./counting-device.js";
 import type { OpenUnet, Outputs } from "./unet-runs.js";

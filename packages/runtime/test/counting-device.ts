@@ -1,7 +1,7 @@
 // A device that counts what is alive on it. Everything runs on the real one.
 
 import { elementCount, elementSize } from "@phaseskip/graph";
-import type { Device, DeviceTensor } from "../src/session.js";
+import type { Device, DeviceTensor } from "../src/device/session.js";
 
 /** What is alive on a device. */
 export interface Alive {

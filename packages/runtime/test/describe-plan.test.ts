@@ -2,7 +2,7 @@
 
 import { PhaseskipError } from "@phaseskip/graph";
 import { beforeAll, describe, expect, test, vi } from "vitest";
-import { openFolder } from "../src/model-folder.js";
+import { openFolder } from "../src/folder/model-folder.js";
 import { describeModel } from "../src/pipeline/describe-model.js";
 import { Model } from "../src/pipeline/model.js";
 import type { PlanDescription } from "../src/pipeline/plan-description.js";
@@ -13,8 +13,8 @@ import type { GenerateOptions } from "../src/pipeline/request.js";
 import { parseRequest } from "../src/pipeline/request.js";
 import { runPipeline } from "../src/pipeline/run.js";
 import type { Rule } from "../src/plan/plan.js";
-import type { Device } from "../src/session.js";
-import { openDevice } from "../src/session.js";
+import type { Device } from "../src/device/session.js";
+import { openDevice } from "../src/device/session.js";
 import { countingDevice } from "./counting-device.js";
 import { fixtureFolder, inputFor, planOf, textFor } from "./unet-runs.js";
 

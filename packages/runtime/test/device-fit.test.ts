@@ -1,9 +1,9 @@
 import type { Graph, Weight } from "@phaseskip/graph";
 import { ElementType } from "@phaseskip/graph";
 import { expect, test } from "vitest";
-import { checkTensorSizes, misfit } from "../src/device-fit.js";
-import type { Device } from "../src/session.js";
-import { openDevice } from "../src/session.js";
+import { checkTensorSizes, misfit } from "../src/device/device-fit.js";
+import type { Device } from "../src/device/session.js";
+import { openDevice } from "../src/device/session.js";
 
 const wasm = await openDevice("wasm", { threads: 1 });
 const smallGpu: Device = { ...wasm, kind: "webgpu", maxTensorBytes: 2 ** 27 };

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { openFolder } from "../src/model-folder.js";
-import { openDiskFolder as openNoDiskFolder } from "../src/no-disk-folder.js";
+import { openFolder } from "../src/folder/model-folder.js";
+import { openDiskFolder as openNoDiskFolder } from "../src/folder/no-disk-folder.js";
 
 // Typed: what expect gives is any.
 const containing = (text: string): unknown => expect.stringContaining(text);

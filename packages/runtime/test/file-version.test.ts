@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { isStrong, sameVersion, versionOf } from "../src/file-version.js";
+import {
+  isStrong,
+  sameVersion,
+  versionOf,
+} from "../src/download/file-version.js";
 
 const DATE = "Wed, 21 Oct 2015 07:28:00 GMT";
 const version = (headers: Record<string, string>) =>

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { nodeMacs } from "@phaseskip/graph";
 import { afterAll, describe, expect, test, vi } from "vitest";
-import { sizeRun } from "../src/pipeline/plan-run.js";
+import { sizeRun } from "../src/pipeline/run-size.js";
 import { parseRequest } from "../src/pipeline/request.js";
 import type { Plan } from "../src/plan/plan.js";
-import { schedulePlan } from "../src/plan/schedule.js";
+import { schedulePlan } from "../src/schedule/schedule.js";
 import * as plans from "../src/plans.js";
 import { measureChanges } from "../src/study/measure-changes.js";
 import {

@@ -1,15 +1,15 @@
 // Golden arrays, and the models to compare with them.
 
 import { fileURLToPath } from "node:url";
-import { readNpy } from "../../cli/src/npy.js";
-import { openFolder } from "../src/model-folder.js";
+import { readNpy } from "../../cli/src/pictures/npy.js";
+import { openFolder } from "../src/folder/model-folder.js";
 import { Model } from "../src/pipeline/model.js";
 import type { DenoiseOptions } from "../src/pipeline/request.js";
 import { parseRequest } from "../src/pipeline/request.js";
 import type { RunResult } from "../src/pipeline/run.js";
 import { runPipeline } from "../src/pipeline/run.js";
-import type { Device } from "../src/session.js";
-import { openDevice } from "../src/session.js";
+import type { Device } from "../src/device/session.js";
+import { openDevice } from "../src/device/session.js";
 
 const folder = new URL("golden/", import.meta.url);
 

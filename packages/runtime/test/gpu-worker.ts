@@ -1,6 +1,6 @@
 // A worker whose GPU does what tests ask for: it is lost on a message, or takes only small tensors. It passes for
 // hardware, as auto leaves a software adapter alone, unless the worker's name is "software".
-import { serve } from "../src/worker.js";
+import { serve } from "../src/wire/worker.js";
 
 const { gpu } = navigator;
 const requestAdapter = gpu.requestAdapter.bind(gpu);

@@ -1,6 +1,6 @@
 import { widenHalf } from "@phaseskip/graph";
 import { describe, expect, test } from "vitest";
-import { halfBits } from "../src/half.js";
+import { halfBits } from "../src/device/half.js";
 
 const halves = Uint16Array.from({ length: 1 << 16 }, (_, bits) => bits);
 const values = new Float32Array(

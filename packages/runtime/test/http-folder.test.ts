@@ -1,6 +1,6 @@
 import { IDBObjectStore } from "fake-indexeddb";
 import { describe, expect, test, vi } from "vitest";
-import { listModels } from "../src/weight-cache.js";
+import { listModels } from "../src/store/weight-cache.js";
 import {
   asked,
   bytesOf,

@@ -2,10 +2,10 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import type { ModelFolder } from "../src/folder.js";
-import { openFolder } from "../src/model-folder.js";
-import { loadModelIndex } from "../src/model-index.js";
-import { listPlans, loadPlan } from "../src/model-plans.js";
+import type { ModelFolder } from "../src/folder/folder.js";
+import { openFolder } from "../src/folder/model-folder.js";
+import { loadModelIndex } from "../src/folder/model-index.js";
+import { listPlans, loadPlan } from "../src/folder/model-plans.js";
 import { serveFaults } from "../../../e2e/fault-server.js";
 
 // Typed: what expect gives is any.

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test, vi } from "vitest";
 import type { Served } from "../../../e2e/fault-server.js";
-import { isLoaded, parseManifest } from "../src/model-manifest.js";
-import { listModels } from "../src/weight-cache.js";
+import { isLoaded, parseManifest } from "../src/store/model-manifest.js";
+import { listModels } from "../src/store/weight-cache.js";
 import {
   asked,
   bytesOf,

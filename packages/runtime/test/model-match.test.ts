@@ -5,12 +5,12 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { loadGraph } from "@phaseskip/graph";
 import { afterAll, expect, test, vi } from "vitest";
-import { openFolder } from "../src/model-folder.js";
+import { openFolder } from "../src/folder/model-folder.js";
 import { Model } from "../src/pipeline/model.js";
 import { parseRequest } from "../src/pipeline/request.js";
 import { prepareRun } from "../src/pipeline/run-setup.js";
-import { openDevice } from "../src/session.js";
-import { unetDigest } from "../src/unet-digest.js";
+import { openDevice } from "../src/device/session.js";
+import { unetDigest } from "../src/folder/unet-digest.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { Loss } from "../src/loss.js";
-import { Mutex } from "../src/mutex.js";
+import { Loss } from "../src/device/loss.js";
+import { Mutex } from "../src/wire/mutex.js";
 
 test("Mutex runs tasks in their order, one at a time, also after one that fails", async () => {
   const mutex = new Mutex();

@@ -2,13 +2,13 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { openFolder } from "../src/model-folder.js";
+import { openFolder } from "../src/folder/model-folder.js";
 import { describeModel } from "../src/pipeline/describe-model.js";
 import { Model } from "../src/pipeline/model.js";
 import type { DenoiseOptions } from "../src/pipeline/request.js";
 import { parseRequest } from "../src/pipeline/request.js";
 import { runPipeline } from "../src/pipeline/run.js";
-import { openDevice } from "../src/session.js";
+import { openDevice } from "../src/device/session.js";
 import { fixtureFolder } from "./unet-runs.js";
 
 type Counts = Readonly<Record<string, number>>;

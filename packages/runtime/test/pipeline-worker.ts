@@ -1,3 +1,3 @@
-import { serve } from "../src/worker.js";
+import { serve } from "../src/wire/worker.js";
 
 serve();

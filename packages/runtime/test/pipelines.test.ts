@@ -7,15 +7,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { generator } from "@phaseskip/scheduler";
 import { afterAll, describe, expect, test, vi } from "vitest";
-import { readNpy } from "../../cli/src/npy.js";
+import { readNpy } from "../../cli/src/pictures/npy.js";
 import {
   readModelProto,
   readTensorShapeProtoDimension,
   writeModelProto,
 } from "../../graph/src/onnx/onnx_pb.js";
 import { create, decode, encode } from "../../graph/src/onnx/wire.js";
-import { openFolder } from "../src/model-folder.js";
-import type { InputPicture } from "../src/pipeline/input-picture.js";
+import { openFolder } from "../src/folder/model-folder.js";
+import type { InputPicture } from "../src/picture/input-picture.js";
 import { Model } from "../src/pipeline/model.js";
 import type {
   DenoiseOptions,
@@ -24,7 +24,7 @@ import type {
 import { parseRequest } from "../src/pipeline/request.js";
 import type { RunResult } from "../src/pipeline/run.js";
 import { runPipeline } from "../src/pipeline/run.js";
-import { openDevice } from "../src/session.js";
+import { openDevice } from "../src/device/session.js";
 import { fewSteps, relativeError } from "./pipeline-cases.js";
 import { fixtureFolder } from "./unet-runs.js";
 

@@ -1,14 +1,14 @@
 // Plans through a whole pipeline: guidance, what adaptive rules decide, means, and what the report says of it.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { openFolder } from "../src/model-folder.js";
+import { openFolder } from "../src/folder/model-folder.js";
 import { Model } from "../src/pipeline/model.js";
 import type { GenerateOptions } from "../src/pipeline/request.js";
 import { parseRequest } from "../src/pipeline/request.js";
 import type { RunResult } from "../src/pipeline/run.js";
 import { runPipeline } from "../src/pipeline/run.js";
 import type { GuidanceRule, Plan, Rule } from "../src/plan/plan.js";
-import { openDevice } from "../src/session.js";
+import { openDevice } from "../src/device/session.js";
 import type { Alive } from "./counting-device.js";
 import { countingDevice } from "./counting-device.js";
 import { distance, fixtureFolder } from "./unet-runs.js";

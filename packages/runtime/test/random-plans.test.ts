@@ -1,11 +1,11 @@
 import { PhaseskipError, hasText } from "@phaseskip/graph";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test, vi } from "vitest";
-import type { AdaptiveDecision } from "../src/plan/adaptive-decision.js";
+import type { AdaptiveDecision } from "../src/schedule/adaptive-decision.js";
 import type { GuidanceRule, Refresh, Rule } from "../src/plan/plan.js";
 import { matchesPattern } from "../src/plan/pattern.js";
-import type { Device } from "../src/session.js";
-import { openDevice } from "../src/session.js";
+import type { Device } from "../src/device/session.js";
+import { openDevice } from "../src/device/session.js";
 import { ImpossibleError, ReferenceExecutor } from "./reference-executor.js";
 import {
   farthest,

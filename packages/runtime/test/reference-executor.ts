@@ -13,7 +13,7 @@ import type {
   Rule,
   ScaleAction,
 } from "../src/plan/plan.js";
-import type { Device, DeviceTensor, Session } from "../src/session.js";
+import type { Device, DeviceTensor, Session } from "../src/device/session.js";
 import type { ReferenceGraph, Switch } from "./reference-graph.js";
 import { feedNames, referenceGraph } from "./reference-graph.js";
 import type { Outputs } from "./unet-runs.js";

@@ -4,9 +4,9 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { fixtureUnet } from "../../graph/test/fixtures.js";
 import { parsePlan } from "../src/plan/parse-plan.js";
 import type { Context, GuidanceRule, Plan, Rule } from "../src/plan/plan.js";
-import type { ScheduleRequest } from "../src/plan/schedule-request.js";
-import type { Schedule } from "../src/plan/schedule.js";
-import { schedulePlan } from "../src/plan/schedule.js";
+import type { ScheduleRequest } from "../src/schedule/schedule-request.js";
+import type { Schedule } from "../src/schedule/schedule.js";
+import { schedulePlan } from "../src/schedule/schedule.js";
 
 let unet: Unet;
 beforeAll(async () => {

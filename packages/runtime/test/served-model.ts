@@ -7,8 +7,12 @@ import {
   type FaultServer,
   type Served,
 } from "../../../e2e/fault-server.js";
-import type { FolderEvent, ModelFolder } from "../src/folder.js";
-import { openFolder, type OpenFolderOptions } from "../src/model-folder.js";
+import type { ModelFolder } from "../src/folder/folder.js";
+import type { FolderEvent } from "../src/download/load-progress.js";
+import {
+  openFolder,
+  type OpenFolderOptions,
+} from "../src/folder/model-folder.js";
 
 export const PATH = "unet/model.onnx";
 /** Size of a stored chunk in bytes. */

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile, mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { openDiskFolder } from "../src/disk-folder.js";
-import { loadTokenizer } from "../src/tokenizer.js";
+import { openDiskFolder } from "../src/folder/disk-folder.js";
+import { loadTokenizer } from "../src/text/tokenizer.js";
 
 // Typed: what expect gives is any.
 const containing = (text: string): unknown => expect.stringContaining(text);

@@ -5,15 +5,15 @@ import { fileURLToPath } from "node:url";
 import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
 import { ElementType, fixedBatch, hasText, loadGraph } from "@phaseskip/graph";
 import { generator } from "@phaseskip/scheduler";
-import { openFolder } from "../src/model-folder.js";
-import type { AdaptiveDecision } from "../src/plan/adaptive-decision.js";
+import { openFolder } from "../src/folder/model-folder.js";
+import type { AdaptiveDecision } from "../src/schedule/adaptive-decision.js";
 import type { Context, Plan, Rule } from "../src/plan/plan.js";
 import { parsePlan } from "../src/plan/parse-plan.js";
-import type { Schedule } from "../src/plan/schedule.js";
-import { schedulePlan } from "../src/plan/schedule.js";
-import type { Device, Session } from "../src/session.js";
+import type { Schedule } from "../src/schedule/schedule.js";
+import { schedulePlan } from "../src/schedule/schedule.js";
+import type { Device, Session } from "../src/device/session.js";
 import { UnetExecutor } from "../src/unet/executor.js";
-import { Weights } from "../src/weights.js";
+import { Weights } from "../src/unet/weights.js";
 
 /** Where a fixture lies. */
 export const fixtureFolder = (name: string) =>

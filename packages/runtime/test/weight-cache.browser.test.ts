@@ -1,9 +1,9 @@
 // The weight cache on a real IndexedDB, over the test server's files.
 import { expect, test } from "vitest";
-import type { FolderProgress } from "../src/folder.js";
-import { openFolder } from "../src/model-folder.js";
-import { loadTokenizer } from "../src/tokenizer.js";
-import { deleteModel, listModels } from "../src/weight-cache.js";
+import type { FolderProgress } from "../src/download/load-progress.js";
+import { openFolder } from "../src/folder/model-folder.js";
+import { loadTokenizer } from "../src/text/tokenizer.js";
+import { deleteModel, listModels } from "../src/store/weight-cache.js";
 
 // Typed: what expect gives is any.
 const containing = (text: string): unknown => expect.stringContaining(text);

@@ -1,7 +1,7 @@
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 import { describe, expect, test, vi } from "vitest";
 import type { Served } from "../../../e2e/fault-server.js";
-import { deleteModel, listModels } from "../src/weight-cache.js";
+import { deleteModel, listModels } from "../src/store/weight-cache.js";
 import {
   asked,
   bytesOf,

@@ -4,8 +4,8 @@
 import { PhaseskipError } from "@phaseskip/graph";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parsePlan } from "../src/plan/parse-plan.js";
-import { schedulePlan } from "../src/plan/schedule.js";
-import { openDevice } from "../src/session.js";
+import { schedulePlan } from "../src/schedule/schedule.js";
+import { openDevice } from "../src/device/session.js";
 import type { OpenUnet } from "./unet-runs.js";
 import { openUnet } from "./unet-runs.js";
 

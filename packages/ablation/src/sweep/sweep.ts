@@ -16,7 +16,12 @@ import type { Measured, Subject } from "./measure.js";
 import { measureCells, measureResponses, studyWindow } from "./measure.js";
 import { Reference } from "./reference.js";
 import type { WorkItem } from "../cells/work.js";
-import { convergedCalls, emergenceName, itemCalls, rowsOf } from "../cells/work.js";
+import {
+  convergedCalls,
+  emergenceName,
+  itemCalls,
+  rowsOf,
+} from "../cells/work.js";
 
 /** What a sweep runs on, and what becomes of its rows. */
 export interface SweepRequest {

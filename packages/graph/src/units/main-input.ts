@@ -1,20 +1,11 @@
 // What a unit works on, and what it adds to it.
 
+import type { Edge } from "./unit.js";
 import type { Dependencies } from "../dependencies.js";
 import { Dependency } from "../dependencies.js";
 import type { Graph, GraphNode } from "../graph.js";
 import { valuesRead } from "../graph.js";
-import type { Unit, Units } from "./units.js";
-
-/** A value at one of the places where it is read. */
-export interface Edge {
-  /** The value's name in the graph. */
-  readonly value: string;
-  /** The node that reads it. */
-  readonly reader: GraphNode;
-  /** Which of the reader's inputs it is; -1 for a value that a body captures. */
-  readonly slot: number;
-}
+import type { Unit, Units } from "./unit.js";
 
 const residualSuffix = ":residual";
 

@@ -8,7 +8,10 @@
 // | Tr (C C_w)^(1/2)  | traceOfRoot, over √C · C_w · √C     |
 
 import { checkFeatures, type Features } from "./features.js";
-import { symmetricEigen, symmetricSquareRoot } from "../statistics/symmetric-eigen.js";
+import {
+  symmetricEigen,
+  symmetricSquareRoot,
+} from "../statistics/symmetric-eigen.js";
 
 const MAX_DIMENSIONS = 64;
 

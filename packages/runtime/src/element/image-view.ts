@@ -1,7 +1,7 @@
 // What an element shows: a canvas, a bar with a button to cancel, a line for screen readers and errors.
 // Styles are a constructed sheet: a page's content security policy may forbid inline ones.
 
-import type { Picture } from "../pipeline/picture.js";
+import type { Picture } from "../picture/picture.js";
 
 const styles = `
 :host { display: inline-block; position: relative; width: 256px; aspect-ratio: 1; contain: content; }

@@ -1,6 +1,6 @@
 // Which pipeline an element draws with: that of its attributes model, device and worker-src, shared with others.
 
-import type { FolderProgress } from "../folder.js";
+import type { FolderProgress } from "../download/load-progress.js";
 import type { LoadOptions, Pipeline } from "../pipeline.js";
 import {
   sharePipeline,

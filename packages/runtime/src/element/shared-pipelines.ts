@@ -1,7 +1,7 @@
 // Pipelines that several elements of a page share: the same model in the same worker is loaded once. What loads one is
 // fetched with the first: a page whose elements draw nothing yet does without.
 
-import type { FolderProgress } from "../folder.js";
+import type { FolderProgress } from "../download/load-progress.js";
 import type { LoadOptions, Pipeline } from "../pipeline.js";
 
 /** What an element asks for. */

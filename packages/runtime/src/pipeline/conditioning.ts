@@ -2,12 +2,12 @@
 
 import { PhaseskipError } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
-import type { EncodedText } from "../tokenizer.js";
+import type { EncodedText } from "../text/tokenizer.js";
 import { contextText } from "./context-text.js";
 import type { Model } from "./model.js";
 import type { PlannedRun } from "./plan-run.js";
 import type { Request } from "./request.js";
-import type { EmbeddedText } from "./text-encoders.js";
+import type { EmbeddedText } from "../networks/text-encoders.js";
 
 /** One image's inputs of the Unet that stay the same at every step, by name; each without the batch. */
 export type Conditioning = Readonly<Record<string, Float32Array>>;

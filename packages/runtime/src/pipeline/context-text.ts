@@ -1,6 +1,6 @@
 // Which text a context is told.
 
-import type { ModelIndex } from "../model-index.js";
+import type { ModelIndex } from "../folder/model-index.js";
 import type { Context } from "../plan/plan.js";
 import type { Request } from "./request.js";
 

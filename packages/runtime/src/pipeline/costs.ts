@@ -3,7 +3,7 @@
 import type { Unet } from "@phaseskip/graph";
 import { Dependency, nodeMacs } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
-import type { Schedule, ScheduledStep } from "../plan/schedule.js";
+import type { Schedule, ScheduledStep } from "../schedule/schedule.js";
 import type { PlannedRun } from "./plan-run.js";
 import type { TextRuns } from "./text-chunks.js";
 

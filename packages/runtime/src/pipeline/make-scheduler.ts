@@ -8,7 +8,7 @@ import {
   schedulerNames,
   timestepsFrom,
 } from "@phaseskip/scheduler";
-import type { ModelIndex } from "../model-index.js";
+import type { ModelIndex } from "../folder/model-index.js";
 import { planTitle, type Plan } from "../plan/plan.js";
 import type { Request } from "./request.js";
 

@@ -1,20 +1,20 @@
 // A model on a device: its parts, opened and ready to run.
 
 import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
-import type { ModelFolder } from "../folder.js";
-import type { ModelIndex } from "../model-index.js";
-import { loadModelIndex } from "../model-index.js";
-import type { Device } from "../session.js";
-import { SegmentTimes } from "../segment-times.js";
+import type { ModelFolder } from "../folder/folder.js";
+import type { ModelIndex } from "../folder/model-index.js";
+import { loadModelIndex } from "../folder/model-index.js";
+import type { Device } from "../device/session.js";
+import { SegmentTimes } from "../unet/segment-times.js";
 import { UnetExecutor } from "../unet/executor.js";
-import { unetDigest } from "../unet-digest.js";
-import { openExternalFiles, Weights } from "../weights.js";
-import { readGraph } from "./network.js";
-import type { ImageArray } from "./picture.js";
-import type { NetworkName } from "./network-costs.js";
-import type { PlannableModel } from "./plan-run.js";
-import type { EmbeddedText, TextEncoders } from "./text-encoders.js";
-import type { Vae } from "./vae.js";
+import { unetDigest } from "../folder/unet-digest.js";
+import { openExternalFiles, Weights } from "../unet/weights.js";
+import { readGraph } from "../networks/network.js";
+import type { ImageArray } from "../picture/picture.js";
+import type { NetworkName } from "./plannable-model.js";
+import type { PlannableModel } from "./plannable-model.js";
+import type { EmbeddedText, TextEncoders } from "../networks/text-encoders.js";
+import type { Vae } from "../networks/vae.js";
 
 /** A model folder on a device. */
 export class Model implements PlannableModel {
@@ -61,11 +61,11 @@ export class Model implements PlannableModel {
     const model = new Model(folder, device, index, graph);
     await openExternalFiles(folder, "unet/model.onnx", graph, signal);
     if (index.hasTextEncoder) {
-      const { TextEncoders } = await import("./text-encoders.js");
+      const { TextEncoders } = await import("../networks/text-encoders.js");
       model.#text = await TextEncoders.open(folder, device, index, signal);
     }
     if (index.hasVae) {
-      const { Vae } = await import("./vae.js");
+      const { Vae } = await import("../networks/vae.js");
       model.#vae = await Vae.open(folder, device, index, signal);
     }
     await folder.complete(signal);

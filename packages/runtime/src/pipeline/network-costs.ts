@@ -1,16 +1,14 @@
 // What a run's networks beside the Unet cost: they always run whole, whatever a plan does.
 
+import type { NetworkName } from "./plannable-model.js";
 import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError, networkMacs } from "@phaseskip/graph";
-import type { ModelIndex } from "../model-index.js";
-import type { Schedule } from "../plan/schedule.js";
+import type { ModelIndex } from "../folder/model-index.js";
+import type { Schedule } from "../schedule/schedule.js";
 import { contextText } from "./context-text.js";
-import type { PlannableModel, RunSize } from "./plan-run.js";
+import type { RunSize } from "./run-size.js";
+import type { PlannableModel } from "./plannable-model.js";
 import type { Request } from "./request.js";
-
-/** Networks of a pipeline beside the Unet: folders of the model. */
-export type NetworkName =
-  "text_encoder" | "text_encoder_2" | "vae_encoder" | "vae_decoder";
 
 /** Multiply-accumulates of a pipeline's networks in a whole run. */
 export interface PipelineMacs {

@@ -2,7 +2,7 @@
 
 import type { Segment } from "@phaseskip/graph";
 import { elementCount, partition } from "@phaseskip/graph";
-import type { Schedule, ScheduledStep } from "../plan/scheduled.js";
+import type { Schedule, ScheduledStep } from "../schedule/scheduled.js";
 import { cacheBytes } from "../unet/cache-bytes.js";
 import { compileProgram } from "../unet/program.js";
 import { RunCosts } from "./costs.js";

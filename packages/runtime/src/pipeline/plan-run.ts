@@ -1,44 +1,22 @@
 // From a request to what will run at every step, without a device: what a run does first, and all that a
 // description needs.
 
-import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
-import { PhaseskipError, fixedBatch } from "@phaseskip/graph";
+import { sizeRun, type SizeRequest, type RunSize } from "./run-size.js";
+import type { PlannableModel } from "./plannable-model.js";
+import { PhaseskipError } from "@phaseskip/graph";
 import type { Scheduler } from "@phaseskip/scheduler";
-import type { ModelFolder } from "../folder.js";
-import type { ModelIndex } from "../model-index.js";
-import { loadPlan } from "../model-plans.js";
+
+import { loadPlan } from "../folder/model-plans.js";
 import type { Plan } from "../plan/plan.js";
 import { emptyPlan, planTitle } from "../plan/plan.js";
-import type { Schedule } from "../plan/schedule.js";
-import { schedulePlan } from "../plan/schedule.js";
-import type { NetworkCosts, NetworkName } from "./network-costs.js";
+import type { Schedule } from "../schedule/schedule.js";
+import { schedulePlan } from "../schedule/schedule.js";
+import type { NetworkCosts } from "./network-costs.js";
 import { networkCosts } from "./network-costs.js";
 import type { Request } from "./request.js";
-import { imageCount } from "./request.js";
-import { sampleSize } from "./sample-size.js";
+
 import type { TextRuns } from "./text-chunks.js";
 import { textRuns } from "./text-chunks.js";
-
-/** What planning needs to know of a model. */
-export interface PlannableModel {
-  /** Where its files are. */
-  readonly folder: ModelFolder;
-  /** What its `model_index.json` and configurations say. */
-  readonly index: ModelIndex;
-  /** The Unet as exported, without its weights. */
-  readonly unetGraph: Graph;
-  /** Tokens of every text, which are padded to one length; undefined without a tokenizer. */
-  readonly textTokens: number | undefined;
-  /** The Unet at a size. */
-  analyse(size: UnetSize): Unet;
-  /**
-   * Another network's graph, without its weights.
-   * @throws {PhaseskipError} If the folder has none
-   */
-  network(name: NetworkName, signal?: AbortSignal): Promise<Graph>;
-  /** What plans know the model by; undefined where there is no SHA-256. */
-  digest(signal?: AbortSignal): Promise<string | undefined>;
-}
 
 /** The part of a request that decides what runs. */
 export type PlanRequest = Pick<
@@ -53,35 +31,6 @@ export type PlanRequest = Pick<
   | keyof SizeRequest
 > &
   Partial<Pick<Request, "decisions" | "means">>;
-
-/** The part of a request that decides the sizes. */
-export type SizeRequest = Pick<
-  Request,
-  | "prompts"
-  | "numImagesPerPrompt"
-  | "guidanceScale"
-  | "height"
-  | "width"
-  | "image"
->;
-
-/** At which sizes a run calls the Unet, and with which guidance. */
-export interface RunSize {
-  /** The Unet at that size. */
-  readonly unet: Unet;
-  /** The sizes at which the Unet was looked at. */
-  readonly size: UnetSize;
-  /** Samples of one Unet call, padding included. */
-  readonly batch: number;
-  /** Unet calls for each context of a step. */
-  readonly chunkCount: number;
-  /** Guidance weight of the run; 1 is off. */
-  readonly guidanceScale: number;
-  /** Contexts where no plan turns guidance off: 2 where it mixes two outputs of the Unet. */
-  readonly contextCount: 1 | 2;
-  /** `[image, channel, height, width]`. */
-  readonly shape: readonly [number, number, number, number];
-}
 
 /** A run before its first step. */
 export interface PlannedRun extends RunSize {
@@ -99,42 +48,6 @@ export interface PlannedRun extends RunSize {
   readonly networks: NetworkCosts;
   /** What the caller should know before it runs, in sentences. */
   readonly warnings: readonly string[];
-}
-
-/**
- * Sizes a request on a model.
- * @throws {RangeError} If the model does not take what is asked for
- */
-export function sizeRun(model: PlannableModel, request: SizeRequest): RunSize {
-  const { index, unetGraph, textTokens } = model;
-  const guidanceScale = index.hasTextEncoder
-    ? (request.guidanceScale ?? index.guidanceScale ?? 7.5)
-    : 1;
-  // such a Unet was trained to do at once what guidance does with two outputs
-  const isDistilled = unetGraph.inputs.some(
-    ({ name }) => name === "timestep_cond",
-  );
-  const count = imageCount(request);
-  const [height, width] = sampleSize(model.folder, index, unetGraph, request);
-  const { inChannels: channels, crossAttentionDim } = index.unetConfig;
-  const batch = fixedBatch(unetGraph) ?? count;
-  const size: UnetSize = {
-    batch,
-    channels,
-    height,
-    width,
-    ...(textTokens !== undefined && { tokens: textTokens }),
-    ...(crossAttentionDim !== undefined && { textWidth: crossAttentionDim }),
-  };
-  return {
-    unet: model.analyse(size),
-    size,
-    batch,
-    chunkCount: Math.ceil(count / batch),
-    guidanceScale,
-    contextCount: guidanceScale === 1 || isDistilled ? 1 : 2,
-    shape: [count, channels, height, width],
-  };
 }
 
 /**

@@ -1,9 +1,12 @@
 // What a run did and what it cost.
 
 import type { Context } from "../plan/plan.js";
-import type { AdaptiveDecision } from "../plan/adaptive-decision.js";
-import type { ChangedBy, ScheduledContext } from "../plan/scheduled.js";
-import type { DeviceKind } from "../session.js";
+import type { AdaptiveDecision } from "../schedule/adaptive-decision.js";
+import type {
+  ChangedBy,
+  ScheduledContext,
+} from "../schedule/scheduled-context.js";
+import type { DeviceKind } from "../device/session.js";
 import type { PipelineMacs } from "./network-costs.js";
 
 /** What one context did at one step. */

@@ -1,13 +1,13 @@
 // What an app asks of a pipeline, checked once.
 
 import type { SchedulerName } from "@phaseskip/scheduler";
-import type { AdaptiveDecision } from "../plan/adaptive-decision.js";
-import { isDecisionList } from "../plan/adaptive-decision.js";
+import type { AdaptiveDecision } from "../schedule/adaptive-decision.js";
+import { isDecisionList } from "../schedule/adaptive-decision.js";
 import type { ChannelMeans } from "../plan/channel-means.js";
 import { isChannelMeans } from "../plan/channel-means.js";
 import type { Plan } from "../plan/plan.js";
-import type { InputPicture } from "./input-picture.js";
-import { pictureProblem } from "./input-picture.js";
+import type { InputPicture } from "../picture/input-picture.js";
+import { pictureProblem } from "../picture/input-picture.js";
 
 /** What to draw. */
 export interface GenerateOptions {

@@ -1,7 +1,7 @@
 // From a request to everything that a run needs before its first step.
 
-import { checkTensorSizes } from "../device-fit.js";
-import { breathe } from "../macrotask.js";
+import { checkTensorSizes } from "../device/device-fit.js";
+import { breathe } from "../device/macrotask.js";
 import type { Context } from "../plan/plan.js";
 import type { UnetStream } from "../unet/stream.js";
 import type { Conditioning, RunConditioning } from "./conditioning.js";

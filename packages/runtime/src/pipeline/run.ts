@@ -1,9 +1,9 @@
 // One call of a pipeline, from the prompt to the picture, a step at a time.
 
-import type { ScheduledStep } from "../plan/schedule.js";
+import type { ScheduledStep } from "../schedule/schedule.js";
 import type { Model } from "./model.js";
-import type { Picture } from "./picture.js";
-import { samplePicture } from "./picture.js";
+import type { Picture } from "../picture/picture.js";
+import { samplePicture } from "../picture/picture.js";
 import { RunCosts } from "./costs.js";
 import { pipelineMacs } from "./network-costs.js";
 import type { Report, StepReport } from "./report.js";

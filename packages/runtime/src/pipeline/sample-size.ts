@@ -2,8 +2,8 @@
 
 import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
-import type { ModelFolder } from "../folder.js";
-import type { ModelIndex } from "../model-index.js";
+import type { ModelFolder } from "../folder/folder.js";
+import type { ModelIndex } from "../folder/model-index.js";
 import type { Request } from "./request.js";
 
 /**

@@ -7,7 +7,7 @@ import type {
   SchedulerState,
 } from "@phaseskip/scheduler";
 import { generator } from "@phaseskip/scheduler";
-import { imageArray, maskArray } from "./input-picture.js";
+import { imageArray, maskArray } from "../picture/input-picture.js";
 import type { Model } from "./model.js";
 import type { PlannedRun } from "./plan-run.js";
 import type { Request } from "./request.js";

@@ -1,6 +1,6 @@
 // Which chunks of a run are told the same texts: what depends on the text alone is computed once for them.
 
-import type { ModelIndex } from "../model-index.js";
+import type { ModelIndex } from "../folder/model-index.js";
 import type { Context } from "../plan/plan.js";
 import { contextText } from "./context-text.js";
 import type { Request } from "./request.js";

@@ -1,8 +1,9 @@
 // The Unet's part of a run's steps: all contexts of all chunks, what adaptive rules decide, and guidance.
 
-import type { AdaptiveRun } from "../plan/adaptive-run.js";
-import type { AdaptiveDecision } from "../plan/adaptive-decision.js";
-import type { ScheduledContext, ScheduledStep } from "../plan/scheduled.js";
+import type { AdaptiveRun } from "../schedule/adaptive-run.js";
+import type { AdaptiveDecision } from "../schedule/adaptive-decision.js";
+import type { ScheduledStep } from "../schedule/scheduled.js";
+import type { ScheduledContext } from "../schedule/scheduled-context.js";
 import type { UnetExecutor } from "../unet/executor.js";
 import type { UnetCall } from "../unet/unet-call.js";
 import { guided } from "./guided.js";

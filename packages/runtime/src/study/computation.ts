@@ -1,6 +1,6 @@
 // What a run computes, written out: plans that say different things may come to the same.
 
-import type { Schedule, ScheduledContext } from "../plan/schedule.js";
+import type { Schedule, ScheduledContext } from "../schedule/schedule.js";
 import type { PlannedRun } from "../pipeline/plan-run.js";
 
 /**

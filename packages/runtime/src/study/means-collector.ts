@@ -4,8 +4,8 @@ import type { Unet } from "@phaseskip/graph";
 import { elementCount } from "@phaseskip/graph";
 import type { ChannelMeans } from "../plan/channel-means.js";
 import { channelAxis } from "../plan/channel-means.js";
-import type { ScheduledContext, Store } from "../plan/scheduled.js";
-import type { Device } from "../session.js";
+import type { ScheduledContext, Store } from "../schedule/scheduled-context.js";
+import type { Device } from "../device/session.js";
 import type { UnetStream } from "../unet/stream.js";
 
 interface Sums {

@@ -3,11 +3,11 @@
 import { residualOwner } from "@phaseskip/graph";
 import type { Plan } from "../plan/plan.js";
 import { emptyPlan } from "../plan/plan.js";
-import type { ScheduledContext } from "../plan/scheduled.js";
-import type { Device } from "../session.js";
+import type { ScheduledContext } from "../schedule/scheduled-context.js";
+import type { Device } from "../device/session.js";
 import { guided } from "../pipeline/guided.js";
 import type { Model } from "../pipeline/model.js";
-import { sizeRun } from "../pipeline/plan-run.js";
+import { sizeRun } from "../pipeline/run-size.js";
 import type { GenerateOptions } from "../pipeline/request.js";
 import { parseRequest } from "../pipeline/request.js";
 import { batched, disposeChunks, prepareRun } from "../pipeline/run-setup.js";

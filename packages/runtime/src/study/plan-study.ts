@@ -1,15 +1,15 @@
 // A model laid open for comparing plans: what each costs on its own live graphs, without running it, and what it draws.
 
-import { openFolder } from "../model-folder.js";
+import { openFolder } from "../folder/model-folder.js";
 import { RunCosts } from "../pipeline/costs.js";
 import { pipelineMacs } from "../pipeline/network-costs.js";
 import { Model } from "../pipeline/model.js";
-import type { Picture } from "../pipeline/picture.js";
+import type { Picture } from "../picture/picture.js";
 import { planRun } from "../pipeline/plan-run.js";
 import type { DenoiseOptions, GenerateOptions } from "../pipeline/request.js";
 import { parseRequest } from "../pipeline/request.js";
 import { runPipeline } from "../pipeline/run.js";
-import { openDevice } from "../session.js";
+import { openDevice } from "../device/session.js";
 import { computationOf } from "./computation.js";
 import { measureChanges } from "./measure-changes.js";
 import { respaced } from "./respaced.js";

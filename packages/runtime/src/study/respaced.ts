@@ -1,6 +1,6 @@
 // A model folder whose sampler spaces its timesteps otherwise.
 
-import type { ModelFolder } from "../folder.js";
+import type { ModelFolder } from "../folder/folder.js";
 
 /** The folder with another timestep spacing in its sampler's configuration; without one, as it is. */
 export function respaced(

@@ -2,7 +2,7 @@
 
 import type { ElementType } from "@phaseskip/graph";
 import type { NoiseGeneratorState, SchedulerState } from "@phaseskip/scheduler";
-import type { Device } from "../session.js";
+import type { Device } from "../device/session.js";
 import { SharedTensor } from "../unet/shared-tensor.js";
 import type { UnetStream } from "../unet/stream.js";
 

@@ -1,7 +1,7 @@
 // The distinct live graphs of many schedules, counted once.
 
 import type { LiveGraph } from "@phaseskip/graph";
-import type { Schedule, ScheduledStep } from "../plan/schedule.js";
+import type { Schedule, ScheduledStep } from "../schedule/schedule.js";
 
 /** Gives the signatures of several schedules common indices. */
 export class Signatures {

@@ -1,7 +1,7 @@
 // One picture on its way, which can stop at any step, go back, and go on in another way.
 
 import { restoreGenerator } from "@phaseskip/scheduler";
-import type { ScheduledStep } from "../plan/schedule.js";
+import type { ScheduledStep } from "../schedule/schedule.js";
 import type { Model } from "../pipeline/model.js";
 import { guided } from "../pipeline/guided.js";
 import type { RunSetup } from "../pipeline/run-setup.js";

@@ -3,12 +3,12 @@
 
 import { PhaseskipError, type Graph } from "@phaseskip/graph";
 import type { Scheduler } from "@phaseskip/scheduler";
-import { openFolder } from "../model-folder.js";
+import { openFolder } from "../folder/model-folder.js";
 import { partCosts } from "../pipeline/costs.js";
 import type { PartCosts } from "../pipeline/costs.js";
 import { Model } from "../pipeline/model.js";
-import type { Picture } from "../pipeline/picture.js";
-import { samplePicture } from "../pipeline/picture.js";
+import type { Picture } from "../picture/picture.js";
+import { samplePicture } from "../picture/picture.js";
 import type { PlannedRun } from "../pipeline/plan-run.js";
 import { planRun } from "../pipeline/plan-run.js";
 import { parseRequest } from "../pipeline/request.js";
@@ -17,9 +17,9 @@ import { emptyPlan } from "../plan/plan.js";
 import type { Rule } from "../plan/plan.js";
 import { parsePlan } from "../plan/parse-plan.js";
 import { matchesPattern } from "../plan/pattern.js";
-import type { ScheduledStep } from "../plan/schedule.js";
-import { schedulePlan } from "../plan/schedule.js";
-import { openDevice } from "../session.js";
+import type { ScheduledStep } from "../schedule/schedule.js";
+import { schedulePlan } from "../schedule/schedule.js";
+import { openDevice } from "../device/session.js";
 import type { ChannelMeans } from "../plan/channel-means.js";
 import { MeansCollector } from "./means-collector.js";
 import { respaced } from "./respaced.js";

@@ -2,7 +2,7 @@
 
 import type { LiveGraph, Partition, Unet } from "@phaseskip/graph";
 import { ElementType, elementCount, elementSize } from "@phaseskip/graph";
-import type { ScheduledStep } from "../plan/scheduled.js";
+import type { ScheduledStep } from "../schedule/scheduled.js";
 import { compileProgram } from "./program.js";
 
 /** Bytes that one chunk of a run keeps on its device. */

@@ -4,7 +4,7 @@ import type { Unet } from "@phaseskip/graph";
 import { elementCount } from "@phaseskip/graph";
 import { channelAxis, nearestTimestep } from "../plan/channel-means.js";
 import type { ChannelMeans } from "../plan/channel-means.js";
-import type { Device, DeviceTensor } from "../session.js";
+import type { Device, DeviceTensor } from "../device/session.js";
 
 /** Makes constants, and holds those that are asked for again. */
 export class Constants {

@@ -11,9 +11,9 @@ import type {
 import { ElementType, analyseUnet, partition } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
 import type { ChannelMeans } from "../plan/channel-means.js";
-import type { ScheduledContext } from "../plan/scheduled.js";
-import type { Device, DeviceTensor } from "../session.js";
-import type { Weights } from "../weights.js";
+import type { ScheduledContext } from "../schedule/scheduled-context.js";
+import type { Device, DeviceTensor } from "../device/session.js";
+import type { Weights } from "./weights.js";
 import { Constants } from "./constants.js";
 import { Kernels } from "./kernels.js";
 import type { Program } from "./program.js";

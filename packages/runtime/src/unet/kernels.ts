@@ -3,7 +3,7 @@
 import type { ElementType, Kernel, Scale } from "@phaseskip/graph";
 import { kernelModel } from "@phaseskip/graph";
 import { channelAxis, channelRange } from "../plan/channel-means.js";
-import type { Device, DeviceTensor, Session } from "../session.js";
+import type { Device, DeviceTensor, Session } from "../device/session.js";
 import { lowPassMatrix } from "./low-pass.js";
 
 /** A factor: one number, or one for each channel. */

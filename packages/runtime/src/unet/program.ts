@@ -9,8 +9,8 @@ import type {
   Unet,
 } from "@phaseskip/graph";
 import { Dependency, portChain, portKey } from "@phaseskip/graph";
-import type { CachedRead } from "../plan/port-decision.js";
-import type { Store } from "../plan/scheduled.js";
+import type { CachedRead } from "../schedule/port-decision.js";
+import type { Store } from "../schedule/scheduled-context.js";
 
 /** Where an input, a cache's new entry or the result comes from; `like` is a value of the same type and shape. */
 export type Source = { readonly like: string } & (

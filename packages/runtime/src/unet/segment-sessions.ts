@@ -2,9 +2,9 @@
 
 import type { Partition, Segment, SegmentModel, Unet } from "@phaseskip/graph";
 import { segmentModel } from "@phaseskip/graph";
-import { macrotask } from "../macrotask.js";
-import type { Device, Session } from "../session.js";
-import type { Weights } from "../weights.js";
+import { macrotask } from "../device/macrotask.js";
+import type { Device, Session } from "../device/session.js";
+import type { Weights } from "./weights.js";
 
 /** A segment's session, and the folded values that it is fed. */
 export interface SegmentSession {

@@ -1,6 +1,6 @@
 // A tensor with several owners: a step's value may also be what a cache keeps.
 
-import type { DeviceTensor } from "../session.js";
+import type { DeviceTensor } from "../device/session.js";
 
 /** Counts owners; the tensor is freed when the last one lets go. Its maker is the first owner. */
 export class SharedTensor {

@@ -3,8 +3,8 @@
 import type { Segment, Unet } from "@phaseskip/graph";
 import { elementCount, isFloat } from "@phaseskip/graph";
 import { generator } from "@phaseskip/scheduler";
-import { macrotask } from "../macrotask.js";
-import type { Device, DeviceTensor } from "../session.js";
+import { macrotask } from "../device/macrotask.js";
+import type { Device, DeviceTensor } from "../device/session.js";
 import type { SharedTensor } from "./shared-tensor.js";
 
 /** Runs that are timed at most, and how long they may take together, in ms. */

@@ -1,12 +1,12 @@
 // One call of the Unet in one context: its values, from the sample to the output.
 
 import type { Segment } from "@phaseskip/graph";
-import { breathe } from "../macrotask.js";
-import type { ProbeQuestion } from "../plan/adaptive.js";
+import { breathe } from "../device/macrotask.js";
+import type { ProbeQuestion } from "../schedule/adaptive.js";
 import type { ChannelMeans } from "../plan/channel-means.js";
-import type { CachedRead } from "../plan/port-decision.js";
-import type { ScheduledContext } from "../plan/scheduled.js";
-import type { Device, DeviceTensor } from "../session.js";
+import type { CachedRead } from "../schedule/port-decision.js";
+import type { ScheduledContext } from "../schedule/scheduled-context.js";
+import type { Device, DeviceTensor } from "../device/session.js";
 import { checkOutput } from "./check-output.js";
 import type { Constants } from "./constants.js";
 import type { Kernels } from "./kernels.js";

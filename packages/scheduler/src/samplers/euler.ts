@@ -23,7 +23,10 @@ import {
   timestepsOfSigmas,
   withFiniteSigmas,
 } from "../grid/sigmas.js";
-import { rejectTimestepsUnderKarras, stepRequest } from "../grid/step-request.js";
+import {
+  rejectTimestepsUnderKarras,
+  stepRequest,
+} from "../grid/step-request.js";
 import { readSpacing, spacedTimesteps } from "../grid/timestep-spacing.js";
 
 const f = Math.fround;

@@ -1,0 +1,326 @@
+// `phaseskip inspect`: what a model is made of, and what a plan does to it.
+
+import {
+  elementCount,
+  isFloat,
+  nodeMacs,
+  type GraphNode,
+  type Unet,
+  type Unit,
+} from "@phaseskip/graph";
+import type { PlanDescription } from "@phaseskip/runtime";
+import {
+  describeRun,
+  type Device,
+  type PlannedRun,
+} from "@phaseskip/runtime/internals";
+import {
+  describeChanges,
+  measureRuns,
+  type ChangesArguments,
+} from "../inspection/changes.js";
+import { writeJson, writeNotes, type CommandIo } from "../command-io.js";
+import {
+  formatCount,
+  formatShare,
+  formatTime,
+} from "../terminal/format-count.js";
+import {
+  inspectModel,
+  planRun,
+  type ModelInspection,
+} from "../inspection/model-inspection.js";
+import { planArgument } from "../files/plan-argument.js";
+import { predictTimes } from "../inspection/predict-times.js";
+import { planCosts } from "../inspection/plan-costs.js";
+import {
+  drawShares,
+  drawStrip,
+  planStrips,
+  stripLegend,
+} from "../inspection/plan-strip.js";
+import { formatTable } from "../terminal/table.js";
+import { unitKind } from "../inspection/unit-kind.js";
+
+/** The options of `inspect`, read. */
+export interface InspectArguments extends ChangesArguments {
+  readonly plan?: string;
+  /** Whether the model is run to measure what `blockCache` takes. */
+  readonly changes?: true;
+  /** Units deeper than this are not listed; blocks are 1. */
+  readonly depth: number;
+  readonly json?: true;
+  /** Whether a plan's time is predicted, for which its segments are run. */
+  readonly time: boolean;
+}
+
+/** A plan on a model: what runs, what that costs, and where its time was measured. */
+interface Planned {
+  readonly run: PlannedRun;
+  readonly description: PlanDescription;
+  readonly device: Device | undefined;
+}
+
+/** What is said of one unit. */
+export interface UnitSummary {
+  readonly path: string;
+  /** The unit around it; "" is the Unet itself. */
+  readonly parent: string;
+  readonly kind: string;
+  /** Shapes of its outputs; the last one computed is the last. */
+  readonly outputs: readonly (readonly number[])[];
+  /** Multiply-accumulates of one call. */
+  readonly macs: number;
+  readonly parameters: number;
+  /** The unit that hands over its value, for a skip. */
+  readonly from?: string;
+}
+
+/** Runs `phaseskip inspect MODEL`. */
+export async function inspect(
+  location: string,
+  { plan, depth, json, time, changes, ...runs }: InspectArguments,
+  io: CommandIo,
+): Promise<void> {
+  const [unused] = Object.keys(runs);
+  if (unused !== undefined && !changes) {
+    throw new TypeError(
+      `Cannot inspect the model as --${unused} is of the runs that --changes measures: give --changes, too`,
+    );
+  }
+  const model = await inspectModel(location, io.signal);
+  try {
+    const units = summarizeUnits(model.unet);
+    const planned =
+      plan === undefined
+        ? undefined
+        : await planOn(model, plan, time, io.signal);
+    const changed = changes && (await measureRuns(location, runs, io));
+    writeNotes(io, planned?.run.warnings ?? []);
+    if (json) {
+      const said = summary(location, model, units, planned);
+      writeJson(io, { ...said, ...(changed && { changes: changed }) });
+    } else {
+      io.stdout.write(describeUnits(model, units, depth, io));
+      if (planned) io.stdout.write(describePlan(model, planned));
+      if (changed) io.stdout.write(describeChanges(changed, io));
+    }
+  } finally {
+    await model.folder.close();
+  }
+}
+
+async function planOn(
+  model: ModelInspection,
+  plan: string,
+  hasTimes: boolean,
+  signal?: AbortSignal,
+): Promise<Planned> {
+  const run = await planRun(model, await planArgument(plan), signal);
+  const timed = hasTimes ? await predictTimes(model, run, signal) : undefined;
+  const description = await describeRun(run, timed && { times: timed.times });
+  return { run, description, device: timed?.device };
+}
+
+/** What one call of the Unet is fed. */
+function sampleShape({ shape, batch }: ModelInspection): readonly number[] {
+  return [batch, ...shape.slice(1)];
+}
+
+/** Every unit that a plan can act on, in the graph's order. */
+function summarizeUnits(unet: Unet): UnitSummary[] {
+  const { graph, shapes, units } = unet;
+  return [...units.units.values()].map((unit) => {
+    const { path, parent, outputs, skip } = unit;
+    const order = (value: string) => graph.producers.get(value)?.index ?? -1;
+    const made = outputs.toSorted((a, b) => order(a) - order(b));
+    const producer = skip && graph.producers.get(skip.value);
+    return {
+      path,
+      parent,
+      kind: unitKind(path),
+      outputs: made.map((value) => shapes.get(value)!.dims),
+      ...costOf(unet, unit.nodes),
+      ...(producer && { from: units.unitOf[producer.index]! }),
+    };
+  });
+}
+
+function costOf({ graph, shapes }: Unet, nodes: readonly GraphNode[]) {
+  const weights = new Set(nodes.flatMap(({ inputs }) => inputs));
+  let parameters = 0;
+  for (const name of weights) {
+    const weight = graph.weights.get(name);
+    // a scalar is a constant of the formula, nothing that was learned
+    if (weight && isFloat(weight.type) && weight.dims.length > 0)
+      parameters += elementCount(weight.dims);
+  }
+  return {
+    macs: nodes.reduce((sum, node) => sum + nodeMacs(node, shapes), 0),
+    parameters,
+  };
+}
+
+function totals({ unet }: ModelInspection) {
+  return costOf(
+    unet,
+    unet.graph.nodes.filter(({ index }) => !unet.dependencies.isFolded[index]),
+  );
+}
+
+function summary(
+  location: string,
+  model: ModelInspection,
+  units: readonly UnitSummary[],
+  planned: Planned | undefined,
+): object {
+  const { index, unet } = model;
+  return {
+    model: location,
+    pipeline: index.pipelineClass,
+    sampleShape: sampleShape(model),
+    ...totals(model),
+    units: units.filter(({ kind }) => kind !== "skip"),
+    skips: units.filter(({ kind }) => kind === "skip"),
+    ...(planned && { plan: planSummary(unet, planned) }),
+  };
+}
+
+function planSummary(
+  unet: Unet,
+  { run, description, device }: Planned,
+): object {
+  return {
+    name: run.plan.name ?? "unnamed",
+    scheduler: run.scheduler.name,
+    guidanceScale: run.guidanceScale,
+    timesteps: run.scheduler.timesteps,
+    macs: planCosts(run),
+    contexts: planStrips(unet, run.schedule),
+    ...(device && { device: device.kind, threads: device.threads }),
+    description,
+    warnings: run.warnings,
+  };
+}
+
+function describeUnits(
+  model: ModelInspection,
+  units: readonly UnitSummary[],
+  depth: number,
+  { stdout }: CommandIo,
+): string {
+  const { index } = model;
+  const { macs, parameters } = totals(model);
+  const modules = units.filter(({ kind }) => kind !== "skip");
+  const skips = units.filter(({ kind }) => kind === "skip");
+  const depths = new Map([["", 0]]);
+  // a unit stands in the list before those inside it
+  for (const { path, parent } of modules)
+    depths.set(path, 1 + (depths.get(parent) ?? 0));
+  const listed = modules.filter(({ path }) => depths.get(path)! <= depth);
+  const rows = listed.map((unit) => [
+    "  ".repeat(depths.get(unit.path)! - 1) + nameIn(unit),
+    unit.kind,
+    shapeOf(unit),
+    formatCount(unit.macs),
+    formatCount(unit.parameters),
+  ]);
+  const right = { align: "right" as const };
+  const columns = [
+    { title: "unit" },
+    { title: "kind" },
+    { title: "output", ...right },
+    { title: "MACs", ...right },
+    { title: "parameters", ...right },
+  ];
+  const total = [formatCount(macs), formatCount(parameters)];
+  const footer = [["whole Unet", "", sampleShape(model).join("×"), ...total]];
+  const skipRows = skips.map((skip) => [
+    skip.path,
+    skip.from ?? "",
+    shapeOf(skip),
+  ]);
+  const more =
+    listed.length < modules.length
+      ? `; ${listed.length} listed, --depth ${depth + 1} shows more`
+      : "";
+  return [
+    `${index.pipelineClass}: ${modules.length} units, ${skips.length} skips${more}`,
+    "",
+    formatTable(columns, rows, { footer, stream: stdout }),
+    formatTable(
+      [{ title: "skip" }, { title: "from" }, { title: "output", ...right }],
+      skipRows,
+      { stream: stdout },
+    ),
+  ].join("\n");
+}
+
+/** The part of a path that its parent does not say. */
+function nameIn({ path, parent }: Pick<Unit, "path" | "parent">): string {
+  return parent !== "" && path.startsWith(parent)
+    ? path.slice(parent.length)
+    : path;
+}
+
+function shapeOf({ outputs }: UnitSummary): string {
+  const shape = outputs.at(-1)!.join("×");
+  return outputs.length > 1 ? `${shape}, ${outputs.length - 1} more` : shape;
+}
+
+function describePlan(
+  { unet }: ModelInspection,
+  { run, description, device }: Planned,
+): string {
+  const { plan, scheduler, schedule, guidanceScale } = run;
+  const costs = planCosts(run);
+  const strips = planStrips(unet, schedule);
+  const fullStep = costs.full / costs.steps.length;
+  const shares = costs.steps.map((macs) => macs / fullStep);
+  const [first, second] = strips;
+  const isSame = JSON.stringify(first?.rows) === JSON.stringify(second?.rows);
+  const drawn = (isSame ? [first!] : strips).flatMap((strip) => [
+    "",
+    isSame ? "cond and uncond" : strip.context,
+    drawStrip(strip).trimEnd(),
+  ]);
+  return [
+    "",
+    `${plan.name ?? "unnamed"}: ${scheduler.name}, ${costs.steps.length} steps, guidance ${guidanceScale}, timesteps ${scheduler.timesteps[0]} to ${scheduler.timesteps.at(-1)}`,
+    `${formatCount(costs.total)} of ${formatCount(costs.full)} MACs: ${formatShare(1 - costs.total / costs.full)} saved`,
+    ...totalsOf(description, device),
+    ...drawn,
+    "",
+    drawShares(shares).trimEnd(),
+    "",
+    stripLegend,
+    "",
+  ].join("\n");
+}
+
+/** Predicted time and memory; of an adaptive plan, what it comes to if it computes and if it reuses wherever it may. */
+function totalsOf(
+  { least, ...most }: PlanDescription,
+  device: Device | undefined,
+): string[] {
+  const range = (show: (one: Omit<PlanDescription, "least">) => string) =>
+    least ? `${show(least)} to ${show(most)}` : show(most);
+  return [
+    ...(least
+      ? [
+          `adaptive rules decide: ${range(({ macs }) => formatCount(macs))} MACs, drawn as if they computed`,
+        ]
+      : []),
+    ...(device
+      ? [
+          `${range(({ milliseconds = NaN }) => formatTime(milliseconds))} in the Unet predicted: ${device.kind}, ${device.threads} ${device.threads === 1 ? "thread" : "threads"}`,
+        ]
+      : []),
+    ...(most.pipelineMacs.total === most.macs
+      ? []
+      : [
+          `${range(({ pipelineMacs }) => formatCount(pipelineMacs.total))} of ${formatCount(most.pipelineMacs.full)} MACs in the whole pipeline`,
+        ]),
+    `${range(({ peakCacheBytes }) => formatCount(peakCacheBytes))}B kept by the plan at most, ${formatCount(most.textBytes)}B of the text`,
+  ];
+}

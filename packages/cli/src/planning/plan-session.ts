@@ -1,0 +1,60 @@
+// What the parts of a search for a plan share.
+
+import type {
+  Budget,
+  FoundPlan,
+  Grid,
+  Splits,
+  SplitSize,
+} from "@phaseskip/ablation";
+import type { Plan } from "@phaseskip/runtime";
+import type { PlanStudy } from "@phaseskip/runtime/internals";
+import type { Calibration } from "./plan-calibration.js";
+import type { PlanJournal } from "./plan-journal.js";
+import type { StudyRunner } from "./plan-runner.js";
+import type { PlanSweep } from "./plan-sweep.js";
+import type { PictureProgress } from "./plan-progress.js";
+
+/** The options of `plan`, read. */
+export interface PlanArguments {
+  readonly from: readonly string[];
+  readonly budget: Budget;
+  readonly out: string;
+  readonly against?: boolean;
+  readonly guidance: "fixed" | "free";
+  readonly stepsFree?: boolean;
+  readonly prompts?: string;
+  readonly search: SplitSize;
+  readonly validation: SplitSize;
+  readonly test: SplitSize;
+  readonly evaluations: number;
+  readonly minutes?: number;
+  readonly salt: string;
+  readonly seed: number;
+  readonly converged: number;
+  readonly backend: "wasm" | "node";
+  readonly json?: boolean;
+}
+
+/** A plan that was found, tested, and written. */
+export interface WrittenPlan {
+  readonly path: string;
+  readonly found: FoundPlan;
+  readonly plan: Plan;
+  readonly calibration: Calibration;
+  /** Whether guidance could be changed. */
+  readonly guidance: "fixed" | "free";
+}
+
+/** What a search works with, open. */
+export interface PlanSession {
+  readonly options: PlanArguments;
+  readonly sweep: PlanSweep;
+  readonly grid: Grid;
+  readonly study: PlanStudy;
+  readonly splits: Splits;
+  readonly runner: StudyRunner;
+  readonly journal: PlanJournal;
+  readonly pictures: PictureProgress;
+  readonly model: string;
+}

@@ -1,0 +1,315 @@
+// The stored files of one model over HTTP: each is in the cache and confirmed by the model's list or by the server,
+// or as it was last seen where the server cannot be reached, or fetched.
+
+import { askToPersist } from "../store/ask-to-persist.js";
+import { cachedFile, type ChunkViews } from "../store/cached-file.js";
+import type { FileKey, FileRecord } from "../store/chunk-store.js";
+import { download, type Download } from "../download/download.js";
+import type { StoredFile } from "../store/chunk-store.js";
+import type { FolderProgress } from "../download/load-progress.js";
+import { readJson, type ModelFile } from "../store/model-file.js";
+import { Freshness, isUnreachable, type Found } from "../download/freshness.js";
+import { LoadTally } from "../download/load-tally.js";
+import { memoryStore } from "../store/memory-store.js";
+import { mendChunk } from "../download/mend-chunk.js";
+import {
+  isLoaded,
+  LISTED_CHUNK_BYTES,
+  listedVersion,
+  MANIFEST_PATH,
+  parseManifest,
+  type ModelManifest,
+} from "../store/model-manifest.js";
+import { hasSha256, sha256 } from "../store/sha256.js";
+import { sharedLoad } from "../store/shared-load.js";
+import { inTime, storageRoom } from "../store/storage-room.js";
+import { exclusively, holdInUse } from "../store/web-lock.js";
+import { indexedDbStore, type WeightStore } from "../store/weight-cache.js";
+
+/** How long a server may send nothing, in ms. */
+const STALL_MS = 20_000;
+/** How long to wait before a second try, in ms. */
+const RETRY_MS = 500;
+/** How long a storage that never answers is waited for, in ms. */
+const OPEN_MS = 10_000;
+
+/** How a model over HTTP is kept. */
+export interface HttpStoreOptions {
+  /** Told of every file. */
+  readonly onProgress?: (progress: FolderProgress) => void;
+  /**
+   * Keep files in IndexedDB; `false`: in memory only.
+   * @default true
+   */
+  readonly cache?: boolean;
+  /**
+   * Asks the browser to keep this origin's storage, where it is full; only a page can.
+   * @default `navigator.storage.persist`, where there is one
+   */
+  readonly persist?: () => Promise<boolean>;
+  /**
+   * Size of a stored chunk in bytes; phaseskip.json has digests for the default alone.
+   * @default 16777216
+   */
+  readonly chunkBytes?: number;
+  /**
+   * How long a server may send nothing before it is asked again, in ms; the question whether a cached file is still
+   * the one waits a quarter of it.
+   * @default 20000
+   */
+  readonly stallMs?: number;
+  /**
+   * How long to wait before a broken download is tried again, in ms; it doubles each time nothing has come.
+   * @default 500
+   */
+  readonly retryMs?: number;
+}
+
+/** Opens files of one model. */
+export interface HttpStore {
+  /** URL of the folder without query: the model's name in the cache. */
+  readonly location: string;
+  /**
+   * Makes sure that a file is whole in a store, and opens it.
+   * @returns `undefined` where the model has no such file
+   * @throws {PhaseskipError} `fetch-failed`, `integrity` if it is not what phaseskip.json lists, or `model-invalid`
+   * for a web page.
+   */
+  open(
+    path: string,
+    signal: AbortSignal | undefined,
+    optional: boolean,
+  ): Promise<ModelFile | undefined>;
+  /** See `ModelFolder`. */
+  complete(signal: AbortSignal | undefined): Promise<void>;
+  /** Drops what is kept in memory, and lets the model be evicted. */
+  release(): void;
+}
+
+/** The list of a model's files, with the file that it is. */
+interface Manifest extends ModelManifest {
+  readonly file: ModelFile;
+  readonly digest: string | undefined;
+}
+
+/** The store of the model at this URL. `views` are shared by its files. */
+export function httpStore(
+  base: URL,
+  views: ChunkViews,
+  options: HttpStoreOptions,
+): HttpStore {
+  const { cache = true, chunkBytes = LISTED_CHUNK_BYTES, onProgress } = options;
+  const { stallMs = STALL_MS, retryMs = RETRY_MS } = options;
+  const { persist = askToPersist } = options;
+  const location = base.origin + base.pathname;
+  const tally = new LoadTally((progress) => onProgress?.(progress));
+  let memory = memoryStore();
+  let persistent = cache ? indexedDbStore() : undefined;
+  let records: Promise<Map<string, FileRecord> | undefined> | undefined;
+  let isFirst = true;
+  let release!: () => void;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  if (persistent) holdInUse(location, released);
+
+  const urlOf = (path: string) => {
+    const parts = path.split("/").map(encodeURIComponent);
+    const url = new URL(parts.join("/"), location);
+    url.search = base.search;
+    return url;
+  };
+
+  const freshness = new Freshness({
+    location,
+    urlOf,
+    patienceMs: stallMs / 4,
+    modelRecord: async () => persistent?.model(location),
+  });
+
+  const makeRoom = storageRoom({
+    location,
+    persist,
+    patienceMs: stallMs,
+    onEvicted: (evicted) => tally.report({ kind: "evicted", evicted }),
+  });
+
+  /** Says once per model what is not as it should be. */
+  function introduce(path: string): void {
+    if (!isFirst || !cache) return;
+    isFirst = false;
+    if (!hasSha256()) {
+      const reason =
+        "this page is not in a secure context: serve it over https, or from localhost";
+      tally.report({ kind: "insecure", reason });
+    }
+    if (!persistent) {
+      const reason = "IndexedDB is missing here or refuses";
+      tally.report({ kind: "uncached", path, reason });
+    }
+  }
+
+  /**
+   * What the cache has of a file, the first time by one question for all of them. A database that does not open, or
+   * never answers, is not asked again.
+   */
+  async function recordOf(
+    key: FileKey,
+    isFresh = false,
+  ): Promise<FileRecord | undefined> {
+    try {
+      if (isFresh) return await persistent?.record(key);
+      records ??= inTime(persistent?.records(location), OPEN_MS);
+      const known = (await records)?.get(key.path);
+      (await records)?.delete(key.path);
+      return known ?? (await persistent?.record(key));
+    } catch {
+      persistent = undefined;
+      return undefined;
+    }
+  }
+
+  async function fetchFile(
+    path: string,
+    signal: AbortSignal | undefined,
+    optional: boolean,
+    listed: Download["listed"],
+    versionElsewhere: string | undefined,
+  ): Promise<StoredFile | undefined> {
+    const key = { model: location, path };
+    const known = await recordOf(key);
+    const wasAbsent = known !== undefined && known.version === undefined;
+    introduce(path);
+    const store = persistent;
+    const use = (record: FileRecord, how: Found): StoredFile | undefined => {
+      const { version, size } = record;
+      if (version === undefined) return undefined;
+      const kind = how === "offline" ? how : "cached";
+      tally.report({ kind, path, size });
+      freshness.note(path, version, how);
+      return { store: store!, record: { ...record, version } };
+    };
+    const fetchNow = async () => {
+      const stored = await download({
+        url: urlOf(path),
+        address: location + path,
+        key,
+        chunkBytes,
+        store: store ?? memory,
+        fallback: memory,
+        listed,
+        optional,
+        signal,
+        // A file that was not there before is but asked for.
+        stallMs: wasAbsent ? stallMs / 4 : stallMs,
+        retryMs,
+        makeRoom,
+        onProgress: (event) => tally.report(event),
+        versionElsewhere,
+      });
+      const how = listed ? "listed" : "fetched";
+      if (stored) freshness.note(path, stored.record.version, how);
+      return stored;
+    };
+    if (!store) return fetchNow();
+
+    if (listed) {
+      if (known?.version === listed.version) return use(known, "listed");
+    } else if (known?.version !== undefined) {
+      const { version } = known;
+      const cached = { ...known, version };
+      const how = await freshness.confirm(
+        path,
+        cached,
+        signal,
+        versionElsewhere,
+      );
+      if (how === "absent") {
+        await store.remove(key).catch(() => undefined);
+        return undefined;
+      }
+      if (how) return use(known, how);
+    }
+    try {
+      return await exclusively(
+        `phaseskip ${location}${path}`,
+        signal,
+        () => tally.report({ kind: "waiting", path }),
+        async () => {
+          const now = await recordOf(key, true);
+          const isNew = listed
+            ? now?.version === listed.version
+            : now?.version !== undefined &&
+              (now.version !== known?.version || now.usedAt !== known.usedAt);
+          if (now && isNew) return use(now, listed ? "listed" : "fetched");
+          const stored = await fetchNow();
+          if (!stored) await noteAbsence(store, key);
+          return stored;
+        },
+      );
+    } catch (error) {
+      if (!wasAbsent || !isUnreachable(error)) throw error;
+      freshness.noteSilence(error);
+      tally.report({ kind: "offline", path, size: 0 });
+      return undefined;
+    }
+  }
+
+  function openStored(path: string, stored: StoredFile): ModelFile {
+    const key = { model: location, path };
+    return cachedFile(key, stored, views, async (offset, cause) => {
+      const how = { url: urlOf(path), offset, cause, stallMs };
+      const chunk = await mendChunk(key, stored, how);
+      tally.report({ kind: "mended", path });
+      return chunk;
+    });
+  }
+
+  const listOf = sharedLoad(async (signal): Promise<Manifest | undefined> => {
+    const path = MANIFEST_PATH;
+    const none = undefined;
+    const stored = await fetchFile(path, signal, true, none, none);
+    if (!stored) return undefined;
+    const file = openStored(path, stored);
+    const bytes = await file.read(0, file.size);
+    const value = await readJson(file, location + path);
+    const parsed = parseManifest(value, location + path, chunkBytes);
+    for (const [listed, { size }] of parsed.files)
+      if (isLoaded(listed)) tally.expect(listed, size);
+    return { ...parsed, file, digest: await sha256(new Uint8Array(bytes)) };
+  });
+
+  return {
+    location,
+    release() {
+      memory = memoryStore();
+      release();
+    },
+    async open(path, signal, optional) {
+      freshness.askAhead(signal);
+      const list = await listOf(signal);
+      if (path === MANIFEST_PATH) return list?.file;
+      const entry = hasSha256() ? list?.files.get(path) : undefined;
+      const listed = entry && {
+        ...entry,
+        version: await listedVersion(entry),
+      };
+      const elsewhere = list?.digest && `manifest ${list.digest}`;
+      const stored = await fetchFile(path, signal, optional, listed, elsewhere);
+      return stored && openStored(path, stored);
+    },
+    async complete(signal) {
+      await freshness.assertTogether(signal);
+      const { versions } = freshness;
+      await persistent
+        ?.keepModel(location, { versions, usedAt: Date.now() })
+        .catch(() => undefined);
+      tally.report({ kind: "complete" });
+    },
+  };
+}
+
+/** Offline it must still be known that the model has no such file; not being able to note it harms nothing now. */
+async function noteAbsence(store: WeightStore, key: FileKey): Promise<void> {
+  const usedAt = Date.now();
+  const record = { version: undefined, size: 0, chunkBytes: 1, usedAt };
+  await store.commit(key, record).catch(() => undefined);
+}

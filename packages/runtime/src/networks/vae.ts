@@ -1,0 +1,139 @@
+// A VAE between pixels and latents.
+
+import type { Graph } from "@phaseskip/graph";
+import { PhaseskipError } from "@phaseskip/graph";
+import type { ModelFolder } from "../folder/folder.js";
+import type { ModelIndex } from "../folder/model-index.js";
+import type { Device } from "../device/session.js";
+import { Network } from "./network.js";
+import type { ImageArray } from "../picture/picture.js";
+
+/** A model's VAE; its encoder is loaded when it is first needed. */
+export class Vae {
+  readonly #folder: ModelFolder;
+  readonly #device: Device;
+  readonly #index: ModelIndex;
+  readonly #decoder: Network;
+  #encoder: Network | undefined;
+
+  private constructor(
+    folder: ModelFolder,
+    device: Device,
+    index: ModelIndex,
+    decoder: Network,
+  ) {
+    this.#folder = folder;
+    this.#device = device;
+    this.#index = index;
+    this.#decoder = decoder;
+  }
+
+  /** @throws {PhaseskipError} `model-invalid` If the folder has no vae_decoder/model.onnx */
+  static async open(
+    folder: ModelFolder,
+    device: Device,
+    index: ModelIndex,
+    signal?: AbortSignal,
+  ): Promise<Vae> {
+    const path = "vae_decoder/model.onnx";
+    const decoder = await Network.open(folder, device, path, signal);
+    return new Vae(folder, device, index, decoder);
+  }
+
+  /** The graph of one of its halves, if that is loaded. */
+  graph(name: string): Graph | undefined {
+    if (name === "vae_decoder") return this.#decoder.graph;
+    return name === "vae_encoder" ? this.#encoder?.graph : undefined;
+  }
+
+  /** Makes the decoder's session. */
+  async start(signal?: AbortSignal): Promise<void> {
+    await this.#decoder.start(signal);
+  }
+
+  /** @throws {RangeError} If its export is fixed to latents of another size */
+  checkSize(height: number, width: number): void {
+    const { vaeScaleFactor } = this.#index;
+    const dims = this.#decoder.graph.inputs[0]!.dims ?? [];
+    for (const [name, side, dim] of [
+      ["height", height, dims[2]],
+      ["width", width, dims[3]],
+    ] as const) {
+      if (typeof dim !== "number" || dim === side) continue;
+      throw new RangeError(
+        `Cannot generate an image as ${name} must be the ${dim * vaeScaleFactor} pixels that the model's vae_decoder is fixed to: current value is ${side * vaeScaleFactor}; export it with dynamic axes to change that`,
+      );
+    }
+  }
+
+  /** From a latent to pixels in [-1, 1]. */
+  async decode(
+    { data, height, width }: ImageArray,
+    signal?: AbortSignal,
+  ): Promise<ImageArray> {
+    const { scalingFactor } = this.#index;
+    const row = {
+      dims: [data.length / (height * width), height, width],
+      data: data.map((value) => value / scalingFactor),
+    };
+    const { inputs, outputs } = this.#decoder.graph;
+    const names = [outputs[0]!.name];
+    const [made] = await this.#decoder.run(
+      { [inputs[0]!.name]: row },
+      names,
+      signal,
+    );
+    const [, outHeight = height, outWidth = width] = made!.dims;
+    return { data: made!.data, height: outHeight, width: outWidth };
+  }
+
+  /**
+   * From pixels in [-1, 1] to a latent: the distribution's mode, so that nothing is left to chance. An export that
+   * draws from the distribution itself is taken as it is.
+   * @throws {PhaseskipError} `model-unsupported` If the folder has no encoder
+   */
+  async encode(
+    { data, height, width }: ImageArray,
+    signal?: AbortSignal,
+  ): Promise<ImageArray> {
+    const encoder = (this.#encoder ??= await this.#openEncoder(signal));
+    const { inputs, outputs } = encoder.graph;
+    const row = { dims: [data.length / (height * width), height, width], data };
+    const names = [outputs[0]!.name];
+    const [made] = await encoder.run({ [inputs[0]!.name]: row }, names, signal);
+    const [channels = 1, outHeight = height, outWidth = width] = made!.dims;
+    const { scalingFactor, unetConfig } = this.#index;
+    // means, then log variances: twice the latent's channels
+    const wanted = unetConfig.inChannels;
+    if (channels !== wanted && channels !== 2 * wanted) {
+      throw new PhaseskipError(
+        "model-unsupported",
+        `Cannot draw from an image as vae_encoder must give ${wanted} channels, or ${2 * wanted} of means and variances: it gives ${channels}`,
+      );
+    }
+    return {
+      data: made!.data
+        .slice(0, wanted * outHeight * outWidth)
+        .map((value) => value * scalingFactor),
+      height: outHeight,
+      width: outWidth,
+    };
+  }
+
+  /** Frees the sessions. */
+  async release(): Promise<void> {
+    await this.#decoder.release();
+    await this.#encoder?.release();
+  }
+
+  async #openEncoder(signal?: AbortSignal): Promise<Network> {
+    const path = "vae_encoder/model.onnx";
+    if (!(await this.#folder.file(path, signal, { optional: true }))) {
+      throw new PhaseskipError(
+        "model-unsupported",
+        `Cannot draw from an image as the model at ${this.#folder.location} has no ${path}, which turns pixels into latents: export the model with it, as Optimum does`,
+      );
+    }
+    return Network.open(this.#folder, this.#device, path, signal);
+  }
+}

@@ -1,0 +1,73 @@
+// At which sizes a run calls the Unet.
+
+import type { PlannableModel } from "./plannable-model.js";
+import type { Unet, UnetSize } from "@phaseskip/graph";
+import { fixedBatch } from "@phaseskip/graph";
+import type { Request } from "./request.js";
+import { imageCount } from "./request.js";
+import { sampleSize } from "./sample-size.js";
+
+/** The part of a request that decides the sizes. */
+export type SizeRequest = Pick<
+  Request,
+  | "prompts"
+  | "numImagesPerPrompt"
+  | "guidanceScale"
+  | "height"
+  | "width"
+  | "image"
+>;
+
+/** At which sizes a run calls the Unet, and with which guidance. */
+export interface RunSize {
+  /** The Unet at that size. */
+  readonly unet: Unet;
+  /** The sizes at which the Unet was looked at. */
+  readonly size: UnetSize;
+  /** Samples of one Unet call, padding included. */
+  readonly batch: number;
+  /** Unet calls for each context of a step. */
+  readonly chunkCount: number;
+  /** Guidance weight of the run; 1 is off. */
+  readonly guidanceScale: number;
+  /** Contexts where no plan turns guidance off: 2 where it mixes two outputs of the Unet. */
+  readonly contextCount: 1 | 2;
+  /** `[image, channel, height, width]`. */
+  readonly shape: readonly [number, number, number, number];
+}
+
+/**
+ * Sizes a request on a model.
+ * @throws {RangeError} If the model does not take what is asked for
+ */
+export function sizeRun(model: PlannableModel, request: SizeRequest): RunSize {
+  const { index, unetGraph, textTokens } = model;
+  const guidanceScale = index.hasTextEncoder
+    ? (request.guidanceScale ?? index.guidanceScale ?? 7.5)
+    : 1;
+  // such a Unet was trained to do at once what guidance does with two outputs
+  const isDistilled = unetGraph.inputs.some(
+    ({ name }) => name === "timestep_cond",
+  );
+  const count = imageCount(request);
+  const [height, width] = sampleSize(model.folder, index, unetGraph, request);
+  const { inChannels: channels, crossAttentionDim } = index.unetConfig;
+  const batch = fixedBatch(unetGraph) ?? count;
+  const size: UnetSize = {
+    batch,
+    channels,
+    height,
+    width,
+    ...(textTokens !== undefined && { tokens: textTokens }),
+    ...(crossAttentionDim !== undefined && { textWidth: crossAttentionDim }),
+  };
+  return {
+    unet: model.analyse(size),
+    size,
+    batch,
+    chunkCount: Math.ceil(count / batch),
+    guidanceScale,
+    contextCount: guidanceScale === 1 || isDistilled ? 1 : 2,
+    shape: [count, channels, height, width],
+  };
+}

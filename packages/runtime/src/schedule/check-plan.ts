@@ -1,0 +1,119 @@
+// What must hold of a plan on a model and a run before its steps are looked at.
+
+import type { Unet } from "@phaseskip/graph";
+import { PhaseskipError } from "@phaseskip/graph";
+import { nearest } from "../plan/nearest.js";
+import { matchesPattern } from "../plan/pattern.js";
+import {
+  planTitle,
+  type GuidanceRule,
+  type Plan,
+  type Rule,
+} from "../plan/plan.js";
+import type { ScheduleRequest } from "./schedule-request.js";
+
+/**
+ * The indices of the rules that match each unit, in the plan's order; only units with rules are listed.
+ * @throws {PhaseskipError} `plan-invalid` if a pattern matches no unit
+ */
+export function matchUnits(unet: Unet, plan: Plan): Map<string, number[]> {
+  const { units } = unet.units;
+  const matching = new Map<string, number[]>();
+  plan.rules.forEach((rule: Rule, index) => {
+    for (const pattern of rule.units) {
+      const found = [...units.keys()].filter((path) =>
+        matchesPattern(pattern, path),
+      );
+      if (found.length === 0) {
+        throw new PhaseskipError(
+          "plan-invalid",
+          `Cannot run the plan as rules[${index}] must name units of this model: "${pattern}" matches none of its ${units.size} (${others(pattern, [...units.keys()])})`,
+        );
+      }
+      for (const path of found) {
+        const rules = matching.get(path);
+        if (!rules) matching.set(path, [index]);
+        else if (rules.at(-1) !== index) rules.push(index);
+      }
+    }
+  });
+  return matching;
+}
+
+/** The pattern that was meant, and a few of the unit names, those first that begin as the pattern does. */
+function others(pattern: string, paths: readonly string[]): string {
+  const parts = pattern.split(".");
+  const open = parts.lastIndexOf("**") + 1;
+  const alike = paths.flatMap((path) => {
+    const end = path.split(".").slice(open > 0 ? open - parts.length : 0);
+    if (end.length !== parts.length - open) return [];
+    const meant = end.map((part, i) => (parts[open + i] === "*" ? "*" : part));
+    return [[...parts.slice(0, open), ...meant].join(".")];
+  });
+  const meant = nearest(pattern, alike) ?? [];
+  const common = (path: string) => {
+    let length = 0;
+    while (length < path.length && path[length] === pattern[length]) length++;
+    return length;
+  };
+  const sorted = [...paths].sort(
+    (a, b) => common(b) - common(a) || a.length - b.length,
+  );
+  const named = new Set([meant, sorted].flat());
+  return `such as ${[...named].slice(0, 3).join(", ")}`;
+}
+
+/** @throws {PhaseskipError} `plan-invalid` if the run violates the plan's `valid` */
+export function checkConditions({
+  plan,
+  timesteps,
+  guidanceScale,
+  scheduler,
+}: ScheduleRequest): void {
+  const { valid } = plan;
+  const refuse = (
+    what: string,
+    wanted: string,
+    found: string | number,
+    hint = "",
+  ) => {
+    throw new PhaseskipError(
+      "plan-invalid",
+      `Cannot run ${planTitle(plan)} as it is valid only for ${what} ${wanted}: this run has ${found}${hint}`,
+    );
+  };
+  if (valid?.schedulers && !valid.schedulers.includes(scheduler)) {
+    const { schedulers } = valid;
+    const misspelt = nearest(scheduler, schedulers);
+    const hint =
+      misspelt === undefined ? "" : `; is ${misspelt} to be ${scheduler}?`;
+    refuse("the scheduler", schedulers.join(" or "), scheduler, hint);
+  }
+  const outside = (
+    range: readonly [number, number] | undefined,
+    value: number,
+  ) =>
+    range && (value < range[0] || value > range[1])
+      ? `from ${range[0]} to ${range[1]}`
+      : undefined;
+  const steps = outside(valid?.numInferenceSteps, timesteps.length);
+  if (steps) refuse("numInferenceSteps", steps, timesteps.length);
+  const scale = outside(valid?.guidanceScale, guidanceScale);
+  if (scale) refuse("guidanceScale", scale, guidanceScale);
+}
+
+/** @throws {PhaseskipError} `plan-invalid` if a rule refreshes at a step that the run does not have */
+export function checkSteps({ rules, guidance }: Plan, count: number): void {
+  const check = (rule: Rule | GuidanceRule, name: string) => {
+    if (!("refresh" in rule) || rule.refresh === "never") return;
+    if (!("at" in rule.refresh)) return;
+    const beyond = rule.refresh.at.find((step) => step >= count);
+    if (beyond === undefined) return;
+    throw new PhaseskipError(
+      "plan-invalid",
+      `Cannot run the plan as ${name} refreshes at step ${beyond}, which must be below the run's ${count} steps`,
+    );
+  };
+  rules.forEach((rule, index) => check(rule, `rules[${index}]`));
+  guidance?.forEach((rule, index) => check(rule, `guidance[${index}]`));
+}

@@ -1,0 +1,25 @@
+// What a plan is laid out on.
+
+import type { AdaptiveDecision } from "./adaptive-decision.js";
+import type { ChannelMeans } from "../plan/channel-means.js";
+import type { Plan } from "../plan/plan.js";
+
+/** What a plan is scheduled on. */
+export interface ScheduleRequest {
+  /** A plan whose form is checked. */
+  readonly plan: Plan;
+  /** What the Unet is handed at each step. */
+  readonly timesteps: readonly number[];
+  /** Timesteps of the training; a phase from there on has no upper end. */
+  readonly numTrainTimesteps: number;
+  /** Guidance weight; 1 is off. */
+  readonly guidanceScale: number;
+  /** Whether guidance mixes two contexts. @default where the weight is not 1 */
+  readonly isGuided?: boolean;
+  /** The scheduler's name, for the plan's conditions. */
+  readonly scheduler: string;
+  /** What adaptive rules decided in an earlier run. @default they decide anew */
+  readonly decisions?: readonly AdaptiveDecision[];
+  /** What the action `mean` puts in place of outputs. @default none; a plan with that action is an error then */
+  readonly means?: ChannelMeans;
+}
