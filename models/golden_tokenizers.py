@@ -1,4 +1,4 @@
-"""Golden values for packages/runtime/test/tokenizer.test.ts.
+"""Golden values for packages/runtime/test/text/tokenizer.test.ts.
 
     python models/golden_tokenizers.py
 

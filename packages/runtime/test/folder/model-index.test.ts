@@ -1,0 +1,295 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import type { ModelFolder } from "../../src/folder/folder.js";
+import { openFolder } from "../../src/folder/model-folder.js";
+import { loadModelIndex } from "../../src/folder/model-index.js";
+import { listPlans, loadPlan } from "../../src/folder/model-plans.js";
+import { serveFaults } from "../../../../e2e/fault-server.js";
+
+// Typed: what expect gives is any.
+const containing = (text: string): unknown => expect.stringContaining(text);
+const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);
+
+const opened: { folder: ModelFolder; root: string }[] = [];
+
+async function folderWith(files: Record<string, unknown>) {
+  const root = await mkdtemp(join(tmpdir(), "phaseskip-index-"));
+  for (const [path, value] of Object.entries(files)) {
+    await mkdir(join(root, path, ".."), { recursive: true });
+    const content = typeof value === "string" ? value : JSON.stringify(value);
+    await writeFile(join(root, path), content);
+  }
+  const folder = await openFolder(root);
+  opened.push({ folder, root });
+  return folder;
+}
+
+afterEach(async () => {
+  for (const { folder, root } of opened.splice(0)) {
+    await folder.close();
+    await rm(root, { recursive: true });
+  }
+});
+
+const ddpm = {
+  "model_index.json": {
+    _class_name: "DDPMPipeline",
+    _diffusers_version: "0.42.1",
+    unet: ["diffusers", "UNet2DModel"],
+    scheduler: ["diffusers", "DDPMScheduler"],
+  },
+  "unet/config.json": { sample_size: 32, in_channels: 3, out_channels: 6 },
+  "scheduler/scheduler_config.json": { beta_schedule: "linear" },
+};
+
+const stableDiffusion = {
+  ...ddpm,
+  "model_index.json": {
+    _class_name: "StableDiffusionPipeline",
+    unet: ["diffusers", "UNet2DConditionModel"],
+    scheduler: ["diffusers", "PNDMScheduler"],
+    text_encoder: ["transformers", "CLIPTextModel"],
+    tokenizer: ["transformers", "CLIPTokenizer"],
+    vae: ["diffusers", "AutoencoderKL"],
+    safety_checker: [null, null],
+  },
+  "unet/config.json": {
+    sample_size: [64, 96],
+    in_channels: 4,
+    out_channels: 4,
+    cross_attention_dim: 768,
+    down_block_types: ["DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
+  },
+  "vae_decoder/config.json": {
+    scaling_factor: 0.13025,
+    block_out_channels: [4, 8],
+  },
+};
+
+function withIndex(base: object, index: object) {
+  return { ...base, "model_index.json": index };
+}
+
+describe("loadModelIndex()", () => {
+  test("reads an unconditional model in pixel space", async () => {
+    expect(await loadModelIndex(await folderWith(ddpm))).toEqual({
+      pipelineClass: "DDPMPipeline",
+      hasTextEncoder: false,
+      hasTextEncoder2: false,
+      hasVae: false,
+      unetConfig: {
+        sampleSize: [32, 32],
+        sizeMultiple: 1,
+        inChannels: 3,
+        outChannels: 6,
+      },
+      schedulerConfig: { beta_schedule: "linear" },
+      scalingFactor: 1,
+      vaeScaleFactor: 1,
+      forceZerosForEmptyPrompt: true,
+    });
+  });
+
+  test("reads a Stable Diffusion model", async () => {
+    const index = await loadModelIndex(await folderWith(stableDiffusion));
+    expect(index).toMatchObject({
+      pipelineClass: "StableDiffusionPipeline",
+      hasTextEncoder: true,
+      hasVae: true,
+      unetConfig: {
+        sampleSize: [64, 96],
+        sizeMultiple: 4,
+        crossAttentionDim: 768,
+      },
+      scalingFactor: 0.13025,
+      vaeScaleFactor: 2,
+    });
+    expect(index.guidanceScale).toBeUndefined();
+  });
+
+  test("takes the VAE's own default where it has no configuration", async () => {
+    const files: Partial<typeof stableDiffusion> = { ...stableDiffusion };
+    delete files["vae_decoder/config.json"];
+    const index = await loadModelIndex(await folderWith(files));
+    expect(index).toMatchObject({ scalingFactor: 0.18215, vaeScaleFactor: 8 });
+  });
+
+  test("knows text to pixels by its parts, whatever its class is called", async () => {
+    const files = withIndex(stableDiffusion, {
+      ...stableDiffusion["model_index.json"],
+      _class_name: "PixelTextToImagePipeline",
+      vae: [null, null],
+      guidance_scale: 3,
+      license: "MIT",
+    });
+    expect(await loadModelIndex(await folderWith(files))).toMatchObject({
+      hasTextEncoder: true,
+      hasVae: false,
+      guidanceScale: 3,
+      scalingFactor: 1,
+      licence: "MIT",
+    });
+  });
+
+  test("leaves out the prefix that exporters put before the class", async () => {
+    for (const prefix of ["ORT", "Onnx"]) {
+      const files = withIndex(stableDiffusion, {
+        ...stableDiffusion["model_index.json"],
+        _class_name: `${prefix}StableDiffusionPipeline`,
+      });
+      const { pipelineClass } = await loadModelIndex(await folderWith(files));
+      expect(pipelineClass).toBe("StableDiffusionPipeline");
+    }
+  });
+
+  test("looks at the folder where model_index.json lists no parts", async () => {
+    const files = withIndex(stableDiffusion, {
+      _class_name: "StableDiffusionPipeline",
+    });
+    const folder = await folderWith({
+      ...files,
+      "text_encoder/model.onnx": "\b",
+    });
+    expect(await loadModelIndex(folder)).toMatchObject({
+      hasTextEncoder: true,
+      hasTextEncoder2: false,
+      hasVae: false,
+    });
+  });
+
+  test("reads what XL models need", async () => {
+    const files = {
+      ...withIndex(stableDiffusion, {
+        ...stableDiffusion["model_index.json"],
+        _class_name: "StableDiffusionXLPipeline",
+        text_encoder_2: ["transformers", "CLIPTextModelWithProjection"],
+        force_zeros_for_empty_prompt: false,
+      }),
+      "unet/config.json": {
+        in_channels: 4,
+        out_channels: 4,
+        sample_size: null,
+        cross_attention_dim: [2048, 2048],
+      },
+    };
+    expect(await loadModelIndex(await folderWith(files))).toMatchObject({
+      hasTextEncoder2: true,
+      unetConfig: {
+        sampleSize: undefined,
+        crossAttentionDim: 2048,
+      },
+      forceZerosForEmptyPrompt: false,
+    });
+  });
+
+  test("refuses a VAE whose latents are more than scaled", async () => {
+    const files = {
+      ...stableDiffusion,
+      "vae_decoder/config.json": { scaling_factor: 0.3, shift_factor: 0.1 },
+    };
+    await expect(loadModelIndex(await folderWith(files))).rejects.toMatchObject(
+      {
+        code: "model-unsupported",
+        message: expect.stringContaining("shift_factor") as string,
+      },
+    );
+  });
+
+  test.each(["FluxPipeline", "IFPipeline"])(
+    "refuses a %s, naming the known classes",
+    async (_class_name) => {
+      const files = withIndex(stableDiffusion, {
+        ...stableDiffusion["model_index.json"],
+        _class_name,
+        text_encoder: ["transformers", "T5EncoderModel"],
+        vae: [null, null],
+      });
+      const error = loadModelIndex(await folderWith(files));
+      await expect(error).rejects.toMatchObject({
+        code: "model-unsupported",
+        message: matching(
+          new RegExp(`${_class_name}.*DDPMPipeline.*StableDiffusionXLPipeline`),
+        ),
+      });
+    },
+  );
+
+  test.each<[string, object, RegExp]>([
+    [
+      "no model_index.json",
+      { "model_index.json": undefined },
+      /has no model_index\.json/,
+    ],
+    [
+      "no class",
+      withIndex({}, { unet: [] }),
+      /model_index\.json .*_class_name/,
+    ],
+    [
+      "a list for an index",
+      withIndex({}, []),
+      /model_index\.json .*no JSON object/,
+    ],
+    ["a page for an index", { "model_index.json": "<html>" }, /web page/],
+    [
+      "no unet/config.json",
+      { "unet/config.json": undefined },
+      /has no unet\/config\.json/,
+    ],
+    [
+      "no scheduler",
+      { "scheduler/scheduler_config.json": undefined },
+      /scheduler_config/,
+    ],
+    [
+      "no channels",
+      { "unet/config.json": { in_channels: "3" } },
+      /in_channels .* "3"/,
+    ],
+  ])("throws model-invalid for %s", async (_, change, message) => {
+    const files = Object.entries({ ...ddpm, ...change }).filter(
+      ([, value]) => value !== undefined,
+    );
+    const folder = await folderWith(Object.fromEntries(files));
+    await expect(loadModelIndex(folder)).rejects.toMatchObject({
+      code: "model-invalid",
+      message: matching(message),
+    });
+  });
+
+  test("throws fetch-failed where there is nothing at a URL", async () => {
+    const server = await serveFaults({});
+    const folder = await openFolder(server.url, { cache: false });
+    await expect(loadModelIndex(folder)).rejects.toMatchObject({
+      code: "fetch-failed",
+      message: containing(server.url),
+    });
+    await server.close();
+  });
+});
+
+describe("loadPlan()", () => {
+  test("reads plans/NAME.json, listed or not", async () => {
+    const folder = await folderWith({ "plans/a b.json": { name: "a b" } });
+    expect(await loadPlan(folder, "a b")).toEqual({ name: "a b" });
+    expect(await listPlans(folder)).toEqual([]);
+  });
+
+  test("throws plan-invalid that names the plans there are", async () => {
+    const folder = await folderWith({
+      "phaseskip.json": { plans: ["quality", "balanced"] },
+      "secret.json": {},
+    });
+    expect(await listPlans(folder)).toEqual(["quality", "balanced"]);
+    for (const name of ["fast", "../secret", "", ".", "a\\b"]) {
+      await expect(loadPlan(folder, name)).rejects.toMatchObject({
+        code: "plan-invalid",
+        message: containing("quality, balanced"),
+      });
+    }
+    const bare = await folderWith({ "phaseskip.json": { plans: { x: {} } } });
+    expect(await listPlans(bare)).toEqual(["x"]);
+  });
+});

@@ -1,0 +1,3 @@
+import { serve } from "../../src/wire/worker.js";
+
+serve();
