@@ -1,7 +1,7 @@
 """What plans do to agreement with the prompt and to the distance from fresh pictures, beside the whole Unet.
 
     python plan_quality.py pairs --salt july --prompts 250 --seeds 4 --out ../out/study/pairs.json
-    node … docs/study/draw.mjs out/study/pairs.json out/study/drawn none=none quality=quality
+    node … scripts/study/draw.mjs out/study/pairs.json out/study/drawn none=none quality=quality
     python plan_quality.py judge --pairs ../out/study/pairs.json --drawn ../out/study/drawn --out quality.json
 
 The prompts are captions of a series that the salt names; no training, planning or choice drew from it. Judge

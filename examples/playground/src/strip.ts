@@ -2,6 +2,7 @@
 // what was.
 
 import type { ContextDescription, Phase, PlanDescription } from "phaseskip";
+import { shownAs } from "phaseskip/plans";
 
 /** What a context does at a step, planned or done. */
 type Acts = Pick<
@@ -106,11 +107,8 @@ class Row {
     const unit = this.#unit;
     if (!acts) return "off";
     if (unit === undefined) return "run";
-    // what is forecast is made of kept values
-    if (acts.changed[unit] === "extrapolate") return "reuse";
-    if (unit in acts.changed || acts.zeroed.includes(unit)) return "other";
-    if (acts.computed.includes(unit)) return "run";
-    return unit in acts.reused ? "reuse" : "off";
+    const shown = shownAs(unit, acts) ?? "off";
+    return shown === "zero" || shown === "change" ? "other" : shown;
   }
 
   #show(i: number, planned: "planned" | ""): void {

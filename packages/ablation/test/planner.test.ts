@@ -18,11 +18,7 @@ import {
   type SplitName,
 } from "@phaseskip/ablation";
 import type { Plan } from "@phaseskip/runtime";
-
-const grid = {
-  timesteps: Array.from({ length: 10 }, (_, i) => 900 - 100 * i),
-  numTrainTimesteps: 1000,
-};
+import { tenSteps as grid } from "./ten-steps.js";
 
 const cell = (
   unit: string,

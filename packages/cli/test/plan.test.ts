@@ -14,6 +14,7 @@ import { known, writeKnownModel } from "../../ablation/test/known-model.js";
 import type { AgainstTable } from "../src/planning/plan-against.js";
 import type { Calibration } from "../src/planning/plan-calibration.js";
 import { fixture, run } from "./run.js";
+import { tenSteps } from "../../ablation/test/ten-steps.js";
 
 let folder: string;
 let model: string;
@@ -54,9 +55,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** The steps of ten at which a plan leaves a unit out. */
 const skipped = ({ phases, rules }: Plan, unit: string): number[] => {
-  const timesteps = Array.from({ length: 10 }, (_, i) => 900 - 100 * i);
   const acting = rules.filter((rule: Rule) => rule.units.includes(unit));
-  return timesteps.flatMap((t, step) => {
+  return tenSteps.timesteps.flatMap((t, step) => {
     const isIn = acting.some((rule) =>
       phases.some(
         ({ name, from, to }) =>

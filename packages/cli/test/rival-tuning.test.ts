@@ -9,12 +9,8 @@ import {
 import { seededRandom } from "@phaseskip/metrics";
 import { emptyPlan } from "@phaseskip/runtime/internals";
 import { expect, test } from "vitest";
+import { tenSteps as grid } from "../../ablation/test/ten-steps.js";
 import { climbFrom, searchRandomly } from "../src/planning/rival-tuning.js";
-
-const grid = {
-  timesteps: Array.from({ length: 10 }, (_, i) => 900 - 100 * i),
-  numTrainTimesteps: 1000,
-};
 
 const changes: Change[] = [
   ...["a", "b", "c", "d"].flatMap((unit) =>

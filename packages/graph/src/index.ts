@@ -60,4 +60,4 @@ export {
   type WeightPlacement,
 } from "./cut/segment-model.js";
 export { kernelModel, type Kernel } from "./cut/kernel-model.js";
-export { widenHalf } from "./onnx/widen.js";
+export { heldType, widenHalf } from "./onnx/widen.js";

@@ -2,6 +2,8 @@
 export { parsePlan } from "./plan/parse-plan.js";
 export { matchesPattern } from "./plan/pattern.js";
 export type { Plan } from "./plan/plan.js";
+export { shownAs } from "./schedule/shown-as.js";
+export type { ShownActs, ShownAs } from "./schedule/shown-as.js";
 
 // Published methods as plans
 export { deepCache, deepCacheSteps } from "./plans/deep-cache.js";

@@ -27,7 +27,7 @@ export interface Quality {
   readonly cost: number;
 }
 
-/** Runs plans. */
+/** Runs plans; what it has worked out of one it remembers, so that asking again costs nothing. */
 export interface PlanRunner {
   /** Pictures of a split. */
   count(split: SplitName): number;

@@ -3,7 +3,7 @@
 
 import { mean } from "@phaseskip/metrics";
 import type { Draft, Grid } from "./draft.js";
-import { describeChange, draftKey, draftPlan } from "./draft.js";
+import { describeChange, draftPlan } from "./draft.js";
 import type { Contestant, PlanRunner, VerifiedPlan } from "./plan-runner.js";
 import type { Predictor } from "./predictor.js";
 
@@ -37,15 +37,12 @@ export class Verifier {
   readonly full: Point = { draft: [], cost: 1, ssim: 1 };
   /** What was run, by what it computes. */
   readonly #points = new Map<string, Point>();
-  readonly #identities = new Map<string, string>();
-  readonly #costs = new Map<string, number | undefined>();
   #limit: number;
   #evaluations = 0;
 
   constructor(options: VerifierOptions) {
     this.#options = options;
     this.#limit = options.evaluations;
-    this.#costs.set(draftKey([]), 1);
   }
 
   /** What the sweep says. */
@@ -87,12 +84,9 @@ export class Verifier {
 
   /** A draft's cost, counted on its own live graphs; undefined where the model refuses it. */
   async cost(draft: Draft): Promise<number | undefined> {
-    const key = draftKey(draft);
-    if (!this.#costs.has(key)) {
-      const cost = await this.#options.runner.cost(this.#contestant(draft));
-      this.#costs.set(key, cost);
-    }
-    return this.#costs.get(key);
+    return draft.length === 0
+      ? this.full.cost
+      : this.#options.runner.cost(this.#contestant(draft));
   }
 
   /**
@@ -126,14 +120,8 @@ export class Verifier {
       : this.#points.get(identity);
   }
 
-  async #identity(draft: Draft): Promise<string> {
-    const key = draftKey(draft);
-    const { runner } = this.#options;
-    const identity =
-      this.#identities.get(key) ??
-      (await runner.identity(this.#contestant(draft)));
-    this.#identities.set(key, identity);
-    return identity;
+  #identity(draft: Draft): Promise<string> {
+    return this.#options.runner.identity(this.#contestant(draft));
   }
 
   #contestant(draft: Draft): Contestant {

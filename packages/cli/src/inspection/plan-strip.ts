@@ -3,10 +3,11 @@
 import type { Unet } from "@phaseskip/graph";
 import type { Context } from "@phaseskip/runtime";
 import type { Schedule, ScheduledContext } from "@phaseskip/runtime/internals";
+import { shownAs, type ShownAs } from "@phaseskip/runtime/plans";
 import { truncate } from "../terminal/table.js";
 
 /** What a unit does at a step. */
-export type UnitState = "run" | "reuse" | "zero" | "change" | "idle";
+export type UnitState = ShownAs | "idle";
 
 /** A unit's states, by step. */
 export interface StripRow {
@@ -69,15 +70,13 @@ export function planStrips(
     scheduled: ScheduledContext | undefined,
   ): UnitState => {
     if (!scheduled) return "idle";
-    const { reused, zeroed, computed, changed, signature } = scheduled;
-    // what is forecast is made of kept values
-    if (changed.get(path) === "extrapolate") return "reuse";
-    if (changed.has(path)) return "change";
-    // several outputs may differ: one that is computed makes the unit run
-    if (computed.includes(path)) return "run";
-    if (reused.has(path)) return "reuse";
-    if (zeroed.includes(path)) return "zero";
-    return isRunning[signature]!.has(path) ? "run" : "idle";
+    const { reused, changed, signature } = scheduled;
+    const shown = shownAs(path, {
+      ...scheduled,
+      reused: Object.fromEntries(reused),
+      changed: Object.fromEntries(changed),
+    });
+    return shown ?? (isRunning[signature]!.has(path) ? "run" : "idle");
   };
   return (["cond", "uncond"] as const).flatMap((context) => {
     const scheduled = steps.map(({ contexts }) =>

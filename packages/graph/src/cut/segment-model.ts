@@ -20,11 +20,12 @@ import {
 } from "../onnx/onnx_pb.js";
 import { inlineLimit } from "../onnx/read.js";
 import { elementCount, tensorBytes, valuesTensor } from "../onnx/tensor.js";
-import { ElementType, elementSize } from "../onnx/types.js";
+import type { ElementType} from "../onnx/types.js";
+import { elementSize } from "../onnx/types.js";
 import { clone, create, encode } from "../onnx/wire.js";
 import type { Segment } from "./partition.js";
 import type { Unet } from "../unet.js";
-import { widenHalf } from "../onnx/widen.js";
+import { heldType, widenHalf } from "../onnx/widen.js";
 
 /** Where one weight lies in a segment's external file. */
 export interface WeightPlacement {
@@ -67,7 +68,7 @@ export function segmentModel(
   widen = false,
 ): SegmentModel {
   const { graph, shapes } = unet;
-  const typeOf = (type: ElementType) => deviceType(type, widen);
+  const typeOf = (type: ElementType) => heldType(type, !widen);
   const fed = segment.folded.filter((value) => unet.isSizeDependent(value));
   const proto = create(readGraphProto, { name: "segment" });
   const { placements, externalBytes } = writeWeights(
@@ -114,7 +115,7 @@ export function wholeModel(graph: Graph, widen = false): SegmentModel {
     values.map((value) => {
       const info = clone(value);
       const type = info.type?.tensor_type;
-      if (type) type.elem_type = deviceType(type.elem_type, widen);
+      if (type) type.elem_type = heldType(type.elem_type, !widen);
       return info;
     });
   proto.input = ends(
@@ -132,10 +133,6 @@ export function wholeModel(graph: Graph, widen = false): SegmentModel {
   };
 }
 
-function deviceType(type: ElementType, widen: boolean): ElementType {
-  return widen && type === ElementType.FLOAT16 ? ElementType.FLOAT : type;
-}
-
 /** Adds weights to a graph: small ones whole, large ones by their place in the external file. */
 function writeWeights(
   proto: GraphProto,
@@ -147,7 +144,7 @@ function writeWeights(
   let externalBytes = 0;
   for (const name of names) {
     const weight = graph.weights.get(name)!;
-    const type = deviceType(weight.type, widen);
+    const type = heldType(weight.type, !widen);
     const byteLength =
       type === weight.type
         ? weight.byteLength

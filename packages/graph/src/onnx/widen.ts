@@ -1,6 +1,15 @@
-// float16 to float32, exactly.
+// float16 to float32, exactly: which types that concerns, and the bytes.
 
 import { halfToNumber } from "./tensor.js";
+import { ElementType } from "./types.js";
+
+/**
+ * The type in which a device holds values of a type.
+ * @param hasHalf whether it computes in float16; where not, float16 is widened
+ */
+export function heldType(type: ElementType, hasHalf: boolean): ElementType {
+  return type === ElementType.FLOAT16 && !hasHalf ? ElementType.FLOAT : type;
+}
 
 let table: Float32Array<ArrayBuffer> | undefined;
 

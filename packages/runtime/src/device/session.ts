@@ -7,6 +7,7 @@ import {
   PhaseskipError,
   elementCount,
   isFloat,
+  heldType,
   widenHalf,
 } from "@phaseskip/graph";
 import { attempt } from "./attempt.js";
@@ -94,7 +95,7 @@ export async function openDevice(
     threads,
     build: buildName(kind, ort),
     tensor: (type, dims, data) =>
-      new OrtTensor(makeTensor(ort, deviceType(type, hasHalf), dims, data)),
+      new OrtTensor(makeTensor(ort, heldType(type, hasHalf), dims, data)),
     read: async (tensor) => readFloats(tensor as OrtTensor, gpu?.loss),
     isLost: () => gpu?.loss.error !== undefined,
     close: () => gpu?.device.destroy(),
@@ -151,11 +152,6 @@ function usableThreads(wanted: number | undefined): number {
   if (!isNode && !globalThis.crossOriginIsolated) return 1;
   const cores = globalThis.navigator?.hardwareConcurrency ?? 2;
   return wanted ?? Math.min(4, Math.max(1, Math.ceil(cores / 2)));
-}
-
-/** Models are widened to float32 where there is no float16, and so is what they are fed. */
-function deviceType(type: ElementType, hasHalf: boolean): ElementType {
-  return type === ElementType.FLOAT16 && !hasHalf ? ElementType.FLOAT : type;
 }
 
 function makeTensor(

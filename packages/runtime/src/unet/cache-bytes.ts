@@ -1,7 +1,7 @@
 // How much memory a run's caches take, worked out from what its steps keep and drop.
 
 import type { LiveGraph, Partition, Unet } from "@phaseskip/graph";
-import { ElementType, elementCount, elementSize } from "@phaseskip/graph";
+import { elementCount, elementSize, heldType } from "@phaseskip/graph";
 import type { ScheduledStep } from "../schedule/scheduled.js";
 import { compileProgram } from "./program.js";
 
@@ -27,10 +27,7 @@ export function cacheBytes(
 ): CacheBytes {
   const bytesOf = (value: string) => {
     const { type, dims } = unet.shapes.get(value)!;
-    const isWidened = type === ElementType.FLOAT16 && !hasHalf;
-    return (
-      elementCount(dims) * elementSize(isWidened ? ElementType.FLOAT : type)!
-    );
+    return elementCount(dims) * elementSize(heldType(type, hasHalf))!;
   };
   /** By entry: the tensor behind it, which several may share. */
   const cache = new Map<string, { readonly bytes: number }>();

@@ -1,8 +1,9 @@
 // Draws the study's pairs under several plans; killed and run again, it goes on where it stopped.
-//   node --conditions=@phaseskip/source --import=./scripts/source-hooks.mjs docs/study/draw.mjs PAIRS.json OUT CONTESTANT…
+//   node --conditions=@phaseskip/source --import=./scripts/source-hooks.mjs scripts/study/draw.mjs PAIRS.json OUT CONTESTANT…
 // PAIRS.json, by models/plan_quality.py: { model, pairs: [{ prompt, seed }] }. A contestant is NAME=PLAN[@STEPS[:SCHEDULER]],
-// with PLAN a file, a name that the model ships, or none; without STEPS the plan's own, or 50. OUT/NAME.rgb gets 3·32·32
-// bytes a pair, row-major [height, width, channel]; OUT/NAME.json says what it is of, and what its first picture costs.
+// with PLAN a file, a name that the model ships, or none; without STEPS the plan's own, or 50. OUT/NAME.rgb gets 3 bytes
+// a pixel, row-major [pair, height, width, channel]; OUT/NAME.json says what it is of, its size, and what its first
+// picture costs.
 import { createHash } from "node:crypto";
 import {
   appendFileSync,
@@ -57,17 +58,16 @@ try {
       .update(JSON.stringify({ model, pairs, options }))
       .digest("hex");
     const about = join(out, `${name}.json`);
+    const file = join(out, `${name}.rgb`);
+    let done = 0;
     if (existsSync(about)) {
-      const other = JSON.parse(readFileSync(about, "utf8")).identity;
-      if (other !== identity)
+      const { width, height, ...told } = JSON.parse(readFileSync(about));
+      if (told.identity !== identity)
         throw new Error(
           `Cannot go on with ${about} as it must be of the same pairs and plan: it is of others; choose another name`,
         );
+      if (existsSync(file)) done = statSync(file).size / (3 * width * height);
     }
-    const file = join(out, `${name}.rgb`);
-    let done = 0;
-    const bytesPerPicture = 3 * 32 * 32;
-    if (existsSync(file)) done = statSync(file).size / bytesPerPicture;
     while (done < count) {
       const { prompt, seed } = pairs[done];
       const numImagesPerPrompt = likeFirst(pairs.slice(done, count));
@@ -79,8 +79,9 @@ try {
       if (done === 0) {
         const macs = report.macs / images.length;
         const steps = numInferenceSteps;
-        const told = { name, source, steps, scheduler, macs, identity };
-        writeFileSync(about, JSON.stringify(told));
+        const { width, height } = images[0];
+        const told = { name, source, steps, scheduler, macs, width, height };
+        writeFileSync(about, JSON.stringify({ ...told, identity }));
       }
       const colours = images.map(({ data }) =>
         Buffer.from(data.filter((_, i) => i % 4 < 3)),

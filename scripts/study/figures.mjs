@@ -1,13 +1,13 @@
 // Figures of the study, as PNG:
-//   RUN docs/study/figures.mjs front OUT.png GUIDANCE AGAINST.json…
+//   RUN scripts/study/figures.mjs front OUT.png GUIDANCE AGAINST.json…
 //                                                               what is lost at which cost: found plans and all rivals;
 //                                                               GUIDANCE: the table to draw, fixed or free
-//   RUN docs/study/figures.mjs joint SEARCH.jsonl OUT.png       predicted beside measured loss of what a search verified
-//   RUN docs/study/figures.mjs pairs DRAWN NAME OUT.png         sixteen pairs that nobody picked, from draw.mjs
-//   RUN docs/study/figures.mjs table DRAWN                      cost and SSIM of every set of pictures there; to the
+//   RUN scripts/study/figures.mjs joint SEARCH.jsonl OUT.png       predicted beside measured loss of what a search verified
+//   RUN scripts/study/figures.mjs pairs DRAWN NAME OUT.png         sixteen pairs that nobody picked, from draw.mjs
+//   RUN scripts/study/figures.mjs table DRAWN                      cost and SSIM of every set of pictures there; to the
 //                                                               converged path, too, where the sets converged (1,000
 //                                                               steps) and half-converged (500) are among them
-//   RUN docs/study/figures.mjs onset ONSET.json OUT.png         when content is decided, by models/content_onset.py
+//   RUN scripts/study/figures.mjs onset ONSET.json OUT.png         when content is decided, by models/content_onset.py
 // with RUN = node --conditions=@phaseskip/source --import=./scripts/source-hooks.mjs. AGAINST.json is what
 // `phaseskip plan --against --json` prints; figure 2, the maps, is `phaseskip report`.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -208,6 +208,10 @@ const drawings = {
       return { name, pictures: read(folder, name), ...JSON.parse(about) };
     });
     const full = sets.find(({ name }) => name === "none");
+    if (!full)
+      fail(
+        `Cannot compare the pictures of ${folder} as the full model's must be among them: draw none=none with draw.mjs`,
+      );
     const end = sets.find(({ name }) => name === "converged");
     const half = sets.find(({ name }) => name === "half-converged");
     // pairs on which half as many steps come to the same end
@@ -304,27 +308,31 @@ const drawings = {
   },
 };
 
-/** The pictures of a set. */
-function read(folder, name) {
-  const size = 32;
-  const bytes = readFileSync(join(folder, `${name}.rgb`));
-  return Array.from({ length: bytes.length / (3 * size * size) }, (_, k) =>
-    picture(bytes.subarray(k * 3 * size * size), size),
-  );
+/** Ends the program with one line. */
+function fail(reason) {
+  console.error(reason);
+  process.exit(2);
 }
 
-function picture(rgb, size) {
-  const data = new Uint8ClampedArray(4 * size * size).fill(255);
-  for (let i = 0; i < size * size; i++)
-    data.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
-  return { data, width: size, height: size };
+/** The pictures of a set. */
+function read(folder, name) {
+  const about = readFileSync(join(folder, `${name}.json`), "utf8");
+  const { width = 32, height = 32 } = JSON.parse(about);
+  const bytes = readFileSync(join(folder, `${name}.rgb`));
+  const size = 3 * width * height;
+  return Array.from({ length: bytes.length / size }, (_, k) => {
+    const data = new Uint8ClampedArray(4 * width * height).fill(255);
+    const rgb = bytes.subarray(k * size, (k + 1) * size);
+    for (let i = 0; i < width * height; i++)
+      data.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
+    return { data, width, height };
+  });
 }
 
 const [what, ...files] = process.argv.slice(2);
 if (!(what in drawings)) {
-  console.error(
+  fail(
     `Cannot draw as the figure must be ${Object.keys(drawings).join(", ")}: current value is ${what}`,
   );
-  process.exit(2);
 }
 await drawings[what](...files);
