@@ -1,8 +1,9 @@
-// The package graph: who may depend on whom, and which files alone know ONNX Runtime and Comlink.
+// The package graph: who may depend on whom, which rooms of runtime may know which, and which files alone know ONNX
+// Runtime and Comlink.
 // Reads the packages' sources; prints one line for each break, exit code 1 if there is one.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path/posix";
 import ts from "typescript";
 
 /** Package → what it may import. `type:` allows types alone. */
@@ -27,6 +28,32 @@ export const allowed = {
   ],
   cli: ["*"],
   phaseskip: ["@phaseskip/runtime", "@phaseskip/cli"],
+};
+
+/** Room of runtime → the rooms that it may know; "." is the files beside the rooms, which may know all. */
+export const rooms = {
+  plan: [],
+  schedule: ["plan"],
+  plans: ["plan"],
+  store: [],
+  download: ["store"],
+  folder: ["store", "download"],
+  text: ["store", "folder"],
+  device: [],
+  picture: [],
+  unet: ["plan", "schedule", "store", "folder", "device"],
+  networks: ["folder", "text", "device", "picture", "unet"],
+  pipeline: [
+    ...["plan", "schedule", "folder", "text", "device", "picture"],
+    ...["unet", "networks"],
+  ],
+  study: [
+    ...["plan", "schedule", "folder", "device", "picture", "unet", "pipeline"],
+  ],
+  wire: [
+    ...[".", "store", "download", "folder", "device", "picture", "pipeline"],
+  ],
+  element: [".", "plan", "download", "picture", "pipeline"],
 };
 
 /** Library → the files that may import it, beyond which it stays unknown. */
@@ -73,6 +100,12 @@ export function importsOf(text) {
   return found;
 }
 
+/** The folder in a package's src that a file lies in; "." is src itself. */
+function roomOf(path) {
+  const [, , ...parts] = path.split("/");
+  return parts.length > 1 ? parts[0] : ".";
+}
+
 /** What one file breaks: `path` from packages/ on, `manifest` its package's package.json. */
 export function breaksOf(path, text, manifest) {
   const name = path.split("/")[0];
@@ -84,6 +117,13 @@ export function breaksOf(path, text, manifest) {
     for (const { library, files } of keepers) {
       if (library.test(specifier) && !files.test(path))
         breaks.push(`${path}: may not import ${specifier}`);
+    }
+    if (specifier.startsWith(".") && name === "runtime") {
+      const [from, to] = [path, join(dirname(path), specifier)].map(roomOf);
+      if (from !== "." && !(from in rooms))
+        breaks.push(`${path}: ${from}/ is not in the table of rooms`);
+      else if (from !== "." && from !== to && !rooms[from].includes(to))
+        breaks.push(`${path}: ${from}/ may not know ${specifier}`);
     }
     if (specifier.startsWith(".") || specifier.startsWith("#")) continue;
     if (specifier.startsWith("node:") || builtinModules.includes(specifier)) {

@@ -60,6 +60,26 @@ describe("breaksOf()", () => {
       "ablation may not import",
     ],
     ["graph/src/utils.ts", "", "named after what it exports"],
+    [
+      "runtime/src/plan/plan.ts",
+      'import type { Device } from "../device/session.js";',
+      "plan/ may not know ../device/session.js",
+    ],
+    [
+      "runtime/src/store/chunk-store.ts",
+      'await import("../pipeline/run.js");',
+      "store/ may not know ../pipeline/run.js",
+    ],
+    [
+      "runtime/src/unet/executor.ts",
+      'import type { Pipeline } from "../pipeline.js";',
+      "unet/ may not know ../pipeline.js",
+    ],
+    [
+      "runtime/src/attic/x.ts",
+      'import "./y.js";',
+      "attic/ is not in the table of rooms",
+    ],
   ])("%s with %s is a break", (path, text, expected) => {
     expect(breaksOf(path, text, runtime).join("\n")).toContain(expected);
   });
@@ -77,6 +97,10 @@ describe("breaksOf()", () => {
     [
       "runtime/src/x.ts",
       'import { graph } from "@phaseskip/graph"; import "./y.js";',
+    ],
+    [
+      "runtime/src/wire/client.ts",
+      'import { abortable } from "./abortable.js"; import type { Pipeline } from "../pipeline.js"; import { Loss } from "../device/loss.js";',
     ],
   ])("%s with %s is none", (path, text) => {
     expect(breaksOf(path, text, runtime)).toEqual([]);
