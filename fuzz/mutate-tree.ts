@@ -120,7 +120,8 @@ function otherType(value: unknown, random: Random): unknown {
 }
 
 function copies(value: unknown, random: Random): unknown[] {
-  const count = random.chance(0.02) ? 5000 : 1 + random.below(3);
+  const isMany = typeof value !== "object" && random.chance(0.05);
+  const count = isMany ? 5000 : 1 + random.below(3);
   return Array.from({ length: count }, () => structuredClone(value));
 }
 
