@@ -1,6 +1,7 @@
 // The page's side: from a model's address to a pipeline.
 
 import type { LoadOptions, Pipeline } from "./pipeline.js";
+import { PipelineHandle } from "./wire/pipeline-handle.js";
 import { WorkerPipeline } from "./wire/worker-pipeline.js";
 
 export type { LoadOptions } from "./pipeline.js";
@@ -41,7 +42,7 @@ export async function loadPipeline(
   const pipeline = new WorkerPipeline(place, options);
   try {
     await pipeline.connect(options.signal);
-    return pipeline;
+    return new PipelineHandle(pipeline);
   } catch (error) {
     pipeline.dispose();
     throw error;

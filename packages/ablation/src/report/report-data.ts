@@ -3,9 +3,7 @@
 import { mean, median } from "@phaseskip/metrics";
 import type {
   CellRow,
-  ConvergedRow,
   EmergenceRow,
-  FloorRow,
   ResponseRow,
 } from "../cells/cells.js";
 import { checkRows } from "./check-rows.js";

@@ -30,6 +30,13 @@ export async function loadTokenizer(
     folder.json(path, signal, { optional: true });
   const json = (await optionalJson(`${dir}/tokenizer.json`)) as
     TokenizerJson | undefined;
+  const model = (json as Partial<TokenizerJson> | undefined)?.model;
+  if (json && typeof model?.type !== "string") {
+    throw new PhaseskipError(
+      "model-invalid",
+      `Cannot use the tokenizer in ${folder.location} as ${dir}/tokenizer.json must have a model with a type`,
+    );
+  }
   let config = ((await optionalJson(`${dir}/tokenizer_config.json`)) ??
     {}) as TokenizerConfig;
   if (
