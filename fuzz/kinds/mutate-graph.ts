@@ -6,7 +6,6 @@ import {
   readGraphProto,
   readNodeProto,
   readStringStringEntryProto,
-  readTensorProto,
   readValueInfoProto,
   type AttributeProto,
   type GraphProto,
