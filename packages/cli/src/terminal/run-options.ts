@@ -1,6 +1,7 @@
 // Options that several commands have: how a model is run.
 
 import { schedulerNames } from "@phaseskip/scheduler";
+import { dtypes } from "@phaseskip/runtime/internals";
 import { Option } from "commander";
 import { numberFrom } from "./option-values.js";
 
@@ -18,6 +19,14 @@ export function guidanceOption(): Option {
     "--guidance <G>",
     "guidance weight, 1 is off (default: the model's, else 7.5)",
   ).argParser(numberFrom(0));
+}
+
+/** `--dtype NAME` */
+export function dtypeOption(): Option {
+  return new Option(
+    "--dtype <NAME>",
+    "which of a network's files is taken, where there are\nseveral (default: the best that the device runs)",
+  ).choices([...dtypes]);
 }
 
 /** `--backend NAME` */
