@@ -3,7 +3,7 @@
 
 import { sizeRun, type SizeRequest, type RunSize } from "./run-size.js";
 import type { PlannableModel } from "./plannable-model.js";
-import { PhaseskipError } from "@phaseskip/graph";
+import { PhaseskipError, fixedBatch } from "@phaseskip/graph";
 import type { Scheduler } from "@phaseskip/scheduler";
 
 import { loadPlan } from "../folder/model-plans.js";
@@ -15,6 +15,7 @@ import type { NetworkCosts } from "./network-costs.js";
 import { networkCosts } from "./network-costs.js";
 import type { Request } from "./request.js";
 
+import { pairsContexts } from "./paired-contexts.js";
 import type { TextRuns } from "./text-chunks.js";
 import { textRuns } from "./text-chunks.js";
 
@@ -42,6 +43,10 @@ export interface PlannedRun extends RunSize {
   readonly startIndex: number;
   /** What runs at every step. */
   readonly schedule: Schedule;
+  /** Whether both contexts of an image go through the Unet in one call. */
+  readonly isPaired: boolean;
+  /** Images of one Unet call, padding included: `batch`, or half of it in pairs. */
+  readonly rows: number;
   /** How often what depends on the text alone is computed. */
   readonly textRuns: TextRuns;
   /** What the networks beside the Unet cost. */
@@ -52,6 +57,7 @@ export interface PlannedRun extends RunSize {
 
 /**
  * Lays a request out on a model.
+ * @param mayPair whether both contexts may go through the Unet in one call; they are apart where they are looked into
  * @throws {RangeError} If the model does not take what is asked for
  * @throws {PhaseskipError} `plan-invalid` If the plan cannot run here; `model-unsupported` for an unknown scheduler
  */
@@ -59,6 +65,7 @@ export async function planRun(
   model: PlannableModel,
   request: PlanRequest,
   signal?: AbortSignal,
+  mayPair = true,
 ): Promise<PlannedRun> {
   const plan = await readPlan(model, request.plan, signal);
   const warnings = await checkModel(model, plan, signal);
@@ -77,6 +84,9 @@ export async function planRun(
     isGuided: sized.contextCount === 2,
     scheduler: scheduler.name,
   });
+  const fixed = fixedBatch(model.unetGraph);
+  const isPaired = mayPair && pairsContexts(fixed, schedule);
+  const rows = isPaired ? sized.batch / 2 : sized.batch;
   const networks = await networkCosts(model, request, sized, schedule, signal);
   return {
     ...sized,
@@ -84,7 +94,10 @@ export async function planRun(
     scheduler,
     startIndex,
     schedule,
-    textRuns: textRuns(model.index, request, sized.batch),
+    isPaired,
+    rows,
+    chunkCount: Math.ceil(sized.shape[0] / rows),
+    textRuns: textRuns(model.index, request, rows, isPaired),
     networks,
     warnings: [...warnings, ...schedule.warnings, ...networks.warnings],
   };
