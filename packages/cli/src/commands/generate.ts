@@ -141,7 +141,7 @@ async function requestOf(
     ...(steps !== undefined && { numInferenceSteps: steps }),
     ...(scheduler !== undefined && { scheduler }),
     ...(guidance !== undefined && { guidanceScale: guidance }),
-    ...(noise && { initNoise: noise.data }),
+    ...(noise && { initNoise: noise.data, initNoiseShape: noise.shape }),
   };
 }
 

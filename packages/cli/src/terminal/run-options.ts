@@ -17,7 +17,7 @@ export function schedulerOption(): Option {
 export function guidanceOption(): Option {
   return new Option(
     "--guidance <G>",
-    "guidance weight, 1 is off (default: the model's, else 7.5)",
+    "guidance weight, off up to 1 (default: the model's, else\nthat of its class in diffusers)",
   ).argParser(numberFrom(0));
 }
 

@@ -104,7 +104,6 @@ export async function loadModelIndex(
   const vae = has.vae
     ? await readVae(folder, parts, device, pipelineClass, config, signal)
     : { scalingFactor: 1, vaeScaleFactor: 1 };
-  const own = pipelineClass === "StableDiffusionXLPipeline" ? 128 : 64;
   return {
     pipelineClass,
     unetPath: await parts.path("unet", device, signal),
@@ -112,9 +111,7 @@ export async function loadModelIndex(
     hasTextEncoder2: has.textEncoders.includes("text_encoder_2"),
     textEncoders: has.textEncoders,
     hasVae: has.vae,
-    // diffusers' classes draw 512 pixels, or 1024, where no configuration says a size
-    unetConfig:
-      has.vae && !unet.sampleSize ? { ...unet, sampleSize: [own, own] } : unet,
+    unetConfig: unet,
     schedulerConfig,
     guidanceScale: number(index["guidance_scale"]),
     ...vae,

@@ -6,6 +6,8 @@ import type { PlannableModel } from "./plannable-model.js";
 import { PhaseskipError, fixedBatch } from "@phaseskip/graph";
 import type { Scheduler } from "@phaseskip/scheduler";
 
+import { classDefaults } from "../folder/class-defaults.js";
+import type { ModelIndex } from "../folder/model-index.js";
 import { loadPlan } from "../folder/model-plans.js";
 import type { Plan } from "../plan/plan.js";
 import { emptyPlan, planTitle } from "../plan/plan.js";
@@ -72,13 +74,16 @@ export async function planRun(
   const { makeScheduler, runTimesteps } = await import("./make-scheduler.js");
   const scheduler = makeScheduler(model.index, request, plan);
   const sized = sizeRun(model, request);
-  const { startIndex, timesteps } = runTimesteps(scheduler, request);
+  const strength = strengthOf(model.index, request);
+  const from = { ...request, strength };
+  const { startIndex, timesteps } = runTimesteps(scheduler, from);
   const { decisions, means } = request;
   const schedule = schedulePlan(sized.unet, {
     plan,
     ...(decisions && { decisions }),
     ...(means && { means }),
     timesteps,
+    startIndex,
     numTrainTimesteps: scheduler.numTrainTimesteps,
     guidanceScale: sized.guidanceScale,
     isGuided: sized.contextCount === 2,
@@ -88,7 +93,7 @@ export async function planRun(
   const isPaired = mayPair && pairsContexts(fixed, schedule);
   const rows = isPaired ? sized.batch / 2 : sized.batch;
   const networks = await networkCosts(model, request, sized, schedule, signal);
-  return {
+  const run = {
     ...sized,
     plan,
     scheduler,
@@ -101,6 +106,19 @@ export async function planRun(
     networks,
     warnings: [...warnings, ...schedule.warnings, ...networks.warnings],
   };
+  const isPlain = plan === emptyPlan && !request.mask;
+  if (isPlain && !request.negativePrompts) return run;
+  const { kindWords } = await import("./kind-words.js");
+  const words = kindWords(model.index, request, run);
+  return { ...run, warnings: [...run.warnings, ...words] };
+}
+
+/** How far a request leaves its image; what the model's class takes where the request does not say. */
+export function strengthOf(
+  { pipelineClass }: Pick<ModelIndex, "pipelineClass">,
+  request: Pick<Request, "image" | "mask" | "strength">,
+): number {
+  return request.strength ?? classDefaults(pipelineClass, request).strength;
 }
 
 /** A plan that the model ships, under its file's name if it has none; or the plan given, its form checked. */

@@ -191,7 +191,7 @@ describe("loadModelIndex()", () => {
     expect(await loadModelIndex(await folderWith(files))).toMatchObject({
       hasTextEncoder2: true,
       unetConfig: {
-        sampleSize: [128, 128],
+        sampleSize: undefined,
         crossAttentionDim: 8,
       },
       forceZerosForEmptyPrompt: false,
@@ -208,7 +208,7 @@ describe("loadModelIndex()", () => {
     };
     expect(await loadModelIndex(await folderWith(files))).toMatchObject({
       unetConfig: {
-        sampleSize: [64, 64],
+        sampleSize: undefined,
         sizeMultiple: 2,
         inChannels: 4,
         outChannels: 4,
