@@ -14,6 +14,7 @@ import {
 } from "./terminal/option-values.js";
 import {
   backendOption,
+  dtypeOption,
   guidanceOption,
   schedulerOption,
 } from "./terminal/run-options.js";
@@ -97,6 +98,7 @@ function program(io: CommandIo): Command {
       integerFrom(1),
     )
     .addOption(schedulerOption())
+    .addOption(dtypeOption())
     .option("--json", "one JSON object on standard output, of every unit")
     .action((model: string, options: InspectArguments) =>
       inspect(model, options, io),
@@ -146,7 +148,7 @@ function program(io: CommandIo): Command {
     .option("--image <FILE.png>", "start from this picture")
     .option(
       "--strength <S>",
-      "how far to leave --image, above 0 to 1 (default: 0.8,\nor 1 with --mask)",
+      "how far to leave --image, above 0 to 1 (default: that\nof the model's class in diffusers)",
       numberFrom(0),
     )
     .option(
@@ -172,6 +174,7 @@ function program(io: CommandIo): Command {
       pathEnding(".npy"),
     )
     .addOption(backendOption())
+    .addOption(dtypeOption())
     .option("--json", "one JSON object on standard output")
     .action((model: string, options: GenerateArguments) =>
       generate(model, options, io),
@@ -201,6 +204,7 @@ function program(io: CommandIo): Command {
       "--plans <P...>",
       "plans to measure: files, or names that the model ships\n(default: all that it ships)",
     )
+    .addOption(dtypeOption())
     .option("--json", "one JSON object on standard output, with every time")
     .action((model: string, options: BenchArguments) =>
       bench(model, options, io),

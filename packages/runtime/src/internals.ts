@@ -10,6 +10,9 @@ export type {
 } from "./folder/model-folder.js";
 export { loadModelIndex } from "./folder/model-index.js";
 export type { ModelIndex, UnetConfig } from "./folder/model-index.js";
+export { PartFiles } from "./folder/part-files.js";
+export { roleOf } from "./folder/part-name.js";
+export { dtypeOf, dtypes } from "./folder/dtype.js";
 export { loadTokenizer } from "./text/tokenizer.js";
 export type { EncodedText, Tokenizer } from "./text/tokenizer.js";
 export { listPlans, loadPlan } from "./folder/model-plans.js";
@@ -35,7 +38,6 @@ export { sizeRun } from "./pipeline/run-size.js";
 export type { PlannedRun } from "./pipeline/plan-run.js";
 export type { RunSize } from "./pipeline/run-size.js";
 export type { PlannableModel } from "./pipeline/plannable-model.js";
-export { readGraph } from "./networks/network.js";
 export { parseRequest } from "./pipeline/request.js";
 export { RunCosts } from "./pipeline/costs.js";
 export { describeRun } from "./pipeline/plan-description.js";

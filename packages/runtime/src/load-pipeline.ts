@@ -18,6 +18,7 @@ export type { LoadOptions } from "./pipeline.js";
  * const { images } = await pipeline.generate({ prompt: "a red boat at sunset", seed: 7, plan: "balanced" });
  * ```
  * @param location URL of the folder, in a page also relative to it; in Node also a path
+ * @throws {TypeError} If there is no worker, or no such dtype
  * @throws {PhaseskipError} `fetch-failed`, `model-invalid`, `model-unsupported`, `worker-lost` and others
  * @throws the signal's reason, if it is aborted
  */

@@ -1,6 +1,7 @@
 // `phaseskip generate`: from a prompt to a PNG, with the whole model or under a plan, or both side by side.
 
 import type {
+  Dtype,
   Generated,
   GenerateOptions,
   Pipeline,
@@ -40,6 +41,7 @@ export interface GenerateArguments {
   readonly initNoise?: string;
   readonly saveSample?: string;
   readonly backend: "wasm" | "node";
+  readonly dtype?: Dtype;
   readonly json?: true;
 }
 
@@ -67,6 +69,7 @@ export async function generate(
   const { signal } = io;
   const pipeline = await openPipeline(model, {
     device: options.backend,
+    ...(options.dtype !== undefined && { dtype: options.dtype }),
     progress: shown,
     ...(signal && { signal }),
   });
@@ -138,7 +141,7 @@ async function requestOf(
     ...(steps !== undefined && { numInferenceSteps: steps }),
     ...(scheduler !== undefined && { scheduler }),
     ...(guidance !== undefined && { guidanceScale: guidance }),
-    ...(noise && { initNoise: noise.data }),
+    ...(noise && { initNoise: noise.data, initNoiseShape: noise.shape }),
   };
 }
 

@@ -11,6 +11,7 @@ import {
 import type { PlanDescription } from "@phaseskip/runtime";
 import {
   describeRun,
+  dtypeOf,
   type Device,
   type PlannedRun,
 } from "@phaseskip/runtime/internals";
@@ -45,6 +46,8 @@ import { unitKind } from "../inspection/unit-kind.js";
 /** The options of `inspect`, read. */
 export interface InspectArguments extends ChangesArguments {
   readonly plan?: string;
+  /** Which of a network's files is read. */
+  readonly dtype?: string;
   /** Whether the model is run to measure what `blockCache` takes. */
   readonly changes?: true;
   /** Units deeper than this are not listed; blocks are 1. */
@@ -79,7 +82,7 @@ export interface UnitSummary {
 /** Runs `phaseskip inspect MODEL`. */
 export async function inspect(
   location: string,
-  { plan, depth, json, time, changes, ...runs }: InspectArguments,
+  { plan, depth, json, time, changes, dtype, ...runs }: InspectArguments,
   io: CommandIo,
 ): Promise<void> {
   const [unused] = Object.keys(runs);
@@ -88,15 +91,15 @@ export async function inspect(
       `Cannot inspect the model as --${unused} is of the runs that --changes measures: give --changes, too`,
     );
   }
-  const model = await inspectModel(location, io.signal);
+  const model = await inspectModel(location, io.signal, dtype);
   try {
     const units = summarizeUnits(model.unet);
     const planned =
       plan === undefined
         ? undefined
         : await planOn(model, plan, time, io.signal);
-    const changed = changes && (await measureRuns(location, runs, io));
-    writeNotes(io, planned?.run.warnings ?? []);
+    const changed = changes && (await measureRuns(location, runs, io, dtype));
+    writeNotes(io, [...model.index.warnings, ...(planned?.run.warnings ?? [])]);
     if (json) {
       const said = summary(location, model, units, planned);
       writeJson(io, { ...said, ...(changed && { changes: changed }) });
@@ -178,6 +181,7 @@ function summary(
   return {
     model: location,
     pipeline: index.pipelineClass,
+    unet: { file: index.unetPath, dtype: dtypeOf(unet.graph) },
     sampleShape: sampleShape(model),
     ...totals(model),
     units: units.filter(({ kind }) => kind !== "skip"),
@@ -246,6 +250,7 @@ function describeUnits(
       : "";
   return [
     `${index.pipelineClass}: ${modules.length} units, ${skips.length} skips${more}`,
+    `${index.unetPath}: ${dtypeOf(model.graph)}`,
     "",
     formatTable(columns, rows, { footer, stream: stdout }),
     formatTable(

@@ -15,6 +15,7 @@ import {
   type ListedFile,
   type ModelFile,
   type ModelFolder,
+  type ModelIndex,
   type ModelManifest,
 } from "@phaseskip/runtime/internals";
 import { parsePlan } from "@phaseskip/runtime/plans";
@@ -56,7 +57,7 @@ export async function pack(
     const before = await existing(folder);
     const index = await loadModelIndex(folder, io.signal);
     const files = await modelFiles(folder, index, io.signal);
-    const { plans, notes } = await checkPlans(folder, files, io.signal);
+    const { plans, notes } = await checkPlans(folder, index, files, io.signal);
     const card = await readFile(join(folder.location, "README.md"), "utf8")
       .then(licenceOf)
       .catch(() => undefined);
@@ -106,15 +107,13 @@ async function existing(
 /** Every plan that is shipped must be one; whether it is for this model is worth a note. */
 async function checkPlans(
   folder: ModelFolder,
+  { unetPath }: ModelIndex,
   files: readonly ModelFile[],
   signal?: AbortSignal,
 ): Promise<{ plans: readonly string[]; notes: string[] }> {
-  const unet = files.find(({ path }) => path === "unet/model.onnx")!;
-  const digest = await unetDigest(
-    folder,
-    await loadGraph(unet, unet.path),
-    signal,
-  );
+  const unet = files.find(({ path }) => path === unetPath)!;
+  const graph = await loadGraph(unet, unetPath);
+  const digest = await unetDigest(folder, graph, unetPath, signal);
   const notes: string[] = [];
   const paths = files
     .map(({ path }) => path)

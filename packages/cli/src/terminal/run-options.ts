@@ -1,6 +1,7 @@
 // Options that several commands have: how a model is run.
 
 import { schedulerNames } from "@phaseskip/scheduler";
+import { dtypes } from "@phaseskip/runtime/internals";
 import { Option } from "commander";
 import { numberFrom } from "./option-values.js";
 
@@ -16,8 +17,16 @@ export function schedulerOption(): Option {
 export function guidanceOption(): Option {
   return new Option(
     "--guidance <G>",
-    "guidance weight, 1 is off (default: the model's, else 7.5)",
+    "guidance weight, off up to 1 (default: the model's, else\nthat of its class in diffusers)",
   ).argParser(numberFrom(0));
+}
+
+/** `--dtype NAME` */
+export function dtypeOption(): Option {
+  return new Option(
+    "--dtype <NAME>",
+    "which of a network's files is taken, where there are\nseveral (default: the best that the device runs)",
+  ).choices([...dtypes]);
 }
 
 /** `--backend NAME` */

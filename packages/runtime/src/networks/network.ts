@@ -1,13 +1,10 @@
 // A network of a pipeline that always runs whole: a text encoder, or one half of a VAE.
 
 import type { Graph } from "@phaseskip/graph";
-import {
-  PhaseskipError,
-  elementCount,
-  loadGraph,
-  wholeModel,
-} from "@phaseskip/graph";
+import { elementCount, wholeModel } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
+import type { PartFiles } from "../folder/part-files.js";
+import type { PartName } from "../folder/part-name.js";
 import { breathe } from "../device/macrotask.js";
 import type { Device, DeviceTensor, Session } from "../device/session.js";
 import { checkOutput } from "../unet/check-output.js";
@@ -45,12 +42,14 @@ export class Network {
    * @throws {PhaseskipError} `model-invalid` If the folder has no such file
    */
   static async open(
-    folder: ModelFolder,
+    parts: PartFiles,
     device: Device,
-    path: string,
+    part: PartName,
     signal?: AbortSignal,
   ): Promise<Network> {
-    const graph = await readGraph(folder, path, signal);
+    const { folder } = parts;
+    const graph = await parts.graph(part, device, signal);
+    const path = await parts.path(part, device, signal);
     await openExternalFiles(folder, path, graph, signal);
     return new Network(folder, device, path, graph);
   }
@@ -120,25 +119,6 @@ export class Network {
     const external = await weights.external(model, signal);
     return this.#device.createSession(model.bytes, external);
   }
-}
-
-/**
- * Reads an ONNX file's graph, without its weights.
- * @throws {PhaseskipError} `model-invalid` If the folder has no such file
- */
-export async function readGraph(
-  folder: ModelFolder,
-  path: string,
-  signal?: AbortSignal,
-): Promise<Graph> {
-  const file = await folder.file(path, signal);
-  if (!file) {
-    throw new PhaseskipError(
-      "model-invalid",
-      `Cannot load the model at ${folder.location} as it has no ${path}`,
-    );
-  }
-  return loadGraph(file, path);
 }
 
 function repeated(

@@ -5,6 +5,7 @@ import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
 import type { ModelIndex } from "../folder/model-index.js";
+import type { PartFiles } from "../folder/part-files.js";
 import type { Device } from "../device/session.js";
 import type { EncodedText, Tokenizer } from "../text/tokenizer.js";
 import { loadTokenizer } from "../text/tokenizer.js";
@@ -21,6 +22,8 @@ export interface EmbeddedText {
 }
 
 interface Encoder {
+  /** Its folder in the layout of diffusers. */
+  readonly name: string;
   readonly tokenizer: Tokenizer;
   readonly network: Network;
   /** Output that the Unet reads. */
@@ -43,31 +46,34 @@ export class TextEncoders {
    * that is not known
    */
   static async open(
-    folder: ModelFolder,
+    parts: PartFiles,
     device: Device,
-    index: ModelIndex,
+    { textEncoders }: ModelIndex,
     signal?: AbortSignal,
   ): Promise<TextEncoders> {
-    const isXl = index.hasTextEncoder2;
+    const { folder } = parts;
+    const isXl = textEncoders.includes("text_encoder_2");
     const encoders: Encoder[] = [];
-    for (const suffix of isXl ? ["", "_2"] : [""]) {
-      const name = `text_encoder${suffix}`;
+    for (const name of textEncoders) {
       const tokenizer = await loadTokenizer(
         folder,
-        `tokenizer${suffix}`,
+        name.replace("text_encoder", "tokenizer"),
         signal,
+        () => parts.graph(name, device, signal),
       );
-      const path = `${name}/model.onnx`;
-      const network = await Network.open(folder, device, path, signal);
+      const network = await Network.open(parts, device, name, signal);
       checkInputs(network, name);
       encoders.push({
+        name,
         tokenizer,
         network,
         hidden: isXl
           ? await penultimate(folder, name, network, signal)
           : hiddenOutput(network),
         pooled:
-          suffix === "_2" ? outputOf(network, name, "text_embeds") : undefined,
+          name === "text_encoder_2"
+            ? outputOf(network, name, "text_embeds")
+            : undefined,
       });
     }
     checkLengths(folder, encoders);
@@ -86,8 +92,7 @@ export class TextEncoders {
 
   /** An encoder's graph, by its folder. */
   graph(name: string): Graph | undefined {
-    const i = ["text_encoder", "text_encoder_2"].indexOf(name);
-    return this.#encoders[i]?.network.graph;
+    return this.#encoders.find((one) => one.name === name)?.network.graph;
   }
 
   /** Embeds a text. */

@@ -50,11 +50,20 @@ export function partCosts(
   return costs;
 }
 
+/** Unet calls that each context of a step counts for: those of a pair share one. */
+export function callsPerContext({
+  chunkCount,
+  isPaired,
+}: Pick<PlannedRun, "chunkCount" | "isPaired">): number {
+  return isPaired ? chunkCount / 2 : chunkCount;
+}
+
 /** Adds up a run's steps in the order in which they run. */
 export class RunCosts {
   /** The parts of one call. */
   readonly parts: PartCosts;
-  readonly #chunkCount: number;
+  /** Unet calls for each context of a step; half of one for a context in a pair. */
+  readonly #calls: number;
   readonly #textRuns: TextRuns;
   readonly #begun = new Set<Context>();
   #timestep: number | undefined;
@@ -62,12 +71,15 @@ export class RunCosts {
   #steps = 0;
   #timesteps = 0;
 
-  /** @param run the Unet, its schedule, and the number of Unet calls for each context of a step */
+  /** @param run the Unet, its schedule, and how its images and contexts share Unet calls */
   constructor(
-    run: Pick<PlannedRun, "unet" | "schedule" | "chunkCount" | "textRuns">,
+    run: Pick<
+      PlannedRun,
+      "unet" | "schedule" | "chunkCount" | "isPaired" | "textRuns"
+    >,
   ) {
     this.parts = partCosts(run.unet, run.schedule);
-    this.#chunkCount = run.chunkCount;
+    this.#calls = callsPerContext(run);
     this.#textRuns = run.textRuns;
   }
 
@@ -82,7 +94,7 @@ export class RunCosts {
     this.#steps++;
     if (isNew) this.#timesteps++;
     return contexts.map(({ context, signature }, i) => {
-      let macs = signatures[signature]! * this.#chunkCount;
+      let macs = signatures[signature]! * this.#calls;
       if (!this.#begun.has(context))
         macs += text.used * this.#textRuns[context];
       this.#begun.add(context);
@@ -102,13 +114,13 @@ export class RunCosts {
    * @param contexts 2 where guidance is on, else 1
    */
   full(contexts: number): number {
-    return this.#steps * contexts * this.#chunkCount * this.parts.whole;
+    return this.#steps * contexts * this.#calls * this.parts.whole;
   }
 
   /** The same with what depends on the text or the timestep alone computed once: the exact savings. */
   exact(contexts: number): number {
     const { text, timestep } = this.parts;
-    const calls = this.#steps * contexts * this.#chunkCount;
+    const calls = this.#steps * contexts * this.#calls;
     const { cond, uncond } = this.#textRuns;
     const texts = contexts === 1 ? cond : cond + uncond;
     return (

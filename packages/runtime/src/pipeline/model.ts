@@ -3,13 +3,13 @@
 import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
 import type { ModelIndex } from "../folder/model-index.js";
-import { loadModelIndex } from "../folder/model-index.js";
+import { loadModelIndex, type UnetReader } from "../folder/model-index.js";
 import type { Device } from "../device/session.js";
 import { SegmentTimes } from "../unet/segment-times.js";
 import { UnetExecutor } from "../unet/executor.js";
+import { PartFiles } from "../folder/part-files.js";
 import { unetDigest } from "../folder/unet-digest.js";
 import { openExternalFiles, Weights } from "../unet/weights.js";
-import { readGraph } from "../networks/network.js";
 import type { ImageArray } from "../picture/picture.js";
 import type { NetworkName } from "./plannable-model.js";
 import type { PlannableModel } from "./plannable-model.js";
@@ -25,21 +25,24 @@ export class Model implements PlannableModel {
   readonly unet: UnetExecutor;
   /** How long the Unet's segments take. */
   readonly times: SegmentTimes;
+  readonly #parts: PartFiles;
   #text: TextEncoders | undefined;
   #vae: Vae | undefined;
   #digest: string | undefined;
 
   private constructor(
-    folder: ModelFolder,
+    parts: PartFiles,
     device: Device,
     index: ModelIndex,
     unetGraph: Graph,
   ) {
+    const { folder } = parts;
+    this.#parts = parts;
     this.folder = folder;
     this.device = device;
     this.index = index;
     this.unetGraph = unetGraph;
-    const weights = new Weights(folder, "unet/model.onnx");
+    const weights = new Weights(folder, index.unetPath);
     this.times = new SegmentTimes(folder.location);
     this.unet = new UnetExecutor(device, unetGraph, weights);
   }
@@ -48,25 +51,31 @@ export class Model implements PlannableModel {
    * Loads a model: its files are there then. Sessions are made by `start`, or by the first run; the Unet's always by that,
    * as it knows the plan.
    * @param on the device, or what chooses it for the Unet
+   * @param dtype which of a network's files is taken. @default the one that the device does best with
    * @throws {PhaseskipError} as the parts of the folder demand
    */
   static async load(
     folder: ModelFolder,
-    on: Device | ((unet: Graph) => Promise<Device>),
+    on: Device | ((unet: UnetReader) => Promise<Device>),
     signal?: AbortSignal,
+    dtype?: string,
   ): Promise<Model> {
-    const index = await loadModelIndex(folder, signal);
-    const graph = await readGraph(folder, "unet/model.onnx", signal);
-    const device = typeof on === "function" ? await on(graph) : on;
-    const model = new Model(folder, device, index, graph);
-    await openExternalFiles(folder, "unet/model.onnx", graph, signal);
+    const parts = new PartFiles(folder, dtype);
+    let device!: Device;
+    const choose = async (unet: UnetReader) =>
+      (device = typeof on === "function" ? await on(unet) : on);
+    const how = { parts, device: choose };
+    const index = await loadModelIndex(folder, signal, how);
+    const graph = await parts.graph("unet", device, signal);
+    const model = new Model(parts, device, index, graph);
+    await openExternalFiles(folder, index.unetPath, graph, signal);
     if (index.hasTextEncoder) {
       const { TextEncoders } = await import("../networks/text-encoders.js");
-      model.#text = await TextEncoders.open(folder, device, index, signal);
+      model.#text = await TextEncoders.open(parts, device, index, signal);
     }
     if (index.hasVae) {
       const { Vae } = await import("../networks/vae.js");
-      model.#vae = await Vae.open(folder, device, index, signal);
+      model.#vae = await Vae.open(parts, device, index, signal);
     }
     await folder.complete(signal);
     return model;
@@ -86,7 +95,7 @@ export class Model implements PlannableModel {
   /** The graph of a network beside the Unet. */
   async network(name: NetworkName, signal?: AbortSignal): Promise<Graph> {
     const loaded = this.#text?.graph(name) ?? this.#vae?.graph(name);
-    return loaded ?? readGraph(this.folder, `${name}/model.onnx`, signal);
+    return loaded ?? this.#parts.graph(name, this.device, signal);
   }
 
   /** The Unet at a size; looked at once for each size. */
@@ -96,7 +105,9 @@ export class Model implements PlannableModel {
 
   /** What plans know the model by: `sha256:` and 64 digits; undefined where there is no SHA-256. */
   async digest(signal?: AbortSignal): Promise<string | undefined> {
-    this.#digest ??= await unetDigest(this.folder, this.unetGraph, signal);
+    const { folder, unetGraph, index } = this;
+    const path = index.unetPath;
+    this.#digest ??= await unetDigest(folder, unetGraph, path, signal);
     return this.#digest;
   }
 

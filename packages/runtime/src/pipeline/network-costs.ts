@@ -68,10 +68,8 @@ export async function networkCosts(
   const isGuided = steps.some(({ contexts }) => contexts.length > 1);
   const texts = textCount(index, request, isGuided);
   let perText = 0;
-  if (index.hasTextEncoder)
-    perText = await count("text_encoder", [1, textTokens]);
-  if (index.hasTextEncoder2)
-    perText += await count("text_encoder_2", [1, textTokens]);
+  for (const name of index.textEncoders)
+    perText += await count(name, [1, textTokens]);
   const [, channels, height, width] = shape;
   const picture = [height, width].map((side) => side * index.vaeScaleFactor);
   const isEncoded = index.hasVae && request.image !== undefined;

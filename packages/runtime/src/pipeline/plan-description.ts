@@ -5,7 +5,7 @@ import { elementCount, partition } from "@phaseskip/graph";
 import type { Schedule, ScheduledStep } from "../schedule/scheduled.js";
 import { cacheBytes } from "../unet/cache-bytes.js";
 import { compileProgram } from "../unet/program.js";
-import { RunCosts } from "./costs.js";
+import { callsPerContext, RunCosts } from "./costs.js";
 import type { PipelineMacs } from "./network-costs.js";
 import { pipelineMacs } from "./network-costs.js";
 import type { PlannedRun } from "./plan-run.js";
@@ -114,7 +114,7 @@ function describeSteps(
   steps: readonly ScheduledStep[],
   { hasHalf = false, times }: DescribedDevice,
 ): PlanDescription {
-  const { unet, schedule, chunkCount, contextCount } = run;
+  const { unet, schedule, chunkCount, contextCount, isPaired } = run;
   const parts = partition(unet, schedule.signatures);
   const caches = cacheBytes(unet, schedule.signatures, parts, steps, hasHalf);
   const costs = new RunCosts(run);
@@ -124,6 +124,7 @@ function describeSteps(
   const described = steps.map((step, i): StepDescription => {
     const macs = costs.step(step);
     const spent = clock?.step(step);
+    const kept = caches.steps[i]!;
     // what guidance keeps stays to the end of the run
     const delta = deltaFrom >= 0 && i >= deltaFrom ? outputBytes : 0;
     return {
@@ -135,7 +136,9 @@ function describeSteps(
         ...contextActs(scheduled),
         macs: macs[c]!,
         ...(spent && { milliseconds: spent[c]! }),
-        cacheBytes: caches.steps[i]![c]! * chunkCount + delta,
+        // what a pair keeps holds both contexts' rows
+        cacheBytes:
+          (isPaired ? kept.at(-1)! / 2 : kept[c]!) * chunkCount + delta,
       })),
     };
   });
@@ -185,7 +188,8 @@ class Clock {
 
   /** Time of a step by context; what depends on the timestep alone counts in its first, as it does in a report. */
   step({ timestep, contexts }: ScheduledStep): number[] {
-    const { unet, schedule, chunkCount } = this.#run;
+    const { unet, schedule } = this.#run;
+    const calls = callsPerContext(this.#run);
     const isNew = timestep !== this.#timestep;
     this.#timestep = timestep;
     const partition = { segments: this.#segments };
@@ -203,7 +207,7 @@ class Clock {
         runs.flatMap((one) => (one.kind === "segment" ? [one.segment] : [])),
       );
       const once = this.#segments.filter(({ kind }) => kind === "timestep");
-      return spent * chunkCount + (i === 0 && isNew ? this.#sum(once) : 0);
+      return spent * calls + (i === 0 && isNew ? this.#sum(once) : 0);
     });
   }
 

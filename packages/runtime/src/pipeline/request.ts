@@ -22,19 +22,29 @@ export interface GenerateOptions {
   readonly seed?: number;
   /** Images to draw of each prompt. @default 1 */
   readonly numImagesPerPrompt?: number;
-  /** Sampling steps. @default the plan's, else 50; 4 for a `LatentConsistencyModelPipeline` */
+  /**
+   * Sampling steps. diffusers' `DDPMPipeline` takes 1,000 where nothing is said: too many for a page, so it is 50 here.
+   * @default the plan's, else 50; 4 for a `LatentConsistencyModelPipeline`
+   */
   readonly numInferenceSteps?: number;
   /** A scheduler by its short name, made from the model's own configuration. @default the model's */
   readonly scheduler?: SchedulerName;
   /**
-   * Guidance weight: `uncond + s·(cond − uncond)`; 1 is off. A Unet that takes the weight as an input is told it, and
-   * runs in one context. @default the model's, else 7.5 for text, 1 without
+   * Guidance weight: `uncond + s·(cond − uncond)` above 1; up to 1 it is off, as in diffusers: one context runs, and a
+   * negative prompt has no effect. A Unet that takes the weight as an input is told it, and runs in one context.
+   * @default the model's, else that of its class in diffusers: 7.5, Stable Diffusion XL 5, latent consistency models 8.5; 1
+   * without a text
    */
   readonly guidanceScale?: number;
   /** Opting in: `"none"`, the name of a plan that the model ships, or a plan. @default "none" */
   readonly plan?: string | Plan;
   /** Noise of unit variance to start from, `[image, channel, height, width]`. @default drawn from the seeds */
   readonly initNoise?: Float32Array;
+  /**
+   * Shape of `initNoise`, as `sampleShape` of an earlier picture has it; it says the size of the pictures where neither the
+   * call nor the model does.
+   */
+  readonly initNoiseShape?: readonly number[];
   /** Height of the pictures, in pixels: a multiple of what the model demands. @default the image's, else the model's */
   readonly height?: number;
   /** Width of the pictures, in pixels: a multiple of what the model demands. @default the image's, else the model's */
@@ -46,11 +56,11 @@ export interface GenerateOptions {
   readonly image?: InputPicture;
   /**
    * How far to leave `image`, from above 0 to 1: the part of the steps that run, the last ones.
-   * @default 0.8, with a mask 1
+   * @default that of the model's class in diffusers: 0.8, with a mask 1; Stable Diffusion XL 0.3, with a mask 0.9999
    */
   readonly strength?: number;
   /**
-   * What of `image` to draw anew, of the same size: where it is lighter than mid-grey. The rest is kept: exactly in
+   * What of `image` to draw anew, of the same size: where it is lighter than mid-grey, whatever its alpha. The rest is kept: exactly in
    * pixel space, else in the latent, whose pixels take the mask's value at their upper left corner.
    */
   readonly mask?: InputPicture;
@@ -230,6 +240,11 @@ export function parseRequest(
       "a Float32Array",
       (value) => value instanceof Float32Array,
     ),
+    initNoiseShape: checked(
+      "initNoiseShape",
+      "the shape of initNoise, [image, channel, height, width]",
+      isShape,
+    ),
     preview: integer("preview", 0) ?? 0,
     height: integer("height", 1),
     width: integer("width", 1),
@@ -256,6 +271,7 @@ export function parseRequest(
 const fields = new Set<string>([
   ...["prompt", "negativePrompt", "seed", "numImagesPerPrompt"],
   ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "initNoise"],
+  "initNoiseShape",
   ...["preview", "height", "width", "image", "strength", "mask"],
   ...["originalSize", "cropsCoordsTopLeft", "targetSize"],
   ...["originalInferenceSteps", "decisions", "means"],
@@ -278,6 +294,10 @@ function perPrompt(
 
 type ErrorConstructor = new (message: string) => Error;
 
+const isShape = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.length === 4 &&
+  value.every((size) => Number.isSafeInteger(size) && size > 0);
 const isString = (value: unknown): boolean => typeof value === "string";
 const isNumber = (value: unknown): boolean => typeof value === "number";
 const isFinite = (value: unknown): boolean => Number.isFinite(value);

@@ -1,5 +1,6 @@
 // At which sizes a run calls the Unet.
 
+import { classDefaults } from "../folder/class-defaults.js";
 import type { PlannableModel } from "./plannable-model.js";
 import type { Unet, UnetSize } from "@phaseskip/graph";
 import { fixedBatch } from "@phaseskip/graph";
@@ -16,6 +17,8 @@ export type SizeRequest = Pick<
   | "height"
   | "width"
   | "image"
+  | "mask"
+  | "initNoiseShape"
 >;
 
 /** At which sizes a run calls the Unet, and with which guidance. */
@@ -28,7 +31,7 @@ export interface RunSize {
   readonly batch: number;
   /** Unet calls for each context of a step. */
   readonly chunkCount: number;
-  /** Guidance weight of the run; 1 is off. */
+  /** Guidance weight of the run; off up to 1. */
   readonly guidanceScale: number;
   /** Contexts where no plan turns guidance off: 2 where it mixes two outputs of the Unet. */
   readonly contextCount: 1 | 2;
@@ -42,8 +45,9 @@ export interface RunSize {
  */
 export function sizeRun(model: PlannableModel, request: SizeRequest): RunSize {
   const { index, unetGraph, textTokens } = model;
+  const unsaid = classDefaults(index.pipelineClass, request).guidanceScale;
   const guidanceScale = index.hasTextEncoder
-    ? (request.guidanceScale ?? index.guidanceScale ?? 7.5)
+    ? (request.guidanceScale ?? index.guidanceScale ?? unsaid)
     : 1;
   // such a Unet was trained to do at once what guidance does with two outputs
   const isDistilled = unetGraph.inputs.some(
@@ -67,7 +71,8 @@ export function sizeRun(model: PlannableModel, request: SizeRequest): RunSize {
     batch,
     chunkCount: Math.ceil(count / batch),
     guidanceScale,
-    contextCount: guidanceScale === 1 || isDistilled ? 1 : 2,
+    // as diffusers: a weight up to 1 leads nowhere
+    contextCount: guidanceScale <= 1 || isDistilled ? 1 : 2,
     shape: [count, channels, height, width],
   };
 }

@@ -120,7 +120,7 @@ async function runStep(
   costs: RunCosts,
   signal?: AbortSignal,
 ): Promise<StepReport> {
-  const { scheduler, schedule, chunks, batch } = setup;
+  const { scheduler, schedule, chunks, rows } = setup;
   const { timestep } = step;
   const stepIndex = setup.startIndex + step.stepIndex;
   const next = schedule.steps[step.stepIndex + 1]?.timestep;
@@ -129,13 +129,13 @@ async function runStep(
       for (const image of images) addPriorNoise(image, step.priorNoise);
     return batched(
       images.map(({ sample }) => scheduler.scaleModelInput(sample, stepIndex)),
-      batch,
+      rows,
     );
   });
   const done = await unetSteps.run(step, samples, signal);
   for (const [chunk, { images }] of chunks.entries()) {
     const modelOutput = done.outputs[chunk]!;
-    const length = modelOutput.length / batch;
+    const length = modelOutput.length / rows;
     images.forEach((image, i) => {
       const needsNoise = scheduler.needsNoise(stepIndex);
       const { prevSample, predOriginalSample, state } = scheduler.step({

@@ -9,7 +9,7 @@ import type {
 import { generator } from "@phaseskip/scheduler";
 import { imageArray, maskArray } from "../picture/input-picture.js";
 import type { Model } from "./model.js";
-import type { PlannedRun } from "./plan-run.js";
+import { strengthOf, type PlannedRun } from "./plan-run.js";
 import type { Request } from "./request.js";
 
 /** One image on its way. */
@@ -46,7 +46,7 @@ export async function startImages(
   request: Request,
   signal?: AbortSignal,
 ): Promise<ImageState[]> {
-  const { seed, initNoise, image, mask: picture, strength } = request;
+  const { seed, initNoise, image, mask: picture } = request;
   const [count, channels, height, width] = shape;
   const length = channels * height * width;
   if (initNoise && initNoise.length !== count * length) {
@@ -57,7 +57,8 @@ export async function startImages(
   const clean = image && imageArray(image, model.index.hasVae ? 3 : channels);
   const original = clean && (await model.encode(clean, signal)).data;
   const mask = picture && maskArray(picture, height, width);
-  const isPureNoise = !image || (mask && (strength ?? 1) === 1);
+  const isPureNoise =
+    !image || (mask && strengthOf(model.index, request) === 1);
   const [timestep] = schedule.steps.map((step) => step.timestep);
   return Array.from({ length: count }, (_, i) => {
     const random = generator(seed + i);

@@ -67,6 +67,7 @@ function others(pattern: string, paths: readonly string[]): string {
 export function checkConditions({
   plan,
   timesteps,
+  startIndex = 0,
   guidanceScale,
   scheduler,
 }: ScheduleRequest): void {
@@ -96,24 +97,40 @@ export function checkConditions({
     range && (value < range[0] || value > range[1])
       ? `from ${range[0]} to ${range[1]}`
       : undefined;
-  const steps = outside(valid?.numInferenceSteps, timesteps.length);
-  if (steps) refuse("numInferenceSteps", steps, timesteps.length);
+  // a run that starts from an image leaves out the first ones of as many
+  const count = startIndex + timesteps.length;
+  const steps = outside(valid?.numInferenceSteps, count);
+  if (steps) refuse("numInferenceSteps", steps, count);
   const scale = outside(valid?.guidanceScale, guidanceScale);
   if (scale) refuse("guidanceScale", scale, guidanceScale);
 }
 
-/** @throws {PhaseskipError} `plan-invalid` if a rule refreshes at a step that the run does not have */
-export function checkSteps({ rules, guidance }: Plan, count: number): void {
+/**
+ * Warnings of rules that refresh at steps which a run that starts late does not have.
+ * @throws {PhaseskipError} `plan-invalid` if the run has all steps of its schedule, and a rule refreshes at another one
+ */
+export function checkSteps(
+  { rules, guidance }: Plan,
+  { timesteps: { length: count }, startIndex = 0 }: ScheduleRequest,
+): string[] {
+  const warnings: string[] = [];
   const check = (rule: Rule | GuidanceRule, name: string) => {
     if (!("refresh" in rule) || rule.refresh === "never") return;
     if (!("at" in rule.refresh)) return;
-    const beyond = rule.refresh.at.find((step) => step >= count);
-    if (beyond === undefined) return;
+    const beyond = rule.refresh.at.filter((step) => step >= count);
+    if (beyond.length === 0) return;
+    if (startIndex > 0) {
+      warnings.push(
+        `${name} refreshes at ${beyond.length === 1 ? "step" : "steps"} ${beyond.join(", ")}, which this run of ${count} steps from an image does not have: left out`,
+      );
+      return;
+    }
     throw new PhaseskipError(
       "plan-invalid",
-      `Cannot run the plan as ${name} refreshes at step ${beyond}, which must be below the run's ${count} steps`,
+      `Cannot run the plan as ${name} refreshes at step ${beyond[0]}, which must be below the run's ${count} steps`,
     );
   };
   rules.forEach((rule, index) => check(rule, `rules[${index}]`));
   guidance?.forEach((rule, index) => check(rule, `guidance[${index}]`));
+  return warnings;
 }

@@ -30,7 +30,7 @@ export function guidanceSteps(
   timeline: Timeline,
   reached: Set<number>,
 ): GuidanceStep[] {
-  const { guidanceScale, isGuided = guidanceScale !== 1 } = request;
+  const { guidanceScale, isGuided = guidanceScale > 1 } = request;
   const { guidance = [] } = request.plan;
   const { timesteps } = timeline;
   const ruleAt = (stepIndex: number) =>
@@ -45,12 +45,15 @@ export function guidanceSteps(
     if (rule) reached.add(index);
     let scale = guidanceScale;
     if (rule && "scale" in rule) {
-      if (rule.scale === 1) return off;
+      if (rule.scale <= 1) return off;
       scale = rule.scale;
     } else if (rule?.action === "off") return off;
     else if (rule) {
       const isFirst = stepIndex === 0 || ruleAt(stepIndex - 1) !== index;
-      if (!isDue(rule.refresh, last, stepIndex, timesteps, isFirst)) {
+      const isNew =
+        timeline.fills(stepIndex) ||
+        isDue(rule.refresh, last, stepIndex, timesteps, isFirst);
+      if (!isNew) {
         if (!last) {
           throw new PhaseskipError(
             "plan-invalid",

@@ -139,7 +139,11 @@ export class PortDecider {
     const [last] = known;
     const { timesteps } = this.#timeline;
     const isFirst = this.#timeline.isFirst(path, context, stepIndex);
-    if (isDue(rule.refresh, last, stepIndex, timesteps, isFirst)) return fresh;
+    if (
+      this.#timeline.fills(stepIndex) ||
+      isDue(rule.refresh, last, stepIndex, timesteps, isFirst)
+    )
+      return fresh;
     if (isResidual && unit.residual && owner === undefined)
       return { ...not, state: "fresh" };
     if (rule.action === "reuse" && rule.value === "mean")

@@ -12,9 +12,14 @@ export interface ScheduleRequest {
   readonly timesteps: readonly number[];
   /** Timesteps of the training; a phase from there on has no upper end. */
   readonly numTrainTimesteps: number;
-  /** Guidance weight; 1 is off. */
+  /**
+   * Steps of the schedule that the run leaves out at its beginning, as an image to start from does: its first step then
+   * fills what a plan takes from earlier ones. @default 0
+   */
+  readonly startIndex?: number;
+  /** Guidance weight; up to 1 it is off. */
   readonly guidanceScale: number;
-  /** Whether guidance mixes two contexts. @default where the weight is not 1 */
+  /** Whether guidance mixes two contexts. @default where the weight is above 1 */
   readonly isGuided?: boolean;
   /** The scheduler's name, for the plan's conditions. */
   readonly scheduler: string;

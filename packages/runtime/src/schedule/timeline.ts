@@ -43,6 +43,11 @@ export class Timeline {
     );
   }
 
+  /** Whether a step is the first of a run that starts late: no step before it could compute what a rule takes. */
+  fills(stepIndex: number): boolean {
+    return stepIndex === 0 && (this.#request.startIndex ?? 0) > 0;
+  }
+
   /** Whether a step lies in one of these phases; without names, always. */
   isIn(names: readonly string[] | undefined, stepIndex: number): boolean {
     if (!names) return true;

@@ -52,7 +52,7 @@ export async function measureChanges(
     ],
   };
   const request = parseRequest({ ...asked, plan }, "measure changes");
-  const setup = await prepareRun(model, request, signal);
+  const setup = await prepareRun(model, request, signal, false);
   const { scheduler, schedule, chunks, batch } = setup;
   const [image] = chunks[0]!.images;
   const { streams } = chunks[0]!;

@@ -99,7 +99,8 @@ export class Study {
     let model: Model | undefined;
     try {
       model = await Model.load(respaced(folder, spacing), opened, signal);
-      const run = await planRun(model, { ...request, plan: emptyPlan }, signal);
+      const whole = { ...request, plan: emptyPlan };
+      const run = await planRun(model, whole, signal, false);
       return new Study(model, run, signal);
     } catch (error) {
       await (model ?? { dispose: () => folder.close() }).dispose();

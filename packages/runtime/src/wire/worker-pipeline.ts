@@ -184,7 +184,7 @@ export class WorkerPipeline implements Pipeline {
   }
 
   async #load(): Promise<Connection> {
-    const { threads, cache = true, onProgress } = this.#options;
+    const { threads, cache = true, onProgress, dtype } = this.#options;
     const client = new Client(this.#worker());
     try {
       const { signal } = this.#life;
@@ -193,6 +193,7 @@ export class WorkerPipeline implements Pipeline {
         device: this.#device,
         cache,
         ...(threads !== undefined && { threads }),
+        ...(dtype !== undefined && { dtype }),
       };
       const { warnings, ...loaded } = await client.load(
         this.#location,

@@ -113,18 +113,24 @@ function serveOn(
             model = await Model.load(
               folder,
               async (unet) => {
-                const choose = () => devices.choose(message, unet);
-                chosen = await queue.run(choose, signal);
+                chosen = await devices.choose(message, unet, (work) =>
+                  queue.run(work, signal),
+                );
                 return chosen.device;
               },
               signal,
+              message.dtype,
             );
             const { device } = model;
             await queue.run(() => model!.start(signal), signal);
             const pipeline = pipelineCount++;
             pipelines.set(pipeline, { model, runs: new Mutex() });
             const { warnings = [] } = chosen ?? {};
-            return { pipeline, device: device.kind, warnings };
+            return {
+              pipeline,
+              device: device.kind,
+              warnings: [...warnings, ...model.index.warnings],
+            };
           } catch (error) {
             await queue.run(async () => {
               await (model?.dispose() ?? folder.close());

@@ -41,7 +41,11 @@ const planFor = (unet: string) => ({
 test("unetDigest() digests the ONNX file, then the external ones", async () => {
   const folder = await openFolder(path("tiny-text-dynamo"));
   const file = await folder.file("unet/model.onnx");
-  const found = await unetDigest(folder, await loadGraph(file!));
+  const found = await unetDigest(
+    folder,
+    await loadGraph(file!),
+    "unet/model.onnx",
+  );
   await folder.close();
   const unet = "tiny-text-dynamo/unet";
   expect(found).toBe(digestOf(`${unet}/model.onnx`, `${unet}/model.onnx.data`));
