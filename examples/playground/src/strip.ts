@@ -107,7 +107,8 @@ class Row {
     if (!acts) return "off";
     if (unit === undefined) return "run";
     // what is forecast is made of kept values
-    if (acts.changed[unit] === "extrapolate") return "reuse";
+    const how = acts.changed[unit];
+    if (how === "extrapolate" || how === "forecast") return "reuse";
     if (unit in acts.changed || acts.zeroed.includes(unit)) return "other";
     if (acts.computed.includes(unit)) return "run";
     return unit in acts.reused ? "reuse" : "off";

@@ -71,7 +71,8 @@ export function planStrips(
     if (!scheduled) return "idle";
     const { reused, zeroed, computed, changed, signature } = scheduled;
     // what is forecast is made of kept values
-    if (changed.get(path) === "extrapolate") return "reuse";
+    const how = changed.get(path);
+    if (how === "extrapolate" || how === "forecast") return "reuse";
     if (changed.has(path)) return "change";
     // several outputs may differ: one that is computed makes the unit run
     if (computed.includes(path)) return "run";

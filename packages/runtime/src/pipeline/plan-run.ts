@@ -72,6 +72,7 @@ export async function planRun(
     ...(decisions && { decisions }),
     ...(means && { means }),
     timesteps,
+    startIndex,
     numTrainTimesteps: scheduler.numTrainTimesteps,
     guidanceScale: sized.guidanceScale,
     isGuided: sized.contextCount === 2,

@@ -21,9 +21,10 @@ export function matchUnits(unet: Unet, plan: Plan): Map<string, number[]> {
   const matching = new Map<string, number[]>();
   plan.rules.forEach((rule: Rule, index) => {
     for (const pattern of rule.units) {
-      const found = [...units.keys()].filter((path) =>
-        matchesPattern(pattern, path),
-      );
+      const found =
+        pattern === ""
+          ? [""]
+          : [...units.keys()].filter((path) => matchesPattern(pattern, path));
       if (found.length === 0) {
         throw new PhaseskipError(
           "plan-invalid",
@@ -67,6 +68,7 @@ function others(pattern: string, paths: readonly string[]): string {
 export function checkConditions({
   plan,
   timesteps,
+  startIndex = 0,
   guidanceScale,
   scheduler,
 }: ScheduleRequest): void {
@@ -96,15 +98,33 @@ export function checkConditions({
     range && (value < range[0] || value > range[1])
       ? `from ${range[0]} to ${range[1]}`
       : undefined;
-  const steps = outside(valid?.numInferenceSteps, timesteps.length);
-  if (steps) refuse("numInferenceSteps", steps, timesteps.length);
+  const count = startIndex + timesteps.length;
+  const steps = outside(valid?.numInferenceSteps, count);
+  if (steps) refuse("numInferenceSteps", steps, count);
   const scale = outside(valid?.guidanceScale, guidanceScale);
   if (scale) refuse("guidanceScale", scale, guidanceScale);
 }
 
-/** @throws {PhaseskipError} `plan-invalid` if a rule refreshes at a step that the run does not have */
-export function checkSteps({ rules, guidance }: Plan, count: number): void {
+/**
+ * @param count steps of the run
+ * @param startIndex steps of the sampler's grid before them
+ * @throws {PhaseskipError} `plan-invalid` if a rule refreshes at a step that the run does not have, or has coefficients
+ * for a step that the grid does not have
+ */
+export function checkSteps(
+  { rules, guidance }: Plan,
+  count: number,
+  startIndex: number,
+): void {
   const check = (rule: Rule | GuidanceRule, name: string) => {
+    if ("steps" in rule) {
+      const beyond = rule.steps.find((step) => step >= startIndex + count);
+      if (beyond !== undefined)
+        throw new PhaseskipError(
+          "plan-invalid",
+          `Cannot run the plan as ${name} has coefficients for step ${beyond}, which must be below the grid's ${startIndex + count} steps: they hold for the number of steps that they were made for`,
+        );
+    }
     if (!("refresh" in rule) || rule.refresh === "never") return;
     if (!("at" in rule.refresh)) return;
     const beyond = rule.refresh.at.find((step) => step >= count);

@@ -10,6 +10,8 @@ export interface ScheduleRequest {
   readonly plan: Plan;
   /** What the Unet is handed at each step. */
   readonly timesteps: readonly number[];
+  /** Steps of the sampler's grid before the first of them: above 0 where an image is the start. @default 0 */
+  readonly startIndex?: number;
   /** Timesteps of the training; a phase from there on has no upper end. */
   readonly numTrainTimesteps: number;
   /** Guidance weight; 1 is off. */
