@@ -289,6 +289,7 @@ export class Study {
     const schedule = schedulePlan(unet, {
       plan: parsePlan({ ...emptyPlan, rules }),
       timesteps: scheduler.timesteps.slice(firstStep, endStep),
+      startIndex: firstStep,
       numTrainTimesteps: scheduler.numTrainTimesteps,
       guidanceScale,
       scheduler: scheduler.name,
