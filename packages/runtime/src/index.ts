@@ -34,7 +34,11 @@ export type {
   AdaptiveAction,
   BypassAction,
   Context,
+  BasisForecast,
   ExtrapolateAction,
+  Forecast,
+  ForecastAction,
+  ForecastBasis,
   GuidanceRule,
   MeanAction,
   Phase,
@@ -46,6 +50,7 @@ export type {
   Rule,
   RunAction,
   ScaleAction,
+  TableForecast,
   ZeroAction,
 } from "./plan/plan.js";
 
