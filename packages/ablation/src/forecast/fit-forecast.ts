@@ -37,7 +37,17 @@ export interface FittedForecast {
   readonly isUsable: boolean;
 }
 
-const ridges = [1e-12, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, Infinity];
+const defaultRidges = [
+  1e-12,
+  1e-9,
+  1e-8,
+  1e-7,
+  1e-6,
+  1e-5,
+  1e-4,
+  1e-3,
+  Infinity,
+];
 
 /**
  * White noise around any mean, forecast as well as it can be, keeps 1/√2 of the error of standing still: what comes
@@ -53,12 +63,14 @@ const mostFolds = 4;
  * @param steps what is to be forecast from what
  * @param runs inner products, one for each run, of the same value; at least 2
  * @param timesteps of the run's steps
+ * @param ridges to choose from. @default from 1e-12 to the line through two values
  * @throws {RangeError} If there are fewer than 2 runs: none could be held out
  */
 export function fitForecast(
   steps: readonly ForecastStep[],
   runs: readonly InnerProducts[],
   timesteps: readonly number[],
+  ridges: readonly number[] = defaultRidges,
 ): FittedForecast {
   if (runs.length < 2) {
     throw new RangeError(
