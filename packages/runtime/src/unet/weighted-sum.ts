@@ -9,21 +9,20 @@ export function weightedSum(
   arrays: readonly Float32Array[],
   coefficients: readonly number[],
 ): Float32Array<ArrayBuffer> {
-  const first = arrays[0]!;
-  const sum = new Float32Array(first.length);
-  const factor = Math.fround(coefficients[0]!);
-  for (let i = 0; i < sum.length; i++) sum[i] = factor * first[i]!;
-  for (let k = 1; k < arrays.length; k++)
-    add(sum, arrays[k]!, coefficients[k]!);
+  const [a, b, ...rest] = arrays as [Float32Array, Float32Array | undefined];
+  const [p, q = 0, ...others] = coefficients.map(Math.fround) as [number];
+  const sum = new Float32Array(a.length);
+  if (b) {
+    for (let i = 0; i < sum.length; i++)
+      sum[i] = Math.fround(p * a[i]!) + Math.fround(q * b[i]!);
+  } else {
+    for (let i = 0; i < sum.length; i++) sum[i] = p * a[i]!;
+  }
+  rest.forEach((array, k) => add(sum, array, others[k]!));
   return sum;
 }
 
-function add(
-  sum: Float32Array,
-  array: Float32Array,
-  coefficient: number,
-): void {
-  const factor = Math.fround(coefficient);
+function add(sum: Float32Array, array: Float32Array, factor: number): void {
   for (let i = 0; i < sum.length; i++)
     sum[i] = sum[i]! + Math.fround(factor * array[i]!);
 }
