@@ -5,7 +5,7 @@ import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelFolder } from "./folder.js";
 import { PartFiles, type HalfDevice } from "./part-files.js";
-import type { PartName } from "./part-name.js";
+import { roleOf, type PartName } from "./part-name.js";
 import { unetConfig, type UnetConfig } from "./unet-config.js";
 import { vaeConfig } from "./vae-config.js";
 
@@ -133,7 +133,7 @@ const stableDiffusionScheduler = {
   steps_offset: 1,
 };
 
-/** model_index.json; a folder whose files are listed may lack it. */
+/** model_index.json; a folder may lack it where its networks say what they are. */
 async function readIndex(
   folder: ModelFolder,
   signal: AbortSignal | undefined,
@@ -144,8 +144,11 @@ async function readIndex(
     if (text(index["_class_name"]) !== undefined) return index;
     throw invalid(folder, path, "it has no _class_name");
   }
-  const paths = (await folder.paths(signal)) ?? [];
-  if (paths.some((one) => /unet[^]*\.onnx$/i.test(one))) return {};
+  const paths = await folder.paths(signal);
+  const unet = paths
+    ? paths.some((one) => roleOf(one) === "unet")
+    : await folder.file("unet/model.onnx", signal, { optional: true });
+  if (unet) return {};
   throw missing(folder, path);
 }
 

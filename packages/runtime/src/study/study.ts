@@ -278,7 +278,7 @@ export class Study {
   }
 
   #schedule({ rules, firstStep, endStep }: StudyWindow): ScheduledStep[] {
-    const { unet, scheduler, guidanceScale } = this.#run;
+    const { unet, scheduler, guidanceScale, contextCount } = this.#run;
     const patterns = rules.flatMap((rule) =>
       rule.action === "mean" ? rule.units : [],
     );
@@ -291,6 +291,7 @@ export class Study {
       timesteps: scheduler.timesteps.slice(firstStep, endStep),
       numTrainTimesteps: scheduler.numTrainTimesteps,
       guidanceScale,
+      isGuided: contextCount === 2,
       scheduler: scheduler.name,
       ...(means && { means }),
     });
