@@ -1,5 +1,5 @@
 // What a model folder holds, as one value: what model_index.json and the configurations of its parts say, where they are
-// there, else what its networks are.
+// there, else what its networks are. A file of its own in an app, which is fetched while the model is.
 
 import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
@@ -9,6 +9,7 @@ import { roleOf, type PartName } from "./part-name.js";
 import { unetConfig, type UnetConfig } from "./unet-config.js";
 import { vaeConfig } from "./vae-config.js";
 
+export { PartFiles } from "./part-files.js";
 export type { UnetConfig } from "./unet-config.js";
 
 /** The pipeline classes of diffusers that are known here. */

@@ -152,7 +152,7 @@ describe("dtype", () => {
 
   test("that is none is a TypeError", async () => {
     await expect(draw(await several(), few, "fp8")).rejects.toThrow(
-      /TypeError|dtype must be one of fp32, fp16.*current value is fp8/,
+      /TypeError|dtype must be one of fp32, fp16.*current value is "fp8"/,
     );
   });
 });
