@@ -119,6 +119,10 @@ def cases() -> dict[str, Case]:
         add("tiny-text-ts", scheduler, scheduler=scheduler, seed=5, given_noise=False)
     add("tiny-text-ts", "ddpm-given", scheduler="ddpm", seed=5, plan=FASTER)
     add("tiny-text-ts", "unguided", guidance=1.0, plan=GATE)
+    # its batch of 2 holds both contexts, where a plan does the same to both
+    add("tiny-text-ts-static", "full")
+    for made in (DEEP_CACHE, GATE):
+        add("tiny-text-ts-static", made["name"], plan=made)
     for model in ("tiny-sd-ts", "tiny-sd-dynamo"):
         add(model, "full", decode=True)
         add(model, "seed", seed=11, given_noise=False, prompt="Two boats, housing a cat & a dog!")

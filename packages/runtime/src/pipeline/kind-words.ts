@@ -74,8 +74,8 @@ function planWords({
   guidanceScale,
   contextCount,
 }: RunOutline): readonly string[] {
-  const isEmpty = plan.rules.length === 0 && !plan.guidance && !plan.priorNoise;
-  if (isEmpty) return [];
+  const rules = plan.rules.length + (plan.guidance?.length ?? 0);
+  if (rules === 0 && !plan.priorNoise) return [];
   const count = steps.length;
   if (count <= FEW_STEPS)
     return [
@@ -102,7 +102,7 @@ function planWords({
   );
   if (isStochastic && changes)
     return [
-      `the sampler ${scheduler.name} adds new noise at every step, so that kept values fit badly: there is little to skip without changing the picture; ddim or dpmpp-2m skip better`,
+      `the sampler ${scheduler.name} adds new noise at every step, so that kept values fit badly: there is next to nothing to skip without changing the picture; ddim or dpmpp-2m skip better`,
     ];
   return [];
 }

@@ -43,7 +43,7 @@ export function guidanceSteps(
   timeline: Timeline,
   reached: Set<number>,
 ): GuidanceStep[] {
-  const { guidanceScale, isGuided = guidanceScale > 1 } = request;
+  const { guidanceScale, isGuided = guidanceScale !== 1 } = request;
   const { guidance = [] } = request.plan;
   const { timesteps } = timeline;
   const ruleAt = (stepIndex: number) =>
@@ -58,7 +58,7 @@ export function guidanceSteps(
     if (rule) reached.add(index);
     let scale = guidanceScale;
     if (rule && "scale" in rule) {
-      if (rule.scale <= 1) return off;
+      if (rule.scale === 1) return off;
       scale = rule.scale;
     } else if (rule?.action === "off") return off;
     else if (rule) {

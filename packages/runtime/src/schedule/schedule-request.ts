@@ -17,9 +17,9 @@ export interface ScheduleRequest {
    * fills what a plan takes from earlier ones. @default 0
    */
   readonly startIndex?: number;
-  /** Guidance weight; up to 1 it is off. */
+  /** Guidance weight; 1 is off. */
   readonly guidanceScale: number;
-  /** Whether guidance mixes two contexts. @default where the weight is above 1 */
+  /** Whether guidance mixes two contexts. @default where the weight is not 1 */
   readonly isGuided?: boolean;
   /** The scheduler's name, for the plan's conditions. */
   readonly scheduler: string;
