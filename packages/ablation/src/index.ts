@@ -98,11 +98,11 @@ export { actionName } from "./report/cell-summary.js";
 export type { CellSummary } from "./report/cell-summary.js";
 export { reportCsv } from "./report/report-csv.js";
 export { reportData } from "./report/report-data.js";
+export type { SweepResults } from "./report/sweep-results.js";
 export type {
   ActionSummary,
   GainPoint,
   ReportData,
-  SweepResults,
 } from "./report/report-data.js";
 export { heatmap } from "./report/heatmap.js";
 export type { MapKind } from "./report/heatmap.js";
