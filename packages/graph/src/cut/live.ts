@@ -4,6 +4,7 @@ import { Dependency } from "../dependencies.js";
 import type { GraphNode } from "../graph.js";
 import { residualOwner } from "../units/main-input.js";
 import type { Unet } from "../unet.js";
+import { checkShape } from "./check-shape.js";
 
 /**
  * What a unit hands on at a step:
@@ -92,6 +93,7 @@ export function portChain({ units }: Unet, { unit, value }: Port): string[] {
  * @param acted paths of the units, and of the residuals, that have an action
  * @param decide asked once for each port that is reached, outer units before the inner ones they hide
  * @param roots what is wanted. @default the Unet's output
+ * @throws {PhaseskipError} `model-unsupported` if an action takes hold of a value whose shape is not known
  */
 export function liveGraph(
   unet: Unet,
@@ -107,6 +109,7 @@ export function liveGraph(
   const meet = (port: Port): [PortDecision, isNew: boolean] => {
     const known = ports.get(portKey(port));
     if (known) return [known, false];
+    checkShape(unet, port.value, port.unit);
     const decided = decide(port);
     const decision = typeof decided === "string" ? { state: decided } : decided;
     ports.set(portKey(port), { ...port, ...decision });
@@ -129,6 +132,7 @@ export function liveGraph(
       const [decision, isNew] = meet({ unit, value });
       if (isNew && readsMainInput(decision)) {
         const main = units.units.get(unit)!.mainInput!;
+        checkShape(unet, main.value, unit);
         reach(main.value, main.reader, main.slot);
       }
       if (!isComputed(decision.state)) return;

@@ -107,7 +107,10 @@ const range: ShapeRule = (_, inputs) => {
   return [{ type, dims: [count], ...(count <= dataLimit && { data }) }];
 };
 
-const same: ShapeRule = (_, inputs) => [withoutData(required(inputs, 0))];
+/** A result of the shape and type of the first input. */
+export const same: ShapeRule = (_, inputs) => [
+  withoutData(required(inputs, 0)),
+];
 const identity: ShapeRule = (_, inputs) => [required(inputs, 0)];
 
 function withoutData({ type, dims }: ValueInfo): ValueInfo {
@@ -194,21 +197,9 @@ export const elementwiseRules: Record<string, ShapeRule> = {
         "ThresholdedRelu",
         "Trilu",
         "CumSum",
-        "QuickGelu",
       ],
-      ...[
-        "FastGelu",
-        "BiasGelu",
-        "LpNormalization",
-        "LRN",
-        "InstanceNormalization",
-      ],
-      ...[
-        "GroupNormalization",
-        "RMSNormalization",
-        "SimplifiedLayerNormalization",
-        "GroupNorm",
-      ],
+      ...["LpNormalization", "LRN", "InstanceNormalization"],
+      ...["GroupNormalization", "RMSNormalization", "RotaryEmbedding"],
     ].map((operator) => [operator, same]),
   ),
 };

@@ -2,6 +2,7 @@
 
 import { PhaseskipError } from "../errors.js";
 import type { Graph, GraphNode, Weight } from "../graph.js";
+import { valuesRead } from "../graph.js";
 import { elementCount, tensorDims, tensorValues } from "../onnx/tensor.js";
 import type { GraphProto } from "../onnx/onnx_pb.js";
 import { elementSize } from "../onnx/types.js";
@@ -9,15 +10,41 @@ import { computeRules } from "./compute.js";
 import { elementwiseRules } from "./elementwise.js";
 import { layoutRules } from "./layout.js";
 import { pickRules } from "./pick.js";
+import { declaredShapes } from "./declared.js";
+import { fusedRules } from "./fused.js";
+import { microsoftQuantizedRules, quantizedRules } from "./quantized.js";
 import type { ShapeRule, ValueInfo } from "./rule.js";
 import { UnknownShapeError, dataLimit } from "./rule.js";
+import { windowRules } from "./window.js";
 
-const rules: Readonly<Record<string, ShapeRule>> = {
-  ...elementwiseRules,
-  ...layoutRules,
-  ...pickRules,
-  ...computeRules,
+/** Rules by operator set, then by operator: other operators of another set share a name at most. */
+const rules: Readonly<Record<string, Readonly<Record<string, ShapeRule>>>> = {
+  "": {
+    ...elementwiseRules,
+    ...layoutRules,
+    ...pickRules,
+    ...windowRules,
+    ...computeRules,
+    ...quantizedRules,
+  },
+  "com.microsoft": { ...fusedRules, ...microsoftQuantizedRules },
 };
+
+/** A node whose outputs' shapes nothing here tells. */
+export interface UnruledNode {
+  /** The node. */
+  readonly node: GraphNode;
+  /** Why, in words. */
+  readonly reason: string;
+}
+
+/** What is known of a graph's values. */
+export interface InferredShapes {
+  /** By value: type, dimensions and, where they follow from shapes alone, elements. Missing is what is not known. */
+  readonly shapes: Map<string, ValueInfo>;
+  /** Nodes without a shape rule, or whose shapes only a run tells; the file may say the shapes of their outputs. */
+  readonly unruled: readonly UnruledNode[];
+}
 
 /**
  * Infers the shape of every value without running anything.
@@ -32,6 +59,27 @@ export function inferShapes(
   graph: Graph,
   inputDims: ReadonlyMap<string, readonly number[]>,
 ): Map<string, ValueInfo> {
+  const { shapes, unruled } = inferKnownShapes(graph, inputDims);
+  const [first] = unruled;
+  if (!first) return shapes;
+  throw new PhaseskipError(
+    "model-unsupported",
+    `Cannot infer the shapes of the graph as ${first.reason}`,
+  );
+}
+
+/**
+ * Infers the shapes that can be known without running anything: where an operator has no rule, those that the
+ * file's own `value_info` tells; what is made of others stays unknown.
+ *
+ * @param graph the graph
+ * @param inputDims the concrete dimensions of every graph input
+ * @throws {PhaseskipError} `model-invalid` if shapes do not fit together
+ */
+export function inferKnownShapes(
+  graph: Graph,
+  inputDims: ReadonlyMap<string, readonly number[]>,
+): InferredShapes {
   const values = new Map<string, ValueInfo>();
   for (const input of graph.inputs) {
     const dims = inputDims.get(input.name);
@@ -48,13 +96,30 @@ export function inferShapes(
       ({ domain }) => domain === "" || domain === "ai.onnx",
     )?.version ?? 0,
   );
+  const unruled: UnruledNode[] = [];
+  const declared = declaredShapes(graph, inputDims);
   for (const node of graph.nodes) {
-    const made = nodeInfo(node, values, opset);
+    const isKnown = valuesRead(node).every(
+      // what nothing makes at all is an error, and the rule says so
+      (value) => values.has(value) || !graph.producers.has(value),
+    );
+    const made = isKnown ? ruledInfo(node) : undefined;
     node.outputs.forEach((output, slot) => {
-      if (output && made[slot]) values.set(output, made[slot]);
+      const info = made ? made[slot] : declared(output);
+      if (output && info) values.set(output, info);
     });
   }
-  return values;
+  return { shapes: values, unruled };
+
+  function ruledInfo(node: GraphNode): readonly ValueInfo[] | undefined {
+    try {
+      return nodeInfo(node, values, opset);
+    } catch (error) {
+      if (!(error instanceof UnknownShapeError)) throw error;
+      unruled.push({ node, reason: error.message });
+      return undefined;
+    }
+  }
 }
 
 function weightInfo({ type, dims, data }: Weight): ValueInfo {
@@ -71,15 +136,14 @@ function nodeInfo(
   values: ReadonlyMap<string, ValueInfo>,
   opset: number,
 ): ValueInfo[] {
-  const label = `${node.opType}${node.proto.name ? ` (${node.proto.name})` : ""}`;
-  const rule = node.opType === "If" ? conditional(values, opset) : ruleOf(node);
+  const label = `${operatorName(node)}${node.proto.name ? ` (${node.proto.name})` : ""}`;
+  const rule =
+    node.opType === "If"
+      ? conditional(values, opset)
+      : rules[node.domain]?.[node.opType];
   if (!rule) {
-    const operator = node.domain
-      ? `${node.domain}.${node.opType}`
-      : node.opType;
-    throw new PhaseskipError(
-      "model-unsupported",
-      `Cannot infer the shapes of the Unet as the operator ${operator} has no shape rule: it is used by ${label}`,
+    throw new UnknownShapeError(
+      `the operator ${operatorName(node)} has no shape rule: it is used by ${label}`,
     );
   }
   try {
@@ -90,34 +154,23 @@ function nodeInfo(
     );
   } catch (cause) {
     if (cause instanceof PhaseskipError) throw cause;
+    const { message } = cause as Error;
+    if (cause instanceof UnknownShapeError)
+      throw new UnknownShapeError(`${label}: ${message}`, { cause });
     throw new PhaseskipError(
-      cause instanceof UnknownShapeError
-        ? "model-unsupported"
-        : "model-invalid",
-      `Cannot infer the shapes of the Unet at ${label}: ${(cause as Error).message}`,
+      "model-invalid",
+      `Cannot infer the shapes of the graph at ${label}: ${message}`,
       { cause },
     );
   }
 }
 
-/** Operators of com.microsoft that the rules mean; others there share a name with ONNX's own at most. */
-const microsoft = new Set([
-  ...[
-    "FusedConv",
-    "FusedMatMul",
-    "Gelu",
-    "BiasGelu",
-    "FastGelu",
-    "QuickGelu",
-    "GroupNorm",
-  ],
-  ...["SimplifiedLayerNormalization", "Trilu"],
-]);
-
-function ruleOf({ domain, opType }: GraphNode): ShapeRule | undefined {
-  const isKnown =
-    domain === "" || (domain === "com.microsoft" && microsoft.has(opType));
-  return isKnown ? rules[opType] : undefined;
+/** An operator's name with its operator set, such as `com.microsoft.MatMulNBits`. */
+export function operatorName({
+  domain,
+  opType,
+}: Pick<GraphNode, "domain" | "opType">): string {
+  return domain ? `${domain}.${opType}` : opType;
 }
 
 /** Both branches of an `If` have the same shapes, unless the condition is known. */

@@ -2,6 +2,9 @@
 
 import type { NodeProto } from "../onnx/onnx_pb.js";
 
+/** What is an operator's name is no module. */
+const operatorLike = /^[A-Z][A-Za-z0-9]*(_\d+)?$/;
+
 const dynamoScopes = "pkg.torch.onnx.name_scopes";
 
 /**
@@ -20,6 +23,8 @@ export function nodeScopes(node: NodeProto): string[] {
       .slice(0, -1)
       .filter((scope) => scope !== "");
   const elements = node.name.split("/").slice(1, -1);
+  // optimizers call what they fuse after the nodes that it was, as in `/conv_act/Mul/QuickGeluFusion/`
+  while (operatorLike.test(elements.at(-1) ?? "")) elements.pop();
   return elements.map((_, i) => elements.slice(0, i + 1).join("."));
 }
 

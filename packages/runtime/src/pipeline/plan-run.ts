@@ -86,7 +86,12 @@ export async function planRun(
     schedule,
     textRuns: textRuns(model.index, request, sized.batch),
     networks,
-    warnings: [...warnings, ...schedule.warnings, ...networks.warnings],
+    warnings: [
+      ...warnings,
+      ...sized.unet.warnings,
+      ...schedule.warnings,
+      ...networks.warnings,
+    ],
   };
 }
 
