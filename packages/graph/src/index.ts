@@ -20,6 +20,7 @@ export {
   type Unet,
   type UnetSize,
 } from "./unet.js";
+export type { UnruledNode } from "./shapes/infer.js";
 export type { ValueInfo } from "./shapes/rule.js";
 export {
   Dependency,

@@ -35,7 +35,7 @@ export type {
 export type { ScheduleRequest } from "./schedule/schedule-request.js";
 export { planRun } from "./pipeline/plan-run.js";
 export { sizeRun } from "./pipeline/run-size.js";
-export type { PlannedRun } from "./pipeline/plan-run.js";
+export type { PlannedRun } from "./pipeline/planned-run.js";
 export type { RunSize } from "./pipeline/run-size.js";
 export type { PlannableModel } from "./pipeline/plannable-model.js";
 export { parseRequest } from "./pipeline/request.js";

@@ -5,6 +5,7 @@ import type { GraphNode } from "../graph.js";
 import { residualOwner } from "../units/main-input.js";
 import type { Unet } from "../unet.js";
 import type { Unit } from "../units/unit.js";
+import { checkShape } from "./check-shape.js";
 
 /**
  * What a unit hands on at a step:
@@ -110,6 +111,7 @@ export function portChain(unet: Unet, { unit, value }: Port): string[] {
  * @param acted paths of the units, and of the residuals, that have an action
  * @param decide asked once for each port that is reached, outer units before the inner ones they hide
  * @param roots what is wanted. @default the Unet's output
+ * @throws {PhaseskipError} `model-unsupported` if an action takes hold of a value whose shape is not known
  */
 export function liveGraph(
   unet: Unet,
@@ -125,6 +127,7 @@ export function liveGraph(
   const meet = (port: Port): [PortDecision, isNew: boolean] => {
     const known = ports.get(portKey(port));
     if (known) return [known, false];
+    checkShape(unet, port.value, port.unit);
     const decided = decide(port);
     const decision = typeof decided === "string" ? { state: decided } : decided;
     ports.set(portKey(port), { ...port, ...decision });
@@ -152,6 +155,7 @@ export function liveGraph(
       const [decision, isNew] = meet({ unit, value });
       if (isNew && readsMainInput(decision)) {
         const main = units.units.get(unit)!.mainInput!;
+        checkShape(unet, main.value, unit);
         reach(main.value, main.reader, main.slot);
       }
       if (!isComputed(decision.state)) return;

@@ -5,7 +5,7 @@ import type { Context } from "../plan/plan.js";
 import type { EncodedText } from "../text/tokenizer.js";
 import { contextText } from "./context-text.js";
 import type { Model } from "./model.js";
-import type { PlannedRun } from "./plan-run.js";
+import type { PlannedRun } from "./planned-run.js";
 import type { Request } from "./request.js";
 import type { EmbeddedText } from "../networks/text-encoders.js";
 

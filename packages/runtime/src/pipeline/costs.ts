@@ -4,7 +4,7 @@ import type { LiveGraph, Unet } from "@phaseskip/graph";
 import { Dependency, nodeMacs } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
 import type { Schedule, ScheduledStep } from "../schedule/schedule.js";
-import type { PlannedRun } from "./plan-run.js";
+import type { PlannedRun } from "./planned-run.js";
 import type { TextRuns } from "./text-chunks.js";
 
 /** Multiply-accumulates of a Unet's parts under a run's signatures; each is of one call. */

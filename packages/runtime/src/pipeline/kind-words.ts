@@ -5,7 +5,7 @@ import type { ModelIndex } from "../folder/model-index.js";
 import type { InputPicture } from "../picture/input-picture.js";
 import { maskArray } from "../picture/input-picture.js";
 import { planTitle } from "../plan/plan.js";
-import type { PlannedRun } from "./plan-run.js";
+import type { PlannedRun } from "./planned-run.js";
 import type { Request } from "./request.js";
 
 /** Runs of so few steps have no step to take a value from. */

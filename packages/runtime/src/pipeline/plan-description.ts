@@ -8,7 +8,7 @@ import { compileProgram } from "../unet/program.js";
 import { callsPerContext, RunCosts, runsAnything } from "./costs.js";
 import type { PipelineMacs } from "./network-costs.js";
 import { pipelineMacs } from "./network-costs.js";
-import type { PlannedRun } from "./plan-run.js";
+import type { PlannedRun } from "./planned-run.js";
 import type { ContextReport, StepReport } from "./report.js";
 import { contextActs } from "./report.js";
 

@@ -9,7 +9,8 @@ import type {
 import { generator } from "@phaseskip/scheduler";
 import { imageArray, maskArray } from "../picture/input-picture.js";
 import type { Model } from "./model.js";
-import { strengthOf, type PlannedRun } from "./plan-run.js";
+import { strengthOf } from "./plan-run.js";
+import type { PlannedRun } from "./planned-run.js";
 import type { Request } from "./request.js";
 
 /** One image on its way. */

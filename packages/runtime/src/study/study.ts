@@ -9,7 +9,7 @@ import type { PartCosts } from "../pipeline/costs.js";
 import { Model } from "../pipeline/model.js";
 import type { Picture } from "../picture/picture.js";
 import { samplePicture } from "../picture/picture.js";
-import type { PlannedRun } from "../pipeline/plan-run.js";
+import type { PlannedRun } from "../pipeline/planned-run.js";
 import { planRun } from "../pipeline/plan-run.js";
 import { parseRequest } from "../pipeline/request.js";
 import { beginRun, checkPrompt } from "../pipeline/run-setup.js";
