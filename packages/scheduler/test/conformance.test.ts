@@ -125,17 +125,14 @@ describe.each(schedulerNames)("%s", (name) => {
 
   test("adds more noise at earlier timesteps, and none of its own", () => {
     const scheduler = make(5);
-    const [early, late] = [
-      scheduler.timesteps[0]!,
-      scheduler.timesteps.at(-1)!,
-    ];
+    const [early, late] = [0, scheduler.timesteps.length - 1];
     const [zeros, noise] = [new Float32Array(LENGTH), pattern(LENGTH, 5, 1)];
-    const share = (timestep: number) =>
-      scheduler.addNoise(zeros, noise, timestep)[0]! / noise[0]!;
+    const share = (stepIndex: number) =>
+      scheduler.addNoise(zeros, noise, stepIndex)[0]! / noise[0]!;
     expect(share(early)).toBeGreaterThan(share(late));
     expect(scheduler.addNoise(zeros, zeros, early)).toEqual(zeros);
-    expect(() => scheduler.addNoise(zeros, noise, 1000.5)).toThrow(
-      /^Cannot add noise with the .+ as timestep must be one of its own: current value is 1000.5$/,
+    expect(() => scheduler.addNoise(zeros, noise, 999)).toThrow(
+      /^Cannot add noise with the .+ as stepIndex must be an integer in \[0, \d+\]: current value is 999$/,
     );
     expect(() => scheduler.addNoise(zeros, noise.subarray(1), early)).toThrow(
       TypeError,

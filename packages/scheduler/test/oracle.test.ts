@@ -84,6 +84,8 @@ function networkOutput(
       return original;
     case "v_prediction":
       return epsilon.map((e, i) => signal * e - noise * original[i]!);
+    case "flow_prediction":
+      return epsilon.map((e, i) => e - original[i]!);
   }
 }
 

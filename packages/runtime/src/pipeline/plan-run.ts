@@ -63,7 +63,7 @@ export async function planRun(
   const plan = await readPlan(model, request.plan, signal);
   const warnings = await checkModel(model, plan, signal);
   const { makeScheduler, runTimesteps } = await import("./make-scheduler.js");
-  const scheduler = makeScheduler(model.index, request, plan);
+  const scheduler = await makeScheduler(model.index, request, plan);
   const sized = sizeRun(model, request);
   const { startIndex, timesteps } = runTimesteps(scheduler, request);
   const { decisions, means } = request;

@@ -101,18 +101,3 @@ export function checkedTimesteps(
   }
   return timesteps;
 }
-
-/**
- * Refuses timesteps from the caller where Karras sigmas choose them.
- *
- * @throws {RangeError} If both are there.
- */
-export function rejectTimestepsUnderKarras(
-  config: ConfigReader,
-  isKarras: boolean,
-  timesteps: readonly number[] | null,
-): void {
-  if (isKarras && timesteps !== null) {
-    config.reject("use_karras_sigmas", "false where timesteps are given", true);
-  }
-}
