@@ -16,6 +16,7 @@ import {
   backendOption,
   guidanceOption,
   schedulerOption,
+  schedulerOptionsOption,
 } from "./terminal/run-options.js";
 import { pack, type PackArguments } from "./commands/pack.js";
 import { serve, type ServeArguments } from "./commands/serve.js";
@@ -127,6 +128,7 @@ function program(io: CommandIo): Command {
       integerFrom(1),
     )
     .addOption(schedulerOption())
+    .addOption(schedulerOptionsOption())
     .addOption(guidanceOption())
     .option(
       "--plan <P>",

@@ -15,6 +15,7 @@ import type { NetworkCosts } from "./network-costs.js";
 import { networkCosts } from "./network-costs.js";
 import type { Request } from "./request.js";
 
+import { timestepWarnings } from "./timestep-rounding.js";
 import type { TextRuns } from "./text-chunks.js";
 import { textRuns } from "./text-chunks.js";
 
@@ -86,7 +87,12 @@ export async function planRun(
     schedule,
     textRuns: textRuns(model.index, request, sized.batch),
     networks,
-    warnings: [...warnings, ...schedule.warnings, ...networks.warnings],
+    warnings: [
+      ...warnings,
+      ...timestepWarnings(sized.unet.shapes.get("timestep"), timesteps),
+      ...schedule.warnings,
+      ...networks.warnings,
+    ],
   };
 }
 

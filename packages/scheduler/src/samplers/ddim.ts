@@ -62,7 +62,8 @@ export function ddim(options: SchedulerConfig & DdimOptions): Scheduler {
       numTrainTimesteps,
       count: numInferenceSteps,
     }),
-    numTrainTimesteps,
+    alphasCumprod,
+    predictionType,
   );
   const stride = Math.floor(numTrainTimesteps / numInferenceSteps);
 

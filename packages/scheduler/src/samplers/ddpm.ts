@@ -58,7 +58,8 @@ export function ddpm(options: SchedulerConfig & RunOptions): Scheduler {
         numTrainTimesteps,
         count: request.numInferenceSteps,
       }),
-    numTrainTimesteps,
+    alphasCumprod,
+    predictionType,
   );
 
   return defineScheduler({

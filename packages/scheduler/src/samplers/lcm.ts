@@ -20,7 +20,7 @@ import {
 } from "../step/prediction.js";
 import { sampleBound, unbounded } from "../step/sample-bound.js";
 import type { Scheduler } from "../scheduler.js";
-import { stepRequest } from "../grid/step-request.js";
+import { checkedTimesteps, stepRequest } from "../grid/step-request.js";
 
 const f = Math.fround;
 const SIGMA_DATA = 0.5;
@@ -48,9 +48,13 @@ export function lcm(options: SchedulerConfig & RunOptions): Scheduler {
     numTrainTimesteps,
     custom: "integer",
   });
-  const timesteps =
+  const timesteps = checkedTimesteps(
+    config,
     request.timesteps ??
-    distilledTimesteps(config, numTrainTimesteps, request.numInferenceSteps);
+      distilledTimesteps(config, numTrainTimesteps, request.numInferenceSteps),
+    alphasCumprod,
+    predictionType,
+  );
   const last = timesteps.length - 1;
 
   return defineScheduler({

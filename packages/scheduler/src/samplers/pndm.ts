@@ -70,7 +70,7 @@ export function pndm(options: SchedulerConfig & RunOptions): Scheduler {
     ? plmsCalls(spaced)
     : spaced.slice(ORDER - 1);
   const timesteps = [...prkTimesteps, ...plmsTimesteps];
-  checkedTimesteps(config, timesteps, numTrainTimesteps);
+  checkedTimesteps(config, timesteps, alphasCumprod, predictionType);
 
   /** The sample at another timestep, if the noise in it is as predicted (equation 9). */
   const transferred = (

@@ -10,7 +10,7 @@ import { configReader } from "../config/config-reader.js";
 import { sqrt32, weightedSum } from "../float32.js";
 import { distilledTimesteps } from "../grid/distilled-timesteps.js";
 import { noiseSchedule } from "../grid/noise-schedule.js";
-import { stepRequest } from "../grid/step-request.js";
+import { checkedTimesteps, stepRequest } from "../grid/step-request.js";
 import type { Scheduler } from "../scheduler.js";
 import { defineScheduler } from "../step/define-scheduler.js";
 import {
@@ -47,9 +47,13 @@ export function tcd(options: SchedulerConfig & DdimOptions): Scheduler {
     numTrainTimesteps,
     custom: "integer",
   });
-  const timesteps =
+  const timesteps = checkedTimesteps(
+    config,
     request.timesteps ??
-    distilledTimesteps(config, numTrainTimesteps, request.numInferenceSteps);
+      distilledTimesteps(config, numTrainTimesteps, request.numInferenceSteps),
+    alphasCumprod,
+    predictionType,
+  );
   const last = timesteps.length - 1;
 
   return defineScheduler({
