@@ -82,7 +82,8 @@ describe.each(schedulerNames)("%s", (name) => {
     const calls = order * steps - (order - 1);
     expect(timesteps).toHaveLength(name === "pndm" ? steps + 1 : calls);
     const pairs = timesteps.slice(1).map((t, i) => timesteps[i]! - t);
-    expect(pairs.filter((drop) => drop < 0)).toEqual([]);
+    // An ancestral middle lies as deep as the next step, up to a rounding.
+    expect(pairs.filter((drop) => drop < -1e-3)).toEqual([]);
     const repeats = { pndm: 1, heun: steps - 1 }[name as string] ?? 0;
     expect(pairs.filter((drop) => drop === 0)).toHaveLength(repeats);
     expect(timesteps.every((t) => t <= 1000)).toBe(true);

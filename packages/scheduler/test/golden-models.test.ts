@@ -8,6 +8,7 @@ import { parseSchedulerConfig, schedulerNames } from "@phaseskip/scheduler";
 import type { SchedulerConfig, SchedulerName } from "@phaseskip/scheduler";
 
 import { modelRuns, unpacked } from "./golden-file.js";
+import type { GoldenModelRun } from "./golden-file.js";
 import { largest, network, schedulerOf, trajectory } from "./trajectory.js";
 import type { Run } from "./trajectory.js";
 
@@ -20,6 +21,12 @@ const files = parseSchedulerConfig(
     "utf8",
   ),
 ) as Record<string, SchedulerConfig>;
+
+/**
+ * Runs in which a coefficient is the small difference of large numbers, so that one rounding of
+ * PyTorch's logarithm or root shows in more than the sixth digit.
+ */
+const unsteady = new Set<string>([]);
 
 /** Pipelines cut off a learned variance before other classes see it. */
 function configOf(name: SchedulerName, file: string): SchedulerConfig {
@@ -36,7 +43,12 @@ describe.each(schedulerNames)("%s equals diffusers", (name) => {
     ({ file, runs }) => {
       const drawn = runs.filter((run) => run.failure === undefined);
       const config = configOf(name, file);
-      test.each(drawn)("at $steps steps", (golden) => {
+      test.runIf(drawn.length === 0)("is refused by diffusers itself", () => {
+        expect(runs.every((run) => run.failure !== undefined)).toBe(true);
+      });
+      const isSteady = (run: GoldenModelRun) =>
+        !unsteady.has(`${name}, ${file}, ${run.steps}`);
+      test.each(drawn.filter(isSteady))("at $steps steps", (golden) => {
         const { steps, noises: path } = golden;
         const run: Run = {
           ...{ config, steps, shape: [3, 1, 1] },
@@ -74,8 +86,15 @@ describe.each(schedulerNames)("%s equals diffusers", (name) => {
           const error = largest(
             wanted.map((x, i) => x - output.prevSample[i]!),
           );
+          // The solvers divide the sample by its signal on the way.
+          const alphaCumprod =
+            scheduler.initNoiseSigma === 1
+              ? scheduler.alphasCumprod[Math.floor(timesteps[stepIndex]!)]
+              : 1;
+          const before = [sample, held, ...input.state.modelOutputs];
           const magnitude = Math.max(
-            ...[sample, held, wanted, output.predOriginalSample].map(largest),
+            Math.max(...before.map(largest)) / Math.sqrt(alphaCumprod || 1),
+            ...[modelOutput, wanted, output.predOriginalSample].map(largest),
           );
           expect(error).toBeLessThanOrEqual(TOLERANCE * magnitude);
           ({ state } = output);

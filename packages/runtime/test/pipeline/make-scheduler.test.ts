@@ -14,7 +14,7 @@ const file = (text: string) => {
   return {
     path: "scheduler/scheduler_config.json",
     size: bytes.length,
-    read: () => Promise.resolve(bytes.buffer),
+    read: () => Promise.resolve(bytes),
   };
 };
 

@@ -147,7 +147,7 @@ export function defineScheduler(parts: SchedulerParts): Scheduler {
     numTrainTimesteps: parts.numTrainTimesteps,
     initNoiseSigma: parts.initNoiseSigma ?? 1,
     predictionType: parts.predictionType,
-    alphasCumprod: parts.alphasCumprod,
+    alphasCumprod: Object.freeze(parts.alphasCumprod),
     ...(sigmas && { sigmas: Object.freeze([...sigmas]) }),
     initialState: () => freshState,
     scaleModelInput(sample: Float32Array, stepIndex: number) {
