@@ -17,6 +17,7 @@ import {
   dtypeOption,
   guidanceOption,
   schedulerOption,
+  schedulerOptionsOption,
 } from "./terminal/run-options.js";
 import { pack, type PackArguments } from "./commands/pack.js";
 import { serve, type ServeArguments } from "./commands/serve.js";
@@ -129,6 +130,7 @@ function program(io: CommandIo): Command {
       integerFrom(1),
     )
     .addOption(schedulerOption())
+    .addOption(schedulerOptionsOption())
     .addOption(guidanceOption())
     .option(
       "--plan <P>",

@@ -147,6 +147,22 @@ describe("phaseskip", { timeout: 120_000 }, () => {
       () => [...draw, "--scheduler", "foo"],
     ],
     [
+      "an unknown scheduler option",
+      2,
+      /is useKarrasSigmas meant\?\): current option is "useKarras"/,
+      () => [
+        ...draw,
+        ...["--scheduler", "dpmpp-2m"],
+        ...["--scheduler-option", "use_karras=true"],
+      ],
+    ],
+    [
+      "a scheduler option without a value",
+      2,
+      /It must be KEY=VALUE/,
+      () => [...draw, "--scheduler-option", "use_karras_sigmas"],
+    ],
+    [
       "an unknown backend",
       2,
       /Allowed choices are wasm, node/,

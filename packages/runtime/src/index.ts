@@ -7,7 +7,11 @@ export type {
   LoadOptions,
   Pipeline,
 } from "./pipeline.js";
-export type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
+export type {
+  DenoiseOptions,
+  GenerateOptions,
+  SchedulerChoice,
+} from "./pipeline/request.js";
 export type { RunStep } from "./pipeline/run.js";
 export type { Picture } from "./picture/picture.js";
 export type { InputPicture } from "./picture/input-picture.js";

@@ -18,6 +18,7 @@ import { openPipeline } from "../node-pipeline.js";
 import { readNpy, writeNpy, type NpyArray } from "../pictures/npy.js";
 import { planArgument } from "../files/plan-argument.js";
 import { readPng, writePng } from "../pictures/png.js";
+import { schedulerChoice } from "../terminal/run-options.js";
 import { progress, type Progress } from "../terminal/progress.js";
 import { pictureScale, sheet } from "../pictures/sheet.js";
 
@@ -29,6 +30,7 @@ export interface GenerateArguments {
   readonly count?: number;
   readonly steps?: number;
   readonly scheduler?: SchedulerName;
+  readonly schedulerOption?: readonly string[];
   readonly guidance?: number;
   readonly plan: string;
   readonly height?: number;
@@ -124,7 +126,8 @@ async function requestOf(
   count: number,
   noise: NpyArray | undefined,
 ): Promise<GenerateOptions> {
-  const { negative, seed, steps, scheduler, guidance } = options;
+  const { negative, seed, steps, guidance } = options;
+  const scheduler = schedulerChoice(options.scheduler, options.schedulerOption);
   const prompt = promptOf(options);
   const { height, width, image, strength, mask } = options;
   return {

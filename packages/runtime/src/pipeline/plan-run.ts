@@ -18,7 +18,7 @@ import { networkCosts } from "./network-costs.js";
 import type { Request } from "./request.js";
 
 import { pairsContexts } from "./paired-contexts.js";
-
+import { timestepWarnings } from "./timestep-rounding.js";
 import { textRuns } from "./text-chunks.js";
 
 /** The part of a request that decides what runs. */
@@ -50,7 +50,7 @@ export async function planRun(
   const plan = await readPlan(model, request.plan, signal);
   const warnings = await checkModel(model, plan, signal);
   const { makeScheduler, runTimesteps } = await import("./make-scheduler.js");
-  const scheduler = makeScheduler(model.index, request, plan);
+  const scheduler = await makeScheduler(model.index, request, plan);
   const sized = sizeRun(model, request);
   const strength = strengthOf(model.index, request);
   const from = { ...request, strength };
@@ -85,6 +85,7 @@ export async function planRun(
     warnings: [
       ...warnings,
       ...sized.unet.warnings,
+      ...timestepWarnings(sized.unet.shapes.get("timestep"), timesteps),
       ...schedule.warnings,
       ...networks.warnings,
     ],

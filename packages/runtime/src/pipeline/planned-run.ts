@@ -6,7 +6,6 @@ import type { Plan } from "../plan/plan.js";
 import type { Schedule } from "../schedule/schedule.js";
 import type { NetworkCosts } from "./network-costs.js";
 import type { TextRuns } from "./text-chunks.js";
-import { textRuns } from "./text-chunks.js";
 
 /** A run before its first step. */
 export interface PlannedRun extends RunSize {

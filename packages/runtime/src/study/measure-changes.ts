@@ -80,9 +80,11 @@ export async function measureChanges(
         sample: image!.sample,
         stepIndex,
         state: image!.state,
-        ...(scheduler.needsNoise(stepIndex) && {
-          noise: image!.noise.randn(image!.sample.length),
-        }),
+        noise: scheduler.drawNoise(
+          image!.noise,
+          stepIndex,
+          image!.sample.length,
+        ),
       });
       Object.assign(image!, { sample: prevSample, predOriginalSample, state });
     }

@@ -130,9 +130,7 @@ export class StudyRun {
           sample: at.sample,
           stepIndex: i,
           state: at.state,
-          ...(scheduler.needsNoise(i) && {
-            noise: noise.randn(at.sample.length),
-          }),
+          noise: scheduler.drawNoise(noise, i, at.sample.length),
         });
         onStep?.({
           before: at,
