@@ -10,9 +10,9 @@ import {
   type TestProjectInlineConfiguration,
 } from "vitest/config";
 import { findChromium } from "./scripts/find-chromium.mjs";
+import { isBuilt, readDist } from "./scripts/read-dist.mjs";
 
-const built = process.env["PHASESKIP_BUILT"] === "1";
-const source = built ? [] : ["@phaseskip/source"];
+const source = isBuilt ? [] : ["@phaseskip/source"];
 const chromium = findChromium();
 
 const browserOnly = [
@@ -25,24 +25,17 @@ const isolation = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-/** Against dist, a test's own imports of ../src/x.ts read ../dist/x.js. */
-const readDist: Plugin = {
+const readBuilt: Plugin = {
   name: "read-dist",
   enforce: "pre",
-  transform: (code, id) =>
-    built && /\/packages\/[^/]+\/test\//.test(id)
-      ? code.replace(
-          /(["'])((?:\.\.\/)+)src\/([^"']+)\.[jt]s\1/g,
-          "$1$2dist/$3.js$1",
-        )
-      : undefined,
+  transform: readDist,
 };
 
 /** Times are no test's business: only what hangs runs into this, in ms, also on a busy machine. */
 const patience = 300_000;
 
 const node: TestProjectInlineConfiguration = {
-  plugins: [readDist],
+  plugins: [readBuilt],
   ssr: {
     resolve: {
       conditions: [...source, "module", "node", "development|production"],
@@ -54,13 +47,11 @@ const node: TestProjectInlineConfiguration = {
     exclude: browserOnly,
     testTimeout: patience,
     hookTimeout: patience,
-    // worker threads inherit these, and so start from source too
-    execArgv: built
-      ? []
-      : [
-          "--conditions=@phaseskip/source",
-          `--import=${new URL("./scripts/source-hooks.mjs", import.meta.url).href}`,
-        ],
+    // worker threads inherit these, and so start from TypeScript too
+    execArgv: [
+      ...source.map((condition) => `--conditions=${condition}`),
+      `--import=${new URL("./scripts/source-hooks.mjs", import.meta.url).href}`,
+    ],
   },
 };
 
@@ -70,7 +61,7 @@ const browser = (
   headers: Record<string, string> = {},
   args: string[] = [],
 ): TestProjectInlineConfiguration => ({
-  plugins: [readDist],
+  plugins: [readBuilt],
   appType: "mpa", // a file that is missing is a 404, no page
   resolve: {
     conditions: [...source, "module", "browser", "development|production"],

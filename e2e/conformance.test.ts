@@ -1,7 +1,10 @@
 // The conformance page in Chromium: what `npm run e2e` runs in three engines, without the cases that take minutes.
 import { beforeAll, describe, expect, test } from "vitest";
 import { cases } from "./conformance/cases.js";
-import { runConformance, type CaseResult } from "./conformance-run.js";
+import {
+  runConformance,
+  type CaseResult,
+} from "./conformance/conformance-run.js";
 
 const short = cases.filter(({ isLong = false }) => !isLong);
 

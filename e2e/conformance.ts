@@ -6,8 +6,8 @@ import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { ensureBrowser } from "../scripts/find-browsers.mjs";
 import { cases } from "./conformance/cases.js";
-import { runConformance } from "./conformance-run.js";
-import { conformanceTable } from "./conformance-table.js";
+import { runConformance } from "./conformance/conformance-run.js";
+import { conformanceTable } from "./conformance/conformance-table.js";
 import { engineNames } from "./engines/engine.js";
 
 const { values } = parseArgs({

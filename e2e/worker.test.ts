@@ -3,7 +3,7 @@
 import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launchBrowser, openPage } from "./browser.js";
-import { memoryAfter } from "./memory.js";
+import { memoryAfter } from "./bench/memory.js";
 import { serveFiles, type Served } from "./serve.js";
 
 const pageWith = (policy: string) => `<!doctype html>

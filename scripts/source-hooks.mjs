@@ -4,6 +4,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { register } from "node:module";
 import { fileURLToPath } from "node:url";
+import { readDist } from "./read-dist.mjs";
 
 if (!import.meta.url.endsWith("?hooks")) register(`${import.meta.url}?hooks`);
 
@@ -29,7 +30,8 @@ export async function load(url, context, nextLoad) {
     return nextLoad(url, context);
   const { transform } = await import("esbuild");
   const sourcefile = fileURLToPath(url);
-  const { code } = await transform(readFileSync(sourcefile, "utf8"), {
+  const text = readDist(readFileSync(sourcefile, "utf8"), sourcefile);
+  const { code } = await transform(text, {
     loader: "ts",
     target: "es2022",
     sourcemap: "inline",

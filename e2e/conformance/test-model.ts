@@ -7,7 +7,7 @@ import {
   type Pipeline,
   type FolderProgress,
 } from "phaseskip";
-import type { Faults, ModelOrder } from "../conformance-server.js";
+import type { Faults, ModelOrder } from "./conformance-server.js";
 import { check } from "./case.js";
 import {
   pictureTolerance,

@@ -37,9 +37,11 @@ export { networkMacs } from "./network-macs.js";
 export {
   isComputed,
   liveGraph,
+  outputChain,
   portChain,
   portKey,
   readsMainInput,
+  unitAt,
   type LiveGraph,
   type LiveRoots,
   type Port,

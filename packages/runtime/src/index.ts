@@ -35,7 +35,11 @@ export type {
   AdaptiveAction,
   BypassAction,
   Context,
+  BasisForecast,
   ExtrapolateAction,
+  Forecast,
+  ForecastAction,
+  ForecastBasis,
   GuidanceRule,
   MeanAction,
   Phase,
@@ -47,6 +51,7 @@ export type {
   Rule,
   RunAction,
   ScaleAction,
+  TableForecast,
   ZeroAction,
 } from "./plan/plan.js";
 

@@ -76,6 +76,12 @@ export type { AdvanceOptions, StudyRun, StudyStep } from "./study/study-run.js";
 export { measureChanges } from "./study/measure-changes.js";
 export type { ChangeOptions } from "./study/measure-changes.js";
 export { formatMeans, parseMeans } from "./study/means-file.js";
+export type { PlannedForecast } from "./study/forecast-sites.js";
+export type {
+  ProductsCollector,
+  StepProducts,
+} from "./study/products-collector.js";
+export type { Collector } from "./study/collector.js";
 export type { MeansCollector } from "./study/means-collector.js";
 export type { KeptValue, RestartPoint } from "./study/restart-point.js";
 export type { ChannelMeans } from "./plan/channel-means.js";

@@ -6,14 +6,20 @@ import type {
   GraphProto,
   ModelProto,
   NodeProto,
+  TensorProto,
 } from "../onnx/onnx_pb.js";
 import { clone } from "../onnx/wire.js";
+
+/** Characters of names, and values, that the calls of all functions may come to: some hundred times a large Unet's. */
+const mostWrittenOut = 2 ** 26;
+/** Functions that may call one another in a row. */
+const deepestCalls = 100;
 
 /**
  * The graph's nodes with every call of a local function written out, also in other functions and in the
  * bodies of an `If` or a loop.
  *
- * @throws {PhaseskipError} `model-invalid` if a function calls itself
+ * @throws {PhaseskipError} `model-invalid` if a function calls itself, or its calls come to more than could be held
  */
 export function inlineFunctions(model: ModelProto): readonly NodeProto[] {
   const functions = new Map(
@@ -21,6 +27,7 @@ export function inlineFunctions(model: ModelProto): readonly NodeProto[] {
   );
   if (functions.size === 0) return model.graph!.node;
   let calls = 0;
+  let written = 0;
   const expand = (
     nodes: readonly NodeProto[],
     around: readonly FunctionProto[],
@@ -35,11 +42,19 @@ export function inlineFunctions(model: ModelProto): readonly NodeProto[] {
           `Cannot use the model as its function ${callee.name} must not call itself`,
         );
       }
-      if (callee)
+      if (callee) {
+        written += callSize(callee, node);
+        if (written > mostWrittenOut || around.length >= deepestCalls) {
+          throw new PhaseskipError(
+            "model-invalid",
+            `Cannot use the model as its functions, written out at every call, must come to a graph that can be held: ${callee.name} is called ${calls} times or more`,
+          );
+        }
         return expand(writtenOut(callee, node, `call${calls++}/`), [
           ...around,
           callee,
         ]);
+      }
       for (const { g, graphs } of node.attribute) {
         for (const body of g ? [g] : graphs)
           body.node = expand(body.node, around);
@@ -59,6 +74,40 @@ export function inlineFunctions(model: ModelProto): readonly NodeProto[] {
 
 function key(domain: string, name: string, overload: string): string {
   return JSON.stringify([domain, name, overload]);
+}
+
+/** What a call adds to the graph, in characters of names, and values. */
+function callSize(callee: FunctionProto, call: NodeProto): number {
+  const per = 64 + call.name.length + metadataSize(call);
+  return callee.node.reduce((sum, node) => sum + per + nodeSize(node), 0);
+}
+
+function nodeSize(node: NodeProto): number {
+  let size = 64 + node.name.length + metadataSize(node);
+  for (const name of [...node.input, ...node.output]) size += 16 + name.length;
+  for (const { g, graphs, floats, ints, t, tensors } of node.attribute) {
+    size += 64 + floats.length + ints.length;
+    for (const tensor of t ? [t] : tensors) size += tensorSize(tensor);
+    for (const body of g ? [g] : graphs) size += bodySize(body);
+  }
+  return size;
+}
+
+function bodySize({ node, initializer, input, output }: GraphProto): number {
+  let size = 64 + 64 * (input.length + output.length);
+  for (const inner of node) size += nodeSize(inner);
+  for (const tensor of initializer) size += tensorSize(tensor);
+  return size;
+}
+
+function tensorSize(tensor: TensorProto): number {
+  const { dims, float_data, int32_data, int64_data, double_data } = tensor;
+  const lists = [dims, float_data, int32_data, int64_data, double_data];
+  return lists.reduce((sum, list) => sum + list.length, 64);
+}
+
+function metadataSize({ metadata_props }: NodeProto): number {
+  return metadata_props.reduce((sum, { value }) => sum + 32 + value.length, 0);
 }
 
 function writtenOut(

@@ -3,6 +3,7 @@
 import type { ByteSource } from "../byte-source.js";
 import { PhaseskipError } from "../errors.js";
 import type { Graph, GraphNode, GraphValue, Weight } from "../graph.js";
+import { valuesRead } from "../graph.js";
 import { inlineFunctions } from "./inline-functions.js";
 import type {
   GraphProto,
@@ -42,8 +43,8 @@ const knownDomains = new Set([
  * ```
  * @param source the `model.onnx`
  * @param name what to call it in messages
- * @throws {PhaseskipError} `model-invalid` if it is no whole ONNX model or names weights outside its
- * folder; `model-unsupported` if it uses operator sets that are not known
+ * @throws {PhaseskipError} `model-invalid` if it is no whole ONNX model, contradicts itself, or names weights
+ * outside its folder; `model-unsupported` if it uses operator sets that are not known
  */
 export async function loadGraph(
   source: ByteSource,
@@ -128,6 +129,7 @@ function plainGraph(file: OnnxFile, name: string): Graph {
       aliases.set(output, resolve(node.input[0]!));
     } else nodes.push(toNode(nodes.length, node, resolve));
   }
+  checkNames(nodes, proto, weights, name);
   const sorted = inRunningOrder(nodes, name);
   const producers = new Map<string, GraphNode>();
   const consumers = new Map<string, GraphNode[]>();
@@ -201,31 +203,67 @@ function capturedValues(body: GraphProto): Set<string> {
   return captured;
 }
 
-/** ONNX asks for this order, and some tools break it. */
+/** Every value is made once, and what is read is made. */
+function checkNames(
+  nodes: readonly GraphNode[],
+  proto: GraphProto,
+  weights: ReadonlyMap<string, Weight>,
+  name: string,
+): void {
+  const invalid = (found: string) =>
+    new PhaseskipError("model-invalid", `Cannot use ${name} as ${found}`);
+  const made = new Set([...weights.keys(), ...proto.input.map((v) => v.name)]);
+  for (const node of nodes) {
+    for (const output of node.outputs) {
+      if (output !== "" && made.has(output))
+        throw invalid(
+          `its value ${output} must be made once: it is made twice`,
+        );
+      made.add(output);
+    }
+  }
+  const read = nodes.flatMap(valuesRead);
+  for (const value of [...read, ...proto.output.map((v) => v.name)]) {
+    if (!made.has(value))
+      throw invalid(`its value ${value} is read, and nothing makes it`);
+  }
+}
+
+/** ONNX asks for this order, and some tools break it: each node after those that make what it reads. */
 function inRunningOrder(
   nodes: readonly GraphNode[],
   name: string,
 ): GraphNode[] {
-  const made = new Set(nodes.flatMap((node) => node.outputs));
-  const ready = new Set<string>();
+  const producers = new Map<string, GraphNode>();
+  for (const node of nodes)
+    for (const output of node.outputs) producers.set(output, node);
+  const state = new Map<GraphNode, "waits" | "done">();
   const sorted: GraphNode[] = [];
-  let waiting = [...nodes];
-  while (waiting.length > 0) {
-    const blocked: GraphNode[] = [];
-    for (const node of waiting) {
-      const reads = [...node.inputs, ...node.captured];
-      if (reads.every((value) => !made.has(value) || ready.has(value))) {
-        for (const output of node.outputs) ready.add(output);
-        sorted.push({ ...node, index: sorted.length });
-      } else blocked.push(node);
-    }
-    if (blocked.length === waiting.length) {
-      throw new PhaseskipError(
-        "model-invalid",
-        `Cannot use ${name} as its nodes form a cycle at ${waiting[0]!.proto.name || waiting[0]!.opType}`,
+  for (const first of nodes) {
+    const path = [first];
+    for (let node = path.at(-1); node; node = path.at(-1)) {
+      if (state.get(node) === "done") {
+        path.pop();
+        continue;
+      }
+      const needed = valuesRead(node).flatMap(
+        (value) => producers.get(value) ?? [],
       );
+      const missing = needed.filter((other) => state.get(other) !== "done");
+      if (missing.length === 0) {
+        state.set(node, "done");
+        sorted.push({ ...node, index: sorted.length });
+        path.pop();
+      } else if (state.get(node) === "waits") {
+        throw new PhaseskipError(
+          "model-invalid",
+          `Cannot use ${name} as its nodes form a cycle at ${node.proto.name || node.opType}`,
+        );
+      } else {
+        state.set(node, "waits");
+        path.push(...missing.reverse());
+      }
     }
-    waiting = blocked;
   }
   return sorted;
 }

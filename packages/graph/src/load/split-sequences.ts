@@ -33,6 +33,9 @@ export function sliceSequences(
     const tensor = constants.get(name ?? "");
     if (!tensor || elementCount(tensor.dims.map(Number)) > 256)
       return undefined;
+    const { INT32, INT64 } = ElementType;
+    if (tensor.data_type !== INT32 && tensor.data_type !== INT64)
+      return undefined;
     const values = tensorValues(tensor);
     return values.length > 0 ? values : undefined;
   };

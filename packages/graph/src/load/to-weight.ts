@@ -5,17 +5,22 @@ import type { Weight } from "../graph.js";
 import type { TensorProto } from "../onnx/onnx_pb.js";
 import { TensorProtoDataLocation } from "../onnx/onnx_pb.js";
 import type { OnnxFile, WeightRange } from "../onnx/read.js";
-import { elementCount, tensorBytes, tensorDims } from "../onnx/tensor.js";
+import {
+  elementCount,
+  isShape,
+  tensorBytes,
+  tensorDims,
+} from "../onnx/tensor.js";
 import type { ElementType } from "../onnx/types.js";
-import { elementSize } from "../onnx/types.js";
+import { elementName, elementSize } from "../onnx/types.js";
 
 /**
  * Notes where a weight's data lie.
  *
  * @param file the file that holds the tensor
  * @param name what to call the file in messages
- * @throws {PhaseskipError} `model-invalid` if the data lie outside the model's folder, or are of another
- * length than the tensor's shape asks for
+ * @throws {PhaseskipError} `model-invalid` if its shape is none, if the data lie outside the model's folder, or are of
+ * another length than the shape asks for; `model-unsupported` if they are no numbers of a known type
  */
 export function toWeight(
   tensor: TensorProto,
@@ -25,7 +30,14 @@ export function toWeight(
   const type: ElementType = tensor.data_type;
   const dims = tensorDims(tensor);
   const size = elementSize(type);
-  const byteLength = Math.ceil(elementCount(dims) * (size ?? 0));
+  if (size === undefined) {
+    throw new PhaseskipError(
+      "model-unsupported",
+      `Cannot use ${name} as its weight ${tensor.name} must hold numbers: it is of ${elementName(type)}`,
+    );
+  }
+  if (!isShape(dims)) throw invalid(`must have sizes of 0 or more: ${dims}`);
+  const byteLength = Math.ceil(elementCount(dims) * size);
   const weight = { name: tensor.name, type, dims, byteLength };
   const holds = (bytes: number) => {
     if (bytes === byteLength) return;
@@ -37,7 +49,9 @@ export function toWeight(
     return { ...weight, data: range };
   }
   if (tensor.data_location !== TensorProtoDataLocation.EXTERNAL) {
-    if (size !== undefined && size >= 1) holds(tensorBytes(tensor).byteLength);
+    // packed numbers stand in raw data alone, or unpacked in typed fields that are not read
+    if (size >= 1 || tensor.raw_data) holds(tensorBytes(tensor).byteLength);
+    else throw invalid("must hold its packed numbers as raw data: it has none");
     return { ...weight, data: tensor };
   }
   return { ...weight, data: externalRange() };

@@ -32,6 +32,8 @@ const modelGraph = 7;
 const graphInitializer = 5;
 const tensorRawData = 9;
 const largestModelField = 26;
+/** Nodes, weights and values of one graph; the largest Unets have some ten thousand. */
+const mostFields = 2 ** 18;
 /** Enough for a field's tag and its length. */
 const headerBytes = 20;
 const windowBytes = 1 << 16;
@@ -40,6 +42,7 @@ const windowBytes = 1 << 16;
 class FieldCursor {
   #window = new Uint8Array(0);
   #start = 0;
+  #count = 0;
   readonly source: ByteSource;
   readonly end: number;
   position: number;
@@ -53,6 +56,8 @@ class FieldCursor {
   /** The next field's number, wire type and payload, or undefined at the end. */
   async next(): Promise<Field | undefined> {
     if (this.position >= this.end) return undefined;
+    if (++this.#count > mostFields)
+      throw new Error(`a message of more than ${mostFields} fields`);
     const at = this.position;
     const header = new StrictReader(await this.#peek(headerBytes)).header();
     this.position = at + header.end;

@@ -10,6 +10,17 @@ export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1);
 }
 
+/** Axes that a shape may have: NumPy's limit. */
+const mostAxes = 64;
+
+/** Whether sizes of axes are those of something that can be: whole, not negative, few, of a count that is exact. */
+export function isShape(dims: readonly (number | undefined)[]): boolean {
+  const isSize = (dim: number | undefined) =>
+    Number.isSafeInteger(dim) && dim! >= 0;
+  if (dims.length > mostAxes || !dims.every(isSize)) return false;
+  return Number.isSafeInteger(elementCount(dims as readonly number[]));
+}
+
 /** The tensor's shape. */
 export function tensorDims(tensor: TensorProto): number[] {
   return tensor.dims.map(Number);

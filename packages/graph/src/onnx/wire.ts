@@ -1,5 +1,6 @@
 // ONNX messages from and to bytes. pbf reads and writes the wire; what it is lenient about is strict here:
-// 64-bit integers stay exact, no field reaches beyond its message, and none is passed over unread.
+// 64-bit integers stay exact, no field reaches beyond its message, none is passed over unread, and messages
+// stand within one another no deeper than protobuf's own readers allow.
 
 import { PbfReader, PbfWriter } from "pbf";
 
@@ -14,6 +15,9 @@ export interface FieldHeader {
   readonly end: number;
 }
 
+/** Messages within messages, the limit of protobuf's own readers: 33 bodies of an `If` within one another. */
+const deepest = 100;
+
 /** Reads messages; the compiled schema's functions call it. */
 export class StrictReader extends PbfReader {
   #field: FieldHeader = { number: 0, hasLength: false, start: 0, end: 0 };
@@ -21,6 +25,8 @@ export class StrictReader extends PbfReader {
   #messageEnd: number | undefined;
   /** First byte after the field's tag. */
   #value = -1;
+  /** Ends of the messages around the position; those that end here may stay in it until their parent goes on. */
+  readonly #ends: number[] = [];
 
   /**
    * The next field's header; the position is behind its tag then.
@@ -49,7 +55,8 @@ export class StrictReader extends PbfReader {
 
   /**
    * The next field's number, or 0 at the message's end.
-   * @throws {Error} If the field before it was not read as what it is, or this one ends beyond the message
+   * @throws {Error} If the field before it was not read as what it is, this one ends beyond the message, or
+   * messages lie too deep in one another
    */
   override nextField(end = this.length): number {
     const field = this.#field;
@@ -61,6 +68,9 @@ export class StrictReader extends PbfReader {
       this.pos === field.end && end === (this.#messageEnd ?? end);
     if (!isInside && !isBehind)
       throw new Error(`field ${field.number} is malformed`);
+    while (this.#ends.length > 0 && this.#ends.at(-1)! < end) this.#ends.pop();
+    if (isInside && this.pos < end && this.#ends.push(end) > deepest)
+      throw new Error(`messages lie more than ${deepest} deep in one another`);
     if (this.pos === end) {
       this.#field = { ...field, end };
       this.#messageEnd = undefined;

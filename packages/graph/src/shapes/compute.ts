@@ -143,6 +143,9 @@ const gemm: ShapeRule = (node, inputs) => {
   return [{ type: a.type, dims: [rows, columns] }];
 };
 
+/** Characters of an Einsum equation: more than all letters, twice each. */
+const longestEquation = 256;
+
 /** The axes of each term and of the result of an `Einsum` equation without an ellipsis. */
 export function einsumTerms(node: GraphNode): {
   terms: string[];
@@ -151,6 +154,8 @@ export function einsumTerms(node: GraphNode): {
   const equation = stringAttribute(node, "equation", "").replaceAll(" ", "");
   if (equation.includes("."))
     throw new Error(`the equation ${equation} has an ellipsis`);
+  if (equation.length > longestEquation)
+    throw new Error(`an equation of ${equation.length} characters`);
   const [left = "", right] = equation.split("->");
   const once = [...left]
     .filter((c) => c !== "," && left.split(c).length === 2)

@@ -101,10 +101,11 @@ const range: ShapeRule = (_, inputs) => {
   ) as [number, number, number];
   const count = Math.max(0, Math.ceil((limit - start) / delta));
   const { type } = required(inputs, 0);
+  if (!(count <= dataLimit)) return [{ type, dims: [count] }];
   const data = Array.from({ length: count }, (__, i) =>
     rounded(type, start + i * delta),
   );
-  return [{ type, dims: [count], ...(count <= dataLimit && { data }) }];
+  return [{ type, dims: [count], data }];
 };
 
 const same: ShapeRule = (_, inputs) => [withoutData(required(inputs, 0))];

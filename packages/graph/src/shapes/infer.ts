@@ -2,9 +2,14 @@
 
 import { PhaseskipError } from "../errors.js";
 import type { Graph, GraphNode, Weight } from "../graph.js";
-import { elementCount, tensorDims, tensorValues } from "../onnx/tensor.js";
-import type { GraphProto } from "../onnx/onnx_pb.js";
-import { elementSize } from "../onnx/types.js";
+import type { GraphProto, TensorProto } from "../onnx/onnx_pb.js";
+import {
+  elementCount,
+  isShape,
+  tensorDims,
+  tensorValues,
+} from "../onnx/tensor.js";
+import { elementName, elementSize } from "../onnx/types.js";
 import { computeRules } from "./compute.js";
 import { elementwiseRules } from "./elementwise.js";
 import { layoutRules } from "./layout.js";
@@ -18,6 +23,12 @@ const rules: Readonly<Record<string, ShapeRule>> = {
   ...pickRules,
   ...computeRules,
 };
+
+/** Elements of all values together that may follow from shapes alone; exports have some thousand. */
+const mostFolded = 2 ** 20;
+
+/** What is known of values by name, in a graph and in the graphs around it. */
+type Known = Pick<ReadonlyMap<string, ValueInfo>, "get">;
 
 /**
  * Infers the shape of every value without running anything.
@@ -39,6 +50,12 @@ export function inferShapes(
       throw new TypeError(
         `Cannot infer shapes as the input ${input.name} has no dimensions`,
       );
+    if (!isShape(dims)) {
+      throw new PhaseskipError(
+        "model-invalid",
+        `Cannot infer the shapes of the Unet as its input ${input.name} must have sizes of 0 or more: ${dims}`,
+      );
+    }
     values.set(input.name, { type: input.type, dims });
   }
   for (const weight of graph.weights.values())
@@ -48,11 +65,27 @@ export function inferShapes(
       ({ domain }) => domain === "" || domain === "ai.onnx",
     )?.version ?? 0,
   );
+  const isRead = new Set(graph.outputs.map((output) => output.name));
+  let folded = 0;
   for (const node of graph.nodes) {
     const made = nodeInfo(node, values, opset);
-    node.outputs.forEach((output, slot) => {
-      if (output && made[slot]) values.set(output, made[slot]);
-    });
+    for (const [slot, output] of node.outputs.entries()) {
+      const info = made[slot];
+      folded += info?.data?.length ?? 0;
+      if (output && info) values.set(output, info);
+      else if (graph.consumers.has(output) || isRead.has(output)) {
+        throw new PhaseskipError(
+          "model-unsupported",
+          `Cannot infer the shapes of the Unet as what is known of ${labelOf(node)} must include its output ${slot}: it is read`,
+        );
+      }
+    }
+    if (folded > mostFolded) {
+      throw new PhaseskipError(
+        "model-unsupported",
+        `Cannot infer the shapes of the Unet as at most ${mostFolded} elements may follow from shapes alone: there are more, up to ${labelOf(node)}`,
+      );
+    }
   }
   return values;
 }
@@ -66,12 +99,8 @@ function weightInfo({ type, dims, data }: Weight): ValueInfo {
   return { type, dims, ...(isSmall && { data: tensorValues(data) }) };
 }
 
-function nodeInfo(
-  node: GraphNode,
-  values: ReadonlyMap<string, ValueInfo>,
-  opset: number,
-): ValueInfo[] {
-  const label = `${node.opType}${node.proto.name ? ` (${node.proto.name})` : ""}`;
+function nodeInfo(node: GraphNode, values: Known, opset: number): ValueInfo[] {
+  const label = labelOf(node);
   const rule = node.opType === "If" ? conditional(values, opset) : ruleOf(node);
   if (!rule) {
     const operator = node.domain
@@ -83,11 +112,10 @@ function nodeInfo(
     );
   }
   try {
-    return rule(
-      node,
-      node.inputs.map((name) => (name ? values.get(name) : undefined)),
-      opset,
+    const inputs = node.inputs.map((name) =>
+      name ? values.get(name) : undefined,
     );
+    return rule(node, inputs, opset).map(checkInfo);
   } catch (cause) {
     if (cause instanceof PhaseskipError) throw cause;
     throw new PhaseskipError(
@@ -98,6 +126,21 @@ function nodeInfo(
       { cause },
     );
   }
+}
+
+function labelOf({ opType, proto }: GraphNode): string {
+  return `${opType}${proto.name ? ` (${proto.name})` : ""}`;
+}
+
+/** A rule says of a contradictory node what no value can be. */
+function checkInfo(info: ValueInfo): ValueInfo {
+  const { type, dims, data } = info;
+  if (!isShape(dims)) throw new Error(`its result would be [${dims}]`);
+  if (elementSize(type) === undefined)
+    throw new Error(`its result would be of ${elementName(type)}`);
+  if (data && data.length !== elementCount(dims))
+    throw new Error(`[${dims}] cannot hold ${data.length} elements`);
+  return info;
 }
 
 /** Operators of com.microsoft that the rules mean; others there share a name with ONNX's own at most. */
@@ -121,10 +164,7 @@ function ruleOf({ domain, opType }: GraphNode): ShapeRule | undefined {
 }
 
 /** Both branches of an `If` have the same shapes, unless the condition is known. */
-function conditional(
-  outer: ReadonlyMap<string, ValueInfo>,
-  opset: number,
-): ShapeRule {
+function conditional(outer: Known, opset: number): ShapeRule {
   return (node, inputs) => {
     const condition = inputs[0]?.data?.[0];
     const branch = node.attributes.get(
@@ -135,27 +175,14 @@ function conditional(
   };
 }
 
-function bodyInfo(
-  body: GraphProto,
-  outer: ReadonlyMap<string, ValueInfo>,
-  opset: number,
-): ValueInfo[] {
-  const values = new Map(outer);
-  for (const tensor of body.initializer) {
-    values.set(tensor.name, {
-      type: tensor.data_type,
-      dims: tensorDims(tensor),
-      data: tensorValues(tensor),
-    });
-  }
+function bodyInfo(body: GraphProto, outer: Known, opset: number): ValueInfo[] {
+  const own = new Map<string, ValueInfo>();
+  const values: Known = { get: (name) => own.get(name) ?? outer.get(name) };
+  for (const tensor of body.initializer)
+    own.set(tensor.name, tensorInfo(tensor));
   for (const proto of body.node) {
     if (proto.op_type === "Constant" && proto.attribute[0]?.t) {
-      const { t } = proto.attribute[0];
-      values.set(proto.output[0]!, {
-        type: t.data_type,
-        dims: tensorDims(t),
-        data: tensorValues(t),
-      });
+      own.set(proto.output[0] ?? "", tensorInfo(proto.attribute[0].t));
       continue;
     }
     const attributes = new Map(
@@ -173,8 +200,17 @@ function bodyInfo(
       proto,
     };
     nodeInfo(node, values, opset).forEach((info, slot) =>
-      values.set(proto.output[slot]!, info),
+      own.set(proto.output[slot] ?? "", info),
     );
   }
-  return body.output.map((output) => values.get(output.name)!);
+  return body.output.map(({ name }) => {
+    const info = values.get(name);
+    if (!info) throw new Error(`its body gives ${name}, which nothing makes`);
+    return info;
+  });
+}
+
+function tensorInfo(tensor: TensorProto): ValueInfo {
+  const [type, dims] = [tensor.data_type, tensorDims(tensor)];
+  return checkInfo({ type, dims, data: tensorValues(tensor) });
 }

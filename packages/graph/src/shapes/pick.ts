@@ -41,6 +41,7 @@ const concat: ShapeRule = (node, inputs) => {
     }
   }
   const isKnown =
+    elementCount(dims) <= dataLimit &&
     parts.every((part) => part.data) &&
     (first.dims.length === 1 || parts.length === 1);
   return [

@@ -99,6 +99,7 @@ export function broadcastData(
   from: readonly number[],
   to: readonly number[],
 ): number[] {
+  if (`${from}` === `${to}`) return [...data];
   const offset = to.length - from.length;
   const steps = strides(from).map((step, axis) =>
     from[axis] === 1 ? 0 : step,
@@ -113,6 +114,8 @@ export function broadcastData(
 
 /** All index tuples of a shape in row-major order. */
 export function indices(dims: readonly number[]): number[][] {
+  // a long axis before an empty one would be gone through in vain
+  if (dims.includes(0)) return [];
   let tuples: number[][] = [[]];
   for (const dim of dims) {
     tuples = tuples.flatMap((tuple) =>

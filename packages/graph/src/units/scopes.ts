@@ -1,6 +1,10 @@
 // Which module of the Unet a node came from, read off the names that exporters leave.
 
+import { PhaseskipError } from "../errors.js";
 import type { NodeProto } from "../onnx/onnx_pb.js";
+
+/** Modules within one another that are followed; a diffusers Unet has about ten. */
+export const deepestModule = 64;
 
 const dynamoScopes = "pkg.torch.onnx.name_scopes";
 
@@ -10,24 +14,36 @@ const dynamoScopes = "pkg.torch.onnx.name_scopes";
  *
  * TorchScript exports name their nodes `/down_blocks.1/resnets.0/conv1/Conv`; dynamo exports keep the
  * list in the node's metadata.
+ *
+ * @throws {PhaseskipError} `model-invalid` if it names more than `deepestModule` of them
  */
 export function nodeScopes(node: NodeProto): string[] {
   const dynamo = node.metadata_props.find(
     (entry) => entry.key === dynamoScopes,
   );
-  if (dynamo)
-    return pythonStrings(dynamo.value)
-      .slice(0, -1)
-      .filter((scope) => scope !== "");
-  const elements = node.name.split("/").slice(1, -1);
+  if (dynamo) {
+    const paths = pythonStrings(dynamo.value).slice(0, -1);
+    return checkDepth(paths.filter((scope) => scope !== ""));
+  }
+  const elements = checkDepth(node.name.split("/").slice(1, -1));
   return elements.map((_, i) => elements.slice(0, i + 1).join("."));
 }
 
-/** The strings of a Python list as `repr` writes it. */
-function pythonStrings(list: string): string[] {
-  return [...list.matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"/g)].map(
-    (match) => match[1] ?? match[2] ?? "",
+function checkDepth(modules: string[]): string[] {
+  if (modules.length <= deepestModule) return modules;
+  throw new PhaseskipError(
+    "model-invalid",
+    `Cannot use the model as its modules must lie at most ${deepestModule} deep in one another: a node names ${modules.length}`,
   );
+}
+
+/** The strings of a Python list as `repr` writes it, up to one that does not end. */
+function pythonStrings(list: string): string[] {
+  // sticky, so that no character is looked at twice
+  const parts = list.matchAll(
+    /'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|[^'"]+/gsy,
+  );
+  return [...parts].flatMap((match) => match[1] ?? match[2] ?? []);
 }
 
 /** Module names that a diffusers Unet has at its top. */

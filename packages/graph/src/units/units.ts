@@ -10,7 +10,7 @@ import { findMainInput, findResidual, residualPath } from "./main-input.js";
 import { isFloat } from "../onnx/types.js";
 import { scopesFromShape } from "./scopes-from-shape.js";
 import { namedChains } from "./named-chains.js";
-import { wrapperPrefix } from "./scopes.js";
+import { deepestModule, wrapperPrefix } from "./scopes.js";
 import type { ValueInfo } from "../shapes/rule.js";
 import type { Skip } from "./skips.js";
 import { findSkips } from "./skips.js";
@@ -18,7 +18,8 @@ import { findSkips } from "./skips.js";
 /**
  * Finds a Unet's units and skips: by the module names that exporters leave, else by its shape.
  *
- * @throws {PhaseskipError} `model-unsupported` if the graph is not recognisable as a Unet
+ * @throws {PhaseskipError} `model-unsupported` if the graph is not recognisable as a Unet; `model-invalid` if its
+ * modules lie too deep in one another
  */
 export function findUnits(
   graph: Graph,
@@ -37,14 +38,8 @@ export function findUnits(
     prefix === undefined
       ? scopesFromShape(graph, shapes, dependencies, edges)
       : namedChains(graph, dependencies, prefix);
-  const parents = new Map<string, string>();
-  for (const chain of chains)
-    chain.forEach((path, i) => parents.set(path, chain[i - 1] ?? ""));
-  const enclosing = (path: string): string[] => {
-    const paths: string[] = [];
-    for (let at = path; at !== ""; at = parents.get(at) ?? "") paths.push(at);
-    return paths;
-  };
+  const parents = findParents(chains);
+  const enclosing = (path: string): string[] => pathsAround(path, parents);
   const unitOf = assignNodes(graph, dependencies, chains, enclosing);
   const skips = nameSkips(edges, graph, dependencies, unitOf, enclosing);
 
@@ -140,6 +135,41 @@ export function findUnits(
     }
     return units;
   }
+}
+
+/**
+ * The module around each module, as the last chain names it. A chain that puts a module inside itself, as a
+ * recursive or a shared one is recorded, says nothing there.
+ */
+function findParents(
+  chains: readonly (readonly string[])[],
+): Map<string, string> {
+  const parents = new Map<string, string>();
+  for (const chain of chains) {
+    for (const [i, path] of chain.entries()) {
+      const parent = chain[i - 1] ?? "";
+      if (parents.get(path) === parent) continue;
+      if (!pathsAround(parent, parents).includes(path))
+        parents.set(path, parent);
+    }
+  }
+  return parents;
+}
+
+/** The module and those around it, innermost first. */
+function pathsAround(
+  path: string,
+  parents: ReadonlyMap<string, string>,
+): string[] {
+  const paths: string[] = [];
+  for (let at = path; at !== ""; at = parents.get(at) ?? "") {
+    if (paths.push(at) <= deepestModule) continue;
+    throw new PhaseskipError(
+      "model-invalid",
+      `Cannot find the Unet's units as its modules must lie at most ${deepestModule} deep in one another: ${path} lies deeper`,
+    );
+  }
+  return paths;
 }
 
 function edgeKey(node: number, slot: number): string {

@@ -13,7 +13,7 @@ export interface ScheduleRequest {
   /** Timesteps of the training; a phase from there on has no upper end. */
   readonly numTrainTimesteps: number;
   /**
-   * Steps of the schedule that the run leaves out at its beginning, as an image to start from does: its first step then
+   * Steps of the sampler's grid before the first of them: above 0 where an image is the start. The run's first step then
    * fills what a plan takes from earlier ones. @default 0
    */
   readonly startIndex?: number;

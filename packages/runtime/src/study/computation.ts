@@ -14,8 +14,8 @@ export function computationOf({
 }: PlannedRun): string | undefined {
   if (schedule.adaptive || schedule.means) return undefined;
   const steps = schedule.steps.map(
-    ({ timestep, guidanceScale, deltaAge, priorNoise, contexts }) => ({
-      ...{ timestep, guidanceScale, deltaAge, priorNoise },
+    ({ timestep, guidanceScale, deltas, priorNoise, contexts }) => ({
+      ...{ timestep, guidanceScale, deltas, priorNoise },
       contexts: contexts.map((one) => contextOf(schedule, one)),
     }),
   );

@@ -38,6 +38,9 @@ export interface NoiseScheduleDefaults {
 type BetaSchedule = (typeof betaSchedules)[number];
 const betaSchedules = ["linear", "scaled_linear", "squaredcos_cap_v2"] as const;
 
+/** Steps of a training that a schedule is laid out for; published models have 1000. */
+const mostTrainTimesteps = 100_000;
+
 /**
  * Reads a configuration's noise schedule.
  *
@@ -57,6 +60,13 @@ export function noiseSchedule(
     min: 1,
     isInteger: true,
   });
+  if (numTrainTimesteps > mostTrainTimesteps) {
+    config.reject(
+      "num_train_timesteps",
+      `at most ${mostTrainTimesteps}`,
+      numTrainTimesteps,
+    );
+  }
   const isRescaled =
     (defaults.isRescalable ?? true) &&
     config.boolean("rescale_betas_zero_snr", false);

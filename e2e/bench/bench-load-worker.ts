@@ -1,13 +1,13 @@
 // The second load of a model against its two unavoidable parts: reading the bytes from IndexedDB, making the sessions.
-import { openFolder } from "../packages/runtime/src/folder/model-folder.js";
-import { Model } from "../packages/runtime/src/pipeline/model.js";
-import { planRun } from "../packages/runtime/src/pipeline/plan-run.js";
-import { parseRequest } from "../packages/runtime/src/pipeline/request.js";
+import { openFolder } from "../../packages/runtime/src/folder/model-folder.js";
+import { Model } from "../../packages/runtime/src/pipeline/model.js";
+import { planRun } from "../../packages/runtime/src/pipeline/plan-run.js";
+import { parseRequest } from "../../packages/runtime/src/pipeline/request.js";
 import {
   openDevice,
   type Device,
   type Session,
-} from "../packages/runtime/src/device/session.js";
+} from "../../packages/runtime/src/device/session.js";
 
 /** Times in ms, a pair taken one right after the other. */
 export interface LoadTimes {

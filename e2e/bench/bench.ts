@@ -2,13 +2,13 @@
 // second load takes. `--load` measures that alone.
 import { cpus } from "node:os";
 import { build, type Plugin } from "esbuild";
-import type { BenchRows } from "../packages/cli/src/bench/bench-rows.js";
+import type { BenchRows } from "../../packages/cli/src/bench/bench-rows.js";
 import { bootstrapMedianRatio, median } from "@phaseskip/metrics";
-import { describeBench } from "../packages/cli/src/bench/bench-table.js";
-import { progress } from "../packages/cli/src/terminal/progress.js";
+import { describeBench } from "../../packages/cli/src/bench/bench-table.js";
+import { progress } from "../../packages/cli/src/terminal/progress.js";
 import type { LoadTimes } from "./bench-load-worker.js";
-import { launchBrowser, openPage } from "./browser.js";
-import { serveFiles } from "./serve.js";
+import { launchBrowser, openPage } from "../browser.js";
+import { serveFiles } from "../serve.js";
 
 const isLoadAlone = process.argv.includes("--load");
 const [model = "scenes", ...plans] = process.argv
@@ -25,7 +25,7 @@ const ortBeside: Plugin = {
     })),
 };
 await build({
-  entryPoints: ["e2e/bench-worker.ts", "e2e/bench-load-worker.ts"],
+  entryPoints: ["e2e/bench/bench-worker.ts", "e2e/bench/bench-load-worker.ts"],
   bundle: true,
   splitting: true,
   format: "esm",

@@ -1,7 +1,7 @@
 // npm run bench:memory [RUNS]: what a page and its worker hold after 3 runs and after many more, in Chromium.
-import { launchBrowser, openPage } from "./browser.js";
-import { measureAtOnce, steadyCode } from "./engines/chromium-memory.js";
-import { serveFiles } from "./serve.js";
+import { launchBrowser, openPage } from "../browser.js";
+import { measureAtOnce, steadyCode } from "../engines/chromium-memory.js";
+import { serveFiles } from "../serve.js";
 
 const page = `<!doctype html><link rel="icon" href="data:,"><script type="module">
   import { loadPipeline } from "/phaseskip/phaseskip.js";

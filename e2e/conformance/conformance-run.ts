@@ -1,12 +1,12 @@
 // Runs cases of the conformance page in engines, a page for each, and gathers what came of them.
 import { build, type Plugin } from "esbuild";
 import { existsSync, mkdirSync } from "node:fs";
-import type { ConformanceCase, Outcome } from "./conformance/case.js";
-import { cases } from "./conformance/cases.js";
+import type { ConformanceCase, Outcome } from "./case.js";
+import { cases } from "./cases.js";
 import { serveConformance } from "./conformance-server.js";
-import type { Engine, EngineName } from "./engines/engine.js";
-import { launchEngine } from "./engines/launch-engine.js";
-import { drawGolden } from "./golden.js";
+import type { Engine, EngineName } from "../engines/engine.js";
+import { launchEngine } from "../engines/launch-engine.js";
+import { drawGolden } from "../golden.js";
 
 /** What came of one case in one engine. */
 export interface CaseResult {

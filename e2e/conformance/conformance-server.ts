@@ -14,9 +14,9 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
-import { answer, type Fault } from "./fault-server.js";
-import type { PageKind } from "./conformance/case.js";
-import type { GoldenPicture } from "./conformance/requests.js";
+import { answer, type Fault } from "../fault-server.js";
+import type { PageKind } from "./case.js";
+import type { GoldenPicture } from "./requests.js";
 
 /** What a file may do wrong. */
 export interface Faults extends Fault {

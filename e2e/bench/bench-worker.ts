@@ -1,7 +1,7 @@
 // The benchmark's worker: the same measurement as the command's, on this browser's WASM.
-import { benchRows } from "../packages/cli/src/bench/bench-rows.js";
-import { inspectModel } from "../packages/cli/src/inspection/model-inspection.js";
-import { publishedPlans } from "../packages/cli/src/bench/published-plans.js";
+import { benchRows } from "../../packages/cli/src/bench/bench-rows.js";
+import { inspectModel } from "../../packages/cli/src/inspection/model-inspection.js";
+import { publishedPlans } from "../../packages/cli/src/bench/published-plans.js";
 
 self.onmessage = async ({
   data,
