@@ -39,6 +39,8 @@ export function jsonFolder(texts: ReadonlyMap<string, string>): ModelFolder {
       const found = await file(path);
       return found && readJson(found, `${location}/${path}`);
     },
+    paths: () => Promise.resolve(undefined),
+    spare: () => undefined,
     complete: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
