@@ -1,27 +1,29 @@
 // What a caller should know of a request that will do less than it seems to ask for. A file of its own in an app, fetched
 // where there is something to say.
 
+import type { Scheduler } from "@phaseskip/scheduler";
 import type { ModelIndex } from "../folder/model-index.js";
 import type { InputPicture } from "../picture/input-picture.js";
 import { maskArray } from "../picture/input-picture.js";
-import { planTitle } from "../plan/plan.js";
-import type { PlannedRun } from "./planned-run.js";
+import { planTitle, type Plan } from "../plan/plan.js";
+import type { Schedule } from "../schedule/scheduled.js";
 import type { Request } from "./request.js";
+import type { RunSize } from "./run-size.js";
 
 /** Runs of so few steps have no step to take a value from. */
 const FEW_STEPS = 4;
 
 /** What of a run that is laid out tells what it will do. */
-type RunOutline = Pick<
-  PlannedRun,
-  | "plan"
-  | "schedule"
-  | "scheduler"
-  | "startIndex"
-  | "guidanceScale"
-  | "contextCount"
-  | "shape"
->;
+interface RunOutline extends Pick<
+  RunSize,
+  "guidanceScale" | "contextCount" | "shape"
+> {
+  readonly plan: Plan;
+  readonly schedule: Schedule;
+  readonly scheduler: Scheduler;
+  /** The scheduler's step index at the run's first step. */
+  readonly startIndex: number;
+}
 
 /** Sentences about a run that is laid out; none where all is as it seems. */
 export function kindWords(
