@@ -224,5 +224,18 @@ describe("fittedPlan()", () => {
       valid,
     );
     expect(all.rules).toHaveLength(2);
+    // guidance's rules count for themselves
+    const alone = fittedPlan(
+      plan,
+      fitSites(
+        sites.filter(({ unit }) => unit !== "b"),
+        ({ unit }) => runsOf(unit === "guidance" ? noise : linear),
+        timesteps,
+      ),
+      3,
+      valid,
+    );
+    expect(alone.rules).toHaveLength(2);
+    expect(alone.guidance).toEqual(plan.guidance);
   });
 });

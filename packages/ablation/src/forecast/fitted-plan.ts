@@ -98,13 +98,12 @@ export function fittedPlan(
     ages: site.steps.map(({ step, from }) => from.map((i) => step - i)),
   });
   const rules = plan.rules.flatMap((rule, index): Rule[] => {
-    const own = usable.filter(
+    const sites = fitted.filter(
       ({ site }) => site.rule === index && site.unit !== "guidance",
     );
+    const own = sites.filter(({ isUsable }) => isUsable);
     if (own.length === 0 || !("refresh" in rule)) return [rule];
-    const isWhole = fitted.every(
-      ({ site, isUsable }) => isUsable || site.rule !== index,
-    );
+    const isWhole = own.length === sites.length;
     const { phases, refresh } = rule;
     const made = own.map((one): Rule => ({
       units: [one.site.unit],

@@ -173,7 +173,7 @@ const wholes: fc.Arbitrary<Rule[]> = fc
     forecasts,
     fc.record({ action: fc.constant("reuse" as const), refresh: refreshes }),
   )
-  .map((action) => [{ units: [""], ...action } as Rule]);
+  .map((action) => [{ units: [""], ...action }]);
 
 /** A rule that watches what its units cannot change: they come after it. */
 const adaptives: fc.Arbitrary<Rule[]> = fc
