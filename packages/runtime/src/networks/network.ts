@@ -8,6 +8,7 @@ import {
   wholeModel,
 } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
+import { checkKernels } from "../device/check-kernels.js";
 import { breathe } from "../device/macrotask.js";
 import type { Device, DeviceTensor, Session } from "../device/session.js";
 import { checkOutput } from "../unet/check-output.js";
@@ -51,6 +52,7 @@ export class Network {
     signal?: AbortSignal,
   ): Promise<Network> {
     const graph = await readGraph(folder, path, signal);
+    checkKernels(graph, device, path);
     await openExternalFiles(folder, path, graph, signal);
     return new Network(folder, device, path, graph);
   }

@@ -4,6 +4,7 @@ import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
 import type { ModelIndex } from "../folder/model-index.js";
 import { loadModelIndex } from "../folder/model-index.js";
+import { checkKernels } from "../device/check-kernels.js";
 import type { Device } from "../device/session.js";
 import { SegmentTimes } from "../unet/segment-times.js";
 import { UnetExecutor } from "../unet/executor.js";
@@ -58,6 +59,7 @@ export class Model implements PlannableModel {
     const index = await loadModelIndex(folder, signal);
     const graph = await readGraph(folder, "unet/model.onnx", signal);
     const device = typeof on === "function" ? await on(graph) : on;
+    checkKernels(graph, device, "unet/model.onnx");
     const model = new Model(folder, device, index, graph);
     await openExternalFiles(folder, "unet/model.onnx", graph, signal);
     if (index.hasTextEncoder) {
