@@ -233,7 +233,7 @@ describe("an operator without a shape rule", () => {
     changedUnet("tiny-text-ts-static", (model) => {
       const graph = model.graph!;
       const node = graph.node.find(({ name }) =>
-        name.startsWith("/mid_block/resnets.0/conv1"),
+        name.startsWith("/unet/mid_block/resnets.0/conv1"),
       )!;
       node.op_type = "Frob";
       if (dims) graph.value_info = [value(node.output[0]!, dims)];
@@ -252,12 +252,12 @@ describe("an operator without a shape rule", () => {
 
   test("is refused where a plan cuts behind it, naming the unit, and not before it", async () => {
     await expect(reuse("mid_block")).rejects.toThrow(/mid_block.*Frob/);
-    await expect(reuse("down_blocks.0")).rejects.toThrow(/Frob/);
+    expect((await reuse("down_blocks.0")).segments.length).toBeGreaterThan(0);
   });
 
   test("is believed what the file's value_info says of it", async () => {
     const known = (await fixtureUnet("tiny-text-ts-static")).graph.nodes.find(
-      ({ proto }) => proto.name.startsWith("/mid_block/resnets.0/conv1"),
+      ({ proto }) => proto.name.startsWith("/unet/mid_block/resnets.0/conv1"),
     )!;
     const { dims } = (await fixtureUnet("tiny-text-ts-static")).shapes.get(
       known.outputs[0]!,
