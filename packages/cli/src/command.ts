@@ -222,6 +222,10 @@ function program(io: CommandIo): Command {
       "--licence <NAME>",
       "the model's licence, such as MIT (default: what\nmodel_index.json or README.md says)",
     )
+    .option(
+      "--strip",
+      "first take the exporting program's file paths and\nsource lines out of the ONNX files; module paths stay",
+    )
     .option("--json", "one JSON object on standard output")
     .action((model: string, options: PackArguments) =>
       pack(model, options, io),

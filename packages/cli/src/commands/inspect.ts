@@ -1,8 +1,6 @@
 // `phaseskip inspect`: what a model is made of, and what a plan does to it.
 
 import {
-  elementCount,
-  isFloat,
   nodeMacs,
   type GraphNode,
   type Unet,
@@ -41,6 +39,8 @@ import {
   stripLegend,
 } from "../inspection/plan-strip.js";
 import { formatTable } from "../terminal/table.js";
+import { learnedNumbers } from "../inspection/learned-numbers.js";
+import { speedNotes } from "../inspection/speed-notes.js";
 import { unitKind } from "../inspection/unit-kind.js";
 
 /** The options of `inspect`, read. */
@@ -70,8 +70,8 @@ export interface UnitSummary {
   /** The unit around it; "" is the Unet itself. */
   readonly parent: string;
   readonly kind: string;
-  /** Shapes of its outputs; the last one computed is the last. */
-  readonly outputs: readonly (readonly number[])[];
+  /** Shapes of its outputs, null where one is not known; the last one computed is the last. */
+  readonly outputs: readonly (readonly number[] | null)[];
   /** Multiply-accumulates of one call. */
   readonly macs: number;
   readonly parameters: number;
@@ -99,9 +99,18 @@ export async function inspect(
         ? undefined
         : await planOn(model, plan, time, io.signal);
     const changed = changes && (await measureRuns(location, runs, io, dtype));
-    writeNotes(io, [...model.index.warnings, ...(planned?.run.warnings ?? [])]);
+    const notes = [
+      ...model.index.warnings,
+      ...model.unet.warnings,
+      ...speedNotes(model.graph),
+    ];
+    const told = planned?.run.warnings ?? [];
+    writeNotes(io, [...new Set([...notes, ...told])]);
     if (json) {
-      const said = summary(location, model, units, planned);
+      const said = {
+        ...summary(location, model, units, planned),
+        warnings: notes,
+      };
       writeJson(io, { ...said, ...(changed && { changes: changed }) });
     } else {
       io.stdout.write(describeUnits(model, units, depth, io));
@@ -142,7 +151,7 @@ function summarizeUnits(unet: Unet): UnitSummary[] {
       path,
       parent,
       kind: unitKind(path),
-      outputs: made.map((value) => shapes.get(value)!.dims),
+      outputs: made.map((value) => shapes.get(value)?.dims ?? null),
       ...costOf(unet, unit.nodes),
       ...(producer && { from: units.unitOf[producer.index]! }),
     };
@@ -154,9 +163,7 @@ function costOf({ graph, shapes }: Unet, nodes: readonly GraphNode[]) {
   let parameters = 0;
   for (const name of weights) {
     const weight = graph.weights.get(name);
-    // a scalar is a constant of the formula, nothing that was learned
-    if (weight && isFloat(weight.type) && weight.dims.length > 0)
-      parameters += elementCount(weight.dims);
+    if (weight) parameters += learnedNumbers(weight);
   }
   return {
     macs: nodes.reduce((sum, node) => sum + nodeMacs(node, shapes), 0),
@@ -276,7 +283,7 @@ function nameIn({ path, parent }: Pick<Unit, "path" | "parent">): string {
 }
 
 function shapeOf({ outputs }: UnitSummary): string {
-  const shape = outputs.at(-1)!.join("×");
+  const shape = outputs.at(-1)?.join("×") ?? "?";
   return outputs.length > 1 ? `${shape}, ${outputs.length - 1} more` : shape;
 }
 

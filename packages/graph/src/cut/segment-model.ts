@@ -2,6 +2,7 @@
 // external file, laid out here and filled by whoever opens the session.
 
 import { renameCaptured, widenAttribute } from "./bodies.js";
+import { castEdges } from "./cast-edges.js";
 import type { Graph, GraphNode, Weight } from "../graph.js";
 import type { GraphProto, NodeProto, ValueInfoProto } from "../onnx/onnx_pb.js";
 import {
@@ -25,7 +26,7 @@ import { elementSize } from "../onnx/types.js";
 import { clone, create, encode } from "../onnx/wire.js";
 import type { Segment } from "./partition.js";
 import type { Unet } from "../unet.js";
-import { heldType, widenHalf } from "../onnx/widen.js";
+import { heldType, widenFloats } from "../onnx/widen.js";
 
 /** Where one weight lies in a segment's external file. */
 export interface WeightPlacement {
@@ -68,14 +69,16 @@ export function segmentModel(
   widen = false,
 ): SegmentModel {
   const { graph, shapes } = unet;
-  const typeOf = (type: ElementType) => heldType(type, !widen);
+  // sines of a timestep near 1,000 are off by a fifth where it is rounded to float16
+  const isWide = widen || segment.kind === "timestep";
+  const typeOf = (type: ElementType) => heldType(type, !isWide);
   const fed = segment.folded.filter((value) => unet.isSizeDependent(value));
   const proto = create(readGraphProto, { name: "segment" });
   const { placements, externalBytes } = writeWeights(
     proto,
     graph,
     segment.weights,
-    widen,
+    isWide,
   );
   for (const value of segment.folded) {
     const { type, dims, data } = shapes.get(value)!;
@@ -83,15 +86,16 @@ export function segmentModel(
       proto.initializer.push(valuesTensor(value, typeOf(type), dims, data!));
   }
   const info = (name: string, value: string) =>
-    valueInfo(name, value, unet, typeOf);
+    valueInfo(name, value, unet, (type) => heldType(type, !widen));
   proto.input = [
     ...segment.inputs.map(({ name, value }) => info(name, value)),
     ...fed.map((value) => info(value, value)),
   ];
   proto.output = segment.outputs.map((value) => info(value, value));
   proto.node = segment.nodes.map((node) =>
-    segmentNode(unet, segment, node, widen),
+    segmentNode(unet, segment, node, isWide),
   );
+  if (isWide && !widen) castEdges(proto);
   return {
     bytes: encode(writeModelProto, wrapped(graph, proto)),
     externalName,
@@ -151,7 +155,8 @@ function writeWeights(
         : elementCount(weight.dims) * elementSize(type)!;
     if ("data_type" in weight.data && weight.byteLength <= inlineLimit) {
       const bytes = tensorBytes(weight.data);
-      const raw_data = type === weight.type ? bytes : widenHalf(bytes);
+      const raw_data =
+        type === weight.type ? bytes : widenFloats(weight.type, bytes);
       proto.initializer.push(
         create(readTensorProto, {
           name,
@@ -271,7 +276,7 @@ function copiedNode(
     domain: node.domain,
     output: [...node.outputs],
     input,
-    attribute: widen ? attribute.map(widenAttribute) : attribute,
+    attribute: attribute.map((one) => widenAttribute(one, !widen)),
   });
 }
 

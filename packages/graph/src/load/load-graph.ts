@@ -19,13 +19,9 @@ import { toWeight } from "./to-weight.js";
 /** Operator sets of ONNX itself that the shape rules and the runtime know, both ends inclusive. */
 const knownOpsets: readonly [number, number] = [9, 25];
 /** Operator sets beside ONNX's own that the runtime knows. */
-const knownDomains = new Set([
-  "",
-  "ai.onnx",
-  "com.microsoft",
-  "ai.onnx.ml",
-  "com.microsoft.nchwc",
-]);
+const knownDomains = new Set(["", "ai.onnx", "com.microsoft", "ai.onnx.ml"]);
+/** What ONNX Runtime's optimizer writes for the CPU that it runs on, at the levels `layout` and `all`. */
+const blockedLayout = "com.microsoft.nchwc";
 
 /**
  * Reads a Unet's graph; weights stay where they are and are known by their place.
@@ -55,6 +51,12 @@ export async function loadGraph(
 function checkOperatorSets({ model }: OnnxFile, name: string): void {
   const local = new Set(model.functions.map((f) => f.domain));
   const used = usedDomains(model);
+  if (used.has(blockedLayout)) {
+    throw new PhaseskipError(
+      "model-unsupported",
+      `Cannot use ${name} as its operators must run on any device: those of ${blockedLayout} were made for one kind of CPU, by ONNX Runtime's optimizer at the level "layout" or "all"; take the file as it was before, or the level "extended"`,
+    );
+  }
   for (const { domain, version } of model.opset_import) {
     const isKnown = knownDomains.has(domain) || local.has(domain);
     if (!isKnown && used.has(domain)) {

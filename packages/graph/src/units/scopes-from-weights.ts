@@ -23,6 +23,13 @@ const before: Readonly<Record<string, readonly [norm: string, act: string]>> = {
   "*": ["group_norm", "group_norm"],
 };
 
+/** What the norm before each part of a transformer block is called. */
+const transformerNorms: Readonly<Record<string, string>> = {
+  attn1: "norm1",
+  attn2: "norm2",
+  ff: "norm3",
+};
+
 /**
  * The scopes of every node, by node index: its own where it has a name, else what the weights around it tell, outermost
  * first; empty where they tell nothing.
@@ -69,6 +76,10 @@ export function scopesFromWeights(
       place(node, next.slice(0, -1) + "0");
   }
   placeProjections();
+  for (const node of graph.nodes) {
+    if (isLost(node) && node.opType === "LayerNormalization")
+      place(node, normOf(node));
+  }
   for (const node of graph.nodes) {
     const lost = isLost(node) && node.opType === "Concat";
     if (lost) place(node, joinOf(node));
@@ -145,6 +156,15 @@ export function scopesFromWeights(
   function isThird({ opType, inputs }: GraphNode): boolean {
     const product = graph.producers.get(inputs[0] ?? "");
     return opType === "Slice" && product !== undefined && isProjection(product);
+  }
+
+  /** A transformer block has a norm before each of its parts; optimizers merge weights of ones among them. */
+  function normOf(node: GraphNode): string {
+    const path = readers(node)
+      .map((reader) => last(reader) ?? ahead[reader.index] ?? "")
+      .find((found) => found !== "");
+    const part = /^(.*)\.(attn1|attn2|ff)(\.|$)/.exec(path ?? "");
+    return part ? `${part[1]}.${transformerNorms[part[2]!]}` : "";
   }
 
   /** A skip is joined by the block around the ResNet that reads it. */

@@ -5,6 +5,7 @@ import { elementCount, wholeModel } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
 import type { PartFiles } from "../folder/part-files.js";
 import type { PartName } from "../folder/part-name.js";
+import { checkKernels } from "../device/check-kernels.js";
 import { breathe } from "../device/macrotask.js";
 import type { Device, DeviceTensor, Session } from "../device/session.js";
 import { checkOutput } from "../unet/check-output.js";
@@ -50,6 +51,7 @@ export class Network {
     const { folder } = parts;
     const graph = await parts.graph(part, device, signal);
     const path = await parts.path(part, device, signal);
+    checkKernels(graph, device, path);
     await openExternalFiles(folder, path, graph, signal);
     return new Network(folder, device, path, graph);
   }

@@ -4,6 +4,7 @@ import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
 import type { ModelIndex } from "../folder/model-index.js";
 import type { UnetReader } from "../folder/model-index.js";
+import { checkKernels } from "../device/check-kernels.js";
 import type { Device } from "../device/session.js";
 import { SegmentTimes } from "../unet/segment-times.js";
 import { UnetExecutor } from "../unet/executor.js";
@@ -69,6 +70,7 @@ export class Model implements PlannableModel {
     const how = { parts, device: choose };
     const index = await loadModelIndex(folder, signal, how);
     const graph = await parts.graph("unet", device, signal);
+    checkKernels(graph, device, index.unetPath);
     const model = new Model(parts, device, index, graph);
     await openExternalFiles(folder, index.unetPath, graph, signal);
     if (index.hasTextEncoder) {

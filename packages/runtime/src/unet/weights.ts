@@ -6,7 +6,7 @@ import type {
   SegmentModel,
   WeightPlacement,
 } from "@phaseskip/graph";
-import { PhaseskipError, tensorBytes, widenHalf } from "@phaseskip/graph";
+import { PhaseskipError, tensorBytes, widenFloats } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
 import type { ExternalFile } from "../device/session.js";
 
@@ -98,7 +98,8 @@ export class Weights {
       const start = offset + at * growth;
       if (growth === 1) target.set(piece, start);
       else
-        widenHalf(
+        widenFloats(
+          weight.type,
           piece,
           target.subarray(start, start + piece.byteLength * growth),
         );
