@@ -25,6 +25,11 @@ import { pictureScale, sheet } from "../pictures/sheet.js";
 export interface GenerateArguments {
   readonly prompt?: readonly string[];
   readonly negative?: string;
+  readonly prompt2?: readonly string[];
+  readonly negative2?: string;
+  readonly promptStyle?: "weighted" | "plain";
+  readonly clipSkip?: number;
+  readonly guidanceRescale?: number;
   readonly seed: number;
   readonly count?: number;
   readonly steps?: number;
@@ -90,7 +95,7 @@ export async function generate(
   const files = await writeFiles(drawn, options);
   writeNotes(io, [...pipeline.warnings, ...drawn.generated.report.warnings]);
   if (options.json) {
-    const asked = { prompt: promptOf(options), seed: options.seed };
+    const asked = { prompt: promptOf(options.prompt), seed: options.seed };
     writeJson(io, summarizeDrawn(model, asked, drawn, files));
   } else io.stdout.write(describeDrawn(drawn, files, io));
 }
@@ -113,9 +118,9 @@ function countOf(
 }
 
 /** One text as it is, several as a list. */
-function promptOf({
-  prompt,
-}: GenerateArguments): string | readonly string[] | undefined {
+function promptOf(
+  prompt: readonly string[] | undefined,
+): string | readonly string[] | undefined {
   return prompt?.length === 1 ? prompt[0] : prompt;
 }
 
@@ -125,7 +130,9 @@ async function requestOf(
   noise: NpyArray | undefined,
 ): Promise<GenerateOptions> {
   const { negative, seed, steps, scheduler, guidance } = options;
-  const prompt = promptOf(options);
+  const prompt = promptOf(options.prompt);
+  const prompt2 = promptOf(options.prompt2);
+  const { negative2, promptStyle, clipSkip, guidanceRescale } = options;
   const { height, width, image, strength, mask } = options;
   return {
     plan: await planArgument(options.plan),
@@ -138,6 +145,11 @@ async function requestOf(
     ...(strength !== undefined && { strength }),
     ...(mask !== undefined && { mask: await readPng("the mask", mask) }),
     ...(negative !== undefined && { negativePrompt: negative }),
+    ...(prompt2 !== undefined && { prompt2 }),
+    ...(negative2 !== undefined && { negativePrompt2: negative2 }),
+    ...(promptStyle !== undefined && { promptStyle }),
+    ...(clipSkip !== undefined && { clipSkip }),
+    ...(guidanceRescale !== undefined && { guidanceRescale }),
     ...(steps !== undefined && { numInferenceSteps: steps }),
     ...(scheduler !== undefined && { scheduler }),
     ...(guidance !== undefined && { guidanceScale: guidance }),

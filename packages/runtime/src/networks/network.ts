@@ -54,6 +54,11 @@ export class Network {
     return new Network(folder, device, path, graph);
   }
 
+  /** The same file with another graph, whose session is its own. */
+  with(graph: Graph): Network {
+    return new Network(this.#folder, this.#device, this.#path, graph);
+  }
+
   /** Makes its session, unless it is there. @throws {PhaseskipError} the device's errors */
   async start(signal?: AbortSignal): Promise<void> {
     this.#session ??= await this.#createSession(signal);

@@ -13,7 +13,12 @@ import { openExternalFiles, Weights } from "../unet/weights.js";
 import type { ImageArray } from "../picture/picture.js";
 import type { NetworkName } from "./plannable-model.js";
 import type { PlannableModel } from "./plannable-model.js";
-import type { EmbeddedText, TextEncoders } from "../networks/text-encoders.js";
+import type {
+  EmbeddedText,
+  EmbedOptions,
+  TextEncoders,
+  ToldText,
+} from "../networks/text-encoders.js";
 import type { Vae } from "../networks/vae.js";
 
 /** A model folder on a device. */
@@ -111,9 +116,17 @@ export class Model implements PlannableModel {
     return this.#digest;
   }
 
-  /** Embeds a text; only of a model that has a text encoder. */
-  async embed(text: string, signal?: AbortSignal): Promise<EmbeddedText> {
-    return this.#text!.embed(text, signal);
+  /** Windows of `textTokens` that a text needs. */
+  readonly textWindows = (text: string): number =>
+    this.#text?.windows(text) ?? 1;
+
+  /** Embeds what a context is told; only of a model that has a text encoder. */
+  async embed(
+    told: ToldText,
+    reading: EmbedOptions,
+    signal?: AbortSignal,
+  ): Promise<EmbeddedText> {
+    return this.#text!.embed(told, reading, signal);
   }
 
   /** @throws {RangeError} If samples of this size cannot be decoded */

@@ -147,9 +147,21 @@ export function batched(
 /** @throws {TypeError} If the request has a prompt that the model does not take, or lacks one that it does */
 export function checkPrompt(
   { index }: Model,
-  { prompts, negativePrompts }: Request,
+  {
+    prompts,
+    negativePrompts,
+    prompts2,
+    negativePrompts2,
+    promptEmbeds,
+  }: Request,
 ): void {
-  if (index.hasTextEncoder && !prompts) {
+  if ((prompts2 ?? negativePrompts2) && !index.hasTextEncoder2) {
+    const name = prompts2 ? "prompt2" : "negativePrompt2";
+    throw new TypeError(
+      `Cannot generate an image as ${name} is for a second text encoder, which this model does not have; leave it out`,
+    );
+  }
+  if (index.hasTextEncoder && !prompts && !promptEmbeds) {
     throw new TypeError(
       "Cannot generate an image as this model draws from a text: prompt is missing",
     );

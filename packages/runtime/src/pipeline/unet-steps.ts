@@ -29,8 +29,12 @@ export class UnetSteps {
   /** By chunk: `uncond − cond` of the last step that ran both, where it is taken again. */
   #deltas: readonly Float32Array[] = [];
 
-  constructor(unet: UnetExecutor, { schedule, chunks, isPaired }: RunSetup) {
+  readonly #rescale: { readonly weight: number; readonly rows: number };
+
+  constructor(unet: UnetExecutor, setup: RunSetup) {
+    const { schedule, chunks, isPaired, guidanceRescale, rows } = setup;
     this.#isPaired = isPaired;
+    this.#rescale = { weight: guidanceRescale, rows };
     this.#unet = unet;
     this.#chunks = chunks;
     this.#adaptive = schedule.adaptive?.();
@@ -155,9 +159,10 @@ export class UnetSteps {
       const delta = uncond!.map((value, i) => value - cond![i]!);
       this.#deltas = this.#deltas.toSpliced(chunk, 1, delta);
     }
-    if (deltaAge === undefined) return guided(outputs, guidanceScale);
+    if (deltaAge === undefined)
+      return guided(outputs, guidanceScale, this.#rescale);
     const delta = this.#deltas[chunk]!;
     const kept = cond!.map((value, i) => value + delta[i]!);
-    return guided([cond!, kept], guidanceScale);
+    return guided([cond!, kept], guidanceScale, this.#rescale);
   }
 }
