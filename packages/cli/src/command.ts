@@ -146,6 +146,11 @@ function program(io: CommandIo): Command {
       integerFrom(1),
     )
     .addOption(schedulerOption())
+    .option(
+      "--lora <FILE[=SCALE]>",
+      "merge this LoRA, a safetensors file, into the model;\nmay be given several times (default scale: 1)",
+      listed,
+    )
     .addOption(guidanceOption())
     .option(
       "--guidance-rescale <R>",

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile, access } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { decode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openPipeline } from "../src/index.js";
@@ -116,6 +117,29 @@ describe("phaseskip generate", { timeout: 120_000 }, () => {
     expect(await sampleOfXl("--prompt-2", "a boat")).toEqual(one);
     expect(await sampleOfXl("--prompt-2", "the sun")).not.toEqual(one);
     expect(await sampleOfXl("--negative-2", "the sun")).not.toEqual(one);
+  });
+
+  test("--lora merges a file, by its scale", async () => {
+    const file = fileURLToPath(
+      new URL(
+        "../../runtime/test/golden-lora/peft.safetensors",
+        import.meta.url,
+      ),
+    );
+    const sampleOfSd = async (...options: string[]) => {
+      const path = inFolder(`sample-${count++}.npy`);
+      await run([
+        ...["generate", fixture("tiny-sd-ts"), "--prompt", "a boat"],
+        ...["--steps", "2", "--save-sample", path, ...options],
+      ]);
+      return (await readNpy(path)).data;
+    };
+    const plain = await sampleOfSd();
+    expect(await sampleOfSd("--lora", `${file}=0`)).toEqual(plain);
+    const one = await sampleOfSd("--lora", file);
+    expect(one).not.toEqual(plain);
+    expect(await sampleOfSd("--lora", `${file}=1`)).toEqual(one);
+    expect(await sampleOfSd("--lora", `${file}=-0.5`)).not.toEqual(one);
   });
 
   test("--clip-skip needs an encoder that gives its hidden states", async () => {

@@ -14,6 +14,7 @@ import {
   type Drawn,
   type DrawnFiles,
 } from "../terminal/drawn.js";
+import { loraArgument } from "../files/lora-argument.js";
 import { openPipeline } from "../node-pipeline.js";
 import { readNpy, writeNpy, type NpyArray } from "../pictures/npy.js";
 import { planArgument } from "../files/plan-argument.js";
@@ -29,6 +30,7 @@ export interface GenerateArguments {
   readonly negative2?: string;
   readonly promptStyle?: "weighted" | "plain";
   readonly clipSkip?: number;
+  readonly lora?: readonly string[];
   readonly guidanceRescale?: number;
   readonly seed: number;
   readonly count?: number;
@@ -149,6 +151,7 @@ async function requestOf(
     ...(negative2 !== undefined && { negativePrompt2: negative2 }),
     ...(promptStyle !== undefined && { promptStyle }),
     ...(clipSkip !== undefined && { clipSkip }),
+    ...(options.lora && { loras: options.lora.map(loraArgument) }),
     ...(guidanceRescale !== undefined && { guidanceRescale }),
     ...(steps !== undefined && { numInferenceSteps: steps }),
     ...(scheduler !== undefined && { scheduler }),

@@ -20,7 +20,7 @@ import {
 } from "../onnx/onnx_pb.js";
 import { inlineLimit } from "../onnx/read.js";
 import { elementCount, tensorBytes, valuesTensor } from "../onnx/tensor.js";
-import type { ElementType} from "../onnx/types.js";
+import type { ElementType } from "../onnx/types.js";
 import { elementSize } from "../onnx/types.js";
 import { clone, create, encode } from "../onnx/wire.js";
 import type { Segment } from "./partition.js";
@@ -61,11 +61,13 @@ const externalName = "weights";
  * @param unet the Unet that was cut
  * @param segment one of its segments
  * @param widen write float16 as float32, for devices that lack it. @default false
+ * @param isChanged weights that are changed as they are read: these lie in the external file, however small. @default none
  */
 export function segmentModel(
   unet: Unet,
   segment: Segment,
   widen = false,
+  isChanged?: (weight: string) => boolean,
 ): SegmentModel {
   const { graph, shapes } = unet;
   const typeOf = (type: ElementType) => heldType(type, !widen);
@@ -76,6 +78,7 @@ export function segmentModel(
     graph,
     segment.weights,
     widen,
+    isChanged,
   );
   for (const value of segment.folded) {
     const { type, dims, data } = shapes.get(value)!;
@@ -106,10 +109,16 @@ export function segmentModel(
  *
  * @param graph the graph
  * @param widen write float16 as float32, for devices that lack it. @default false
+ * @param isChanged weights that are changed as they are read: these lie in the external file, however small. @default none
  */
-export function wholeModel(graph: Graph, widen = false): SegmentModel {
+export function wholeModel(
+  graph: Graph,
+  widen = false,
+  isChanged?: (weight: string) => boolean,
+): SegmentModel {
   const proto = create(readGraphProto, { name: "whole" });
-  const weights = writeWeights(proto, graph, [...graph.weights.keys()], widen);
+  const names = [...graph.weights.keys()];
+  const weights = writeWeights(proto, graph, names, widen, isChanged);
   const source = graph.model.graph!;
   const ends = (values: readonly ValueInfoProto[]) =>
     values.map((value) => {
@@ -139,6 +148,7 @@ function writeWeights(
   graph: Graph,
   names: readonly string[],
   widen: boolean,
+  isChanged: (weight: string) => boolean = () => false,
 ) {
   const placements: WeightPlacement[] = [];
   let externalBytes = 0;
@@ -149,7 +159,9 @@ function writeWeights(
       type === weight.type
         ? weight.byteLength
         : elementCount(weight.dims) * elementSize(type)!;
-    if ("data_type" in weight.data && weight.byteLength <= inlineLimit) {
+    const isSmall =
+      "data_type" in weight.data && weight.byteLength <= inlineLimit;
+    if (isSmall && !isChanged(name)) {
       const bytes = tensorBytes(weight.data);
       const raw_data = type === weight.type ? bytes : widenHalf(bytes);
       proto.initializer.push(

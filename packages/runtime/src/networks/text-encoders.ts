@@ -12,6 +12,7 @@ import { loadTokenizer } from "../text/tokenizer.js";
 import type { TextReading } from "../text/text-windows.js";
 import { textWindows, windowsOf } from "../text/text-windows.js";
 import { lastNorm, layerOutput } from "./skip-layers.js";
+import type { WeightChanges } from "../unet/weights.js";
 import { Network } from "./network.js";
 import { weighTokens } from "./weigh-tokens.js";
 
@@ -118,6 +119,12 @@ export class TextEncoders {
   /** An encoder's graph, by its folder. */
   graph(name: string): Graph | undefined {
     return this.#encoders.find((one) => one.name === name)?.network.graph;
+  }
+
+  /** Has something made of the encoders' weights, each known by its folder. */
+  async change(of: (name: string) => WeightChanges | undefined): Promise<void> {
+    for (const { name, network } of this.#encoders)
+      await network.change(of(name));
   }
 
   /** Windows of {@link tokens} that a text needs. */

@@ -8,6 +8,7 @@ import { isChannelMeans } from "../plan/channel-means.js";
 import type { Plan } from "../plan/plan.js";
 import type { InputPicture } from "../picture/input-picture.js";
 import { pictureProblem } from "../picture/input-picture.js";
+import type { Lora } from "../lora/model-loras.js";
 import { shownValue } from "./shown-value.js";
 import type { TextOptions, TextRequest } from "./text-options.js";
 import { parseTextOptions, promptCount, textFields } from "./text-options.js";
@@ -39,6 +40,8 @@ export interface GenerateOptions extends TextOptions {
   readonly guidanceRescale?: number;
   /** Opting in: `"none"`, the name of a plan that the model ships, or a plan. @default "none" */
   readonly plan?: string | Plan;
+  /** LoRAs to merge into the model's weights for this call. @default the pipeline's */
+  readonly loras?: readonly Lora[];
   /** Noise of unit variance to start from, `[image, channel, height, width]`. @default drawn from the seeds */
   readonly initNoise?: Float32Array;
   /**
@@ -242,6 +245,11 @@ export function parseRequest(
       isShape,
     ),
     preview: integer("preview", 0) ?? 0,
+    loras: checked(
+      "loras",
+      "a list, each with url, a string, and maybe scale, a finite number",
+      isLoraList,
+    ),
     height: integer("height", 1),
     width: integer("width", 1),
     image,
@@ -266,6 +274,7 @@ export function parseRequest(
 }
 
 const fields = new Set<string>([
+  "loras",
   ...textFields,
   ...["seed", "numImagesPerPrompt", "guidanceRescale"],
   ...["negativeOriginalSize", "negativeCropsCoordsTopLeft"],
@@ -292,6 +301,16 @@ function checkTogether(
   if (given === undefined || needed === undefined) return;
   throw new TypeError(
     `Cannot ${doing} as ${given} goes beside ${needed}: ${needed} is missing`,
+  );
+}
+
+function isLoraList(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every((one: unknown) => {
+      const { url, scale = 1 } = (one ?? {}) as Partial<Lora>;
+      return isString(url) && isFinite(scale);
+    })
   );
 }
 

@@ -177,7 +177,7 @@ function textList(
     Array.isArray(value) &&
     value.length > 0 &&
     value.every((text) => typeof text === "string");
-  if (isList) return value as string[];
+  if (isList) return value;
   throw new TypeError(
     cannot(
       `${name} must be a string or a list of strings, one at least: current value is ${shownValue(value)}`,

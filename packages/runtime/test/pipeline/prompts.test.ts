@@ -91,7 +91,7 @@ describe("runPipeline() reads prompts as diffusers does", () => {
   test.each(goldens.filter((one) => one.promptEmbeds))(
     "$name, embedded by the caller",
     async ({ model, options, sample, promptEmbeds, negativePromptEmbeds }) => {
-      const { prompt, negativePrompt, ...rest } = options;
+      const { prompt: _prompt, negativePrompt: _negative, ...rest } = options;
       const made = await draw(model, {
         ...rest,
         promptEmbeds: await array(promptEmbeds!),
