@@ -42,16 +42,18 @@ export const rooms = {
   device: [],
   picture: [],
   unet: ["plan", "schedule", "store", "folder", "device"],
+  lora: ["folder", "device", "unet"],
   networks: ["folder", "text", "device", "picture", "unet"],
   pipeline: [
     ...["plan", "schedule", "folder", "text", "device", "picture"],
-    ...["unet", "networks"],
+    ...["unet", "lora", "networks"],
   ],
   study: [
     ...["plan", "schedule", "folder", "device", "picture", "unet", "pipeline"],
   ],
   wire: [
-    ...[".", "store", "download", "folder", "device", "picture", "pipeline"],
+    ...[".", "store", "download", "folder", "device", "picture", "lora"],
+    "pipeline",
   ],
   element: [".", "plan", "download", "picture", "pipeline"],
 };

@@ -1,6 +1,6 @@
 // The command: its subcommands, their options, and how it ends.
 
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { bench, type BenchArguments } from "./commands/bench.js";
 import type { CommandIo } from "./command-io.js";
 import { endingOf, exitCodes, oneLine } from "./terminal/exit-code.js";
@@ -118,6 +118,23 @@ function program(io: CommandIo): Command {
       "--negative <N>",
       "what guidance leads away from (default: nothing)",
     )
+    .option(
+      "--prompt-2 <P>",
+      "SDXL: what the second text encoder reads (default: the\nprompt)",
+      listed,
+    )
+    .option("--negative-2 <N>", "SDXL: what it reads instead of --negative")
+    .addOption(
+      new Option(
+        "--prompt-style <STYLE>",
+        "weighted: (word:1.2), ((word)) and [word] are weights,\nlong texts are read whole; plain: brackets are text,\nlong texts are cut off (default: weighted)",
+      ).choices(["weighted", "plain"]),
+    )
+    .option(
+      "--clip-skip <N>",
+      "the text encoder's last layers to leave out (default: 0)",
+      integerFrom(0),
+    )
     .option("--seed <S>", "picture i starts from seed S + i", integerFrom(0), 0)
     .option(
       "--count <N>",
@@ -131,7 +148,17 @@ function program(io: CommandIo): Command {
     )
     .addOption(schedulerOption())
     .addOption(schedulerOptionsOption())
+    .option(
+      "--lora <FILE[=SCALE]>",
+      "merge this LoRA, a safetensors file, into the model;\nmay be given several times (default scale: 1)",
+      listed,
+    )
     .addOption(guidanceOption())
+    .option(
+      "--guidance-rescale <R>",
+      "scale guidance's output back, 0 to 1 (default: 0)",
+      numberFrom(0),
+    )
     .option(
       "--plan <P>",
       "a plan: a file, a name that the model ships, or none",

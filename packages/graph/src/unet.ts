@@ -95,6 +95,7 @@ function shapesAtOtherSize(graph: Graph, size: UnetSize) {
     batch: size.batch * 2,
     height: size.height * 2,
     width: size.width * 2,
+    tokens: (size.tokens ?? 77) * 2,
   };
   try {
     return inferKnownShapes(graph, inputDims(graph, doubled, false)).shapes;

@@ -12,7 +12,10 @@ export type {
   GenerateOptions,
   SchedulerChoice,
 } from "./pipeline/request.js";
+export type { Embeddings, TextOptions } from "./pipeline/text-options.js";
+export type { PromptStyle } from "./text/text-windows.js";
 export type { RunStep } from "./pipeline/run.js";
+export type { Lora } from "./lora/model-loras.js";
 export type { Picture } from "./picture/picture.js";
 export type { InputPicture } from "./picture/input-picture.js";
 export type { ContextReport, Report, StepReport } from "./pipeline/report.js";

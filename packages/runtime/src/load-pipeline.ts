@@ -1,6 +1,7 @@
 // The page's side: from a model's address to a pipeline.
 
 import type { LoadOptions, Pipeline } from "./pipeline.js";
+import { pageUrl } from "./page-url.js";
 import { WorkerPipeline } from "./wire/worker-pipeline.js";
 
 export type { LoadOptions } from "./pipeline.js";
@@ -35,11 +36,7 @@ export async function loadPipeline(
       "Cannot load a pipeline as worker must be a Worker, or a function that makes one: see the README for its two lines",
     );
   }
-  const base = (globalThis as { document?: { baseURI?: string } }).document
-    ?.baseURI;
-  const place =
-    base === undefined ? String(location) : new URL(location, base).href;
-  const pipeline = new WorkerPipeline(place, options);
+  const pipeline = new WorkerPipeline(pageUrl(location), options);
   try {
     await pipeline.connect(options.signal);
     return pipeline;

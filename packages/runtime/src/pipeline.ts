@@ -2,6 +2,7 @@
 
 import type { FolderProgress } from "./download/load-progress.js";
 import type { Dtype } from "./folder/dtype.js";
+import type { Lora } from "./lora/model-loras.js";
 import type { Picture } from "./picture/picture.js";
 import type { PlanDescription } from "./pipeline/plan-description.js";
 import type { Report } from "./pipeline/report.js";
@@ -33,6 +34,8 @@ export interface LoadOptions {
   readonly dtype?: Dtype;
   /** Keep the weights in IndexedDB. @default true */
   readonly cache?: boolean;
+  /** LoRAs that are merged for every call that names none itself. @default none */
+  readonly loras?: readonly Lora[];
   /** Told of every file that is fetched; bytes. */
   readonly onProgress?: (progress: FolderProgress) => void;
   /** Cancels the loading. */

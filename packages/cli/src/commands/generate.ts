@@ -14,6 +14,7 @@ import {
   type Drawn,
   type DrawnFiles,
 } from "../terminal/drawn.js";
+import { loraArgument } from "../files/lora-argument.js";
 import { openPipeline } from "../node-pipeline.js";
 import { readNpy, writeNpy, type NpyArray } from "../pictures/npy.js";
 import { planArgument } from "../files/plan-argument.js";
@@ -26,6 +27,12 @@ import { pictureScale, sheet } from "../pictures/sheet.js";
 export interface GenerateArguments {
   readonly prompt?: readonly string[];
   readonly negative?: string;
+  readonly prompt2?: readonly string[];
+  readonly negative2?: string;
+  readonly promptStyle?: "weighted" | "plain";
+  readonly clipSkip?: number;
+  readonly lora?: readonly string[];
+  readonly guidanceRescale?: number;
   readonly seed: number;
   readonly count?: number;
   readonly steps?: number;
@@ -92,7 +99,7 @@ export async function generate(
   const files = await writeFiles(drawn, options);
   writeNotes(io, [...pipeline.warnings, ...drawn.generated.report.warnings]);
   if (options.json) {
-    const asked = { prompt: promptOf(options), seed: options.seed };
+    const asked = { prompt: promptOf(options.prompt), seed: options.seed };
     writeJson(io, summarizeDrawn(model, asked, drawn, files));
   } else io.stdout.write(describeDrawn(drawn, files, io));
 }
@@ -115,9 +122,9 @@ function countOf(
 }
 
 /** One text as it is, several as a list. */
-function promptOf({
-  prompt,
-}: GenerateArguments): string | readonly string[] | undefined {
+function promptOf(
+  prompt: readonly string[] | undefined,
+): string | readonly string[] | undefined {
   return prompt?.length === 1 ? prompt[0] : prompt;
 }
 
@@ -128,7 +135,9 @@ async function requestOf(
 ): Promise<GenerateOptions> {
   const { negative, seed, steps, guidance } = options;
   const scheduler = schedulerChoice(options.scheduler, options.schedulerOption);
-  const prompt = promptOf(options);
+  const prompt = promptOf(options.prompt);
+  const prompt2 = promptOf(options.prompt2);
+  const { negative2, promptStyle, clipSkip, guidanceRescale } = options;
   const { height, width, image, strength, mask } = options;
   return {
     plan: await planArgument(options.plan),
@@ -141,6 +150,12 @@ async function requestOf(
     ...(strength !== undefined && { strength }),
     ...(mask !== undefined && { mask: await readPng("the mask", mask) }),
     ...(negative !== undefined && { negativePrompt: negative }),
+    ...(prompt2 !== undefined && { prompt2 }),
+    ...(negative2 !== undefined && { negativePrompt2: negative2 }),
+    ...(promptStyle !== undefined && { promptStyle }),
+    ...(clipSkip !== undefined && { clipSkip }),
+    ...(options.lora && { loras: options.lora.map(loraArgument) }),
+    ...(guidanceRescale !== undefined && { guidanceRescale }),
     ...(steps !== undefined && { numInferenceSteps: steps }),
     ...(scheduler !== undefined && { scheduler }),
     ...(guidance !== undefined && { guidanceScale: guidance }),

@@ -62,11 +62,13 @@ const externalName = "weights";
  * @param unet the Unet that was cut
  * @param segment one of its segments
  * @param widen write float16 as float32, for devices that lack it. @default false
+ * @param isChanged weights that are changed as they are read: these lie in the external file, however small. @default none
  */
 export function segmentModel(
   unet: Unet,
   segment: Segment,
   widen = false,
+  isChanged?: (weight: string) => boolean,
 ): SegmentModel {
   const { graph, shapes } = unet;
   // sines of a timestep near 1,000 are off by a fifth where it is rounded to float16
@@ -79,6 +81,7 @@ export function segmentModel(
     graph,
     segment.weights,
     isWide,
+    isChanged,
   );
   for (const value of segment.folded) {
     const { type, dims, data } = shapes.get(value)!;
@@ -110,10 +113,16 @@ export function segmentModel(
  *
  * @param graph the graph
  * @param widen write float16 as float32, for devices that lack it. @default false
+ * @param isChanged weights that are changed as they are read: these lie in the external file, however small. @default none
  */
-export function wholeModel(graph: Graph, widen = false): SegmentModel {
+export function wholeModel(
+  graph: Graph,
+  widen = false,
+  isChanged?: (weight: string) => boolean,
+): SegmentModel {
   const proto = create(readGraphProto, { name: "whole" });
-  const weights = writeWeights(proto, graph, [...graph.weights.keys()], widen);
+  const names = [...graph.weights.keys()];
+  const weights = writeWeights(proto, graph, names, widen, isChanged);
   const source = graph.model.graph!;
   const ends = (values: readonly ValueInfoProto[]) =>
     values.map((value) => {
@@ -143,6 +152,7 @@ function writeWeights(
   graph: Graph,
   names: readonly string[],
   widen: boolean,
+  isChanged: (weight: string) => boolean = () => false,
 ) {
   const placements: WeightPlacement[] = [];
   let externalBytes = 0;
@@ -153,7 +163,9 @@ function writeWeights(
       type === weight.type
         ? weight.byteLength
         : elementCount(weight.dims) * elementSize(type)!;
-    if ("data_type" in weight.data && weight.byteLength <= inlineLimit) {
+    const isSmall =
+      "data_type" in weight.data && weight.byteLength <= inlineLimit;
+    if (isSmall && !isChanged(name)) {
       const bytes = tensorBytes(weight.data);
       const raw_data =
         type === weight.type ? bytes : widenFloats(weight.type, bytes);

@@ -9,6 +9,7 @@ import { checkKernels } from "../device/check-kernels.js";
 import { breathe } from "../device/macrotask.js";
 import type { Device, DeviceTensor, Session } from "../device/session.js";
 import { checkOutput } from "../unet/check-output.js";
+import type { WeightChanges } from "../unet/weights.js";
 import { openExternalFiles, Weights } from "../unet/weights.js";
 
 /** What a network reads or makes, without the batch. */
@@ -24,6 +25,7 @@ export class Network {
   readonly #folder: ModelFolder;
   readonly #device: Device;
   readonly #path: string;
+  readonly #weights: Weights;
   #session: Session | undefined;
 
   private constructor(
@@ -36,6 +38,7 @@ export class Network {
     this.#folder = folder;
     this.#device = device;
     this.#path = path;
+    this.#weights = new Weights(folder, path);
   }
 
   /**
@@ -54,6 +57,19 @@ export class Network {
     checkKernels(graph, device, path);
     await openExternalFiles(folder, path, graph, signal);
     return new Network(folder, device, path, graph);
+  }
+
+  /** The same file with another graph, whose session is its own. */
+  with(graph: Graph): Network {
+    return new Network(this.#folder, this.#device, this.#path, graph);
+  }
+
+  /** Has something made of its weights; a session that holds them otherwise is freed. */
+  async change(changes: WeightChanges | undefined): Promise<void> {
+    const names = [...this.graph.weights.keys()];
+    const before = this.#weights.changesOf(names);
+    this.#weights.changes = changes;
+    if (this.#weights.changesOf(names) !== before) await this.release();
   }
 
   /** Makes its session, unless it is there. @throws {PhaseskipError} the device's errors */
@@ -116,9 +132,9 @@ export class Network {
   }
 
   async #createSession(signal?: AbortSignal): Promise<Session> {
-    const model = wholeModel(this.graph, !this.#device.hasHalf);
-    const weights = new Weights(this.#folder, this.#path);
-    const external = await weights.external(model, signal);
+    const { isChanged } = this.#weights;
+    const model = wholeModel(this.graph, !this.#device.hasHalf, isChanged);
+    const external = await this.#weights.external(model, signal);
     return this.#device.createSession(model.bytes, external);
   }
 }

@@ -14,7 +14,14 @@ import { openExternalFiles, Weights } from "../unet/weights.js";
 import type { ImageArray } from "../picture/picture.js";
 import type { NetworkName } from "./plannable-model.js";
 import type { PlannableModel } from "./plannable-model.js";
-import type { EmbeddedText, TextEncoders } from "../networks/text-encoders.js";
+import type {
+  EmbeddedText,
+  EmbedOptions,
+  TextEncoders,
+  ToldText,
+} from "../networks/text-encoders.js";
+import type { LoraPart } from "../lora/lora-key.js";
+import type { Lora, ModelLoras } from "../lora/model-loras.js";
 import type { Vae } from "../networks/vae.js";
 
 /** A model folder on a device. */
@@ -27,6 +34,8 @@ export class Model implements PlannableModel {
   /** How long the Unet's segments take. */
   readonly times: SegmentTimes;
   readonly #parts: PartFiles;
+  readonly #weights: Weights;
+  #loras: ModelLoras | undefined;
   #text: TextEncoders | undefined;
   #vae: Vae | undefined;
   #digest: string | undefined;
@@ -43,9 +52,9 @@ export class Model implements PlannableModel {
     this.device = device;
     this.index = index;
     this.unetGraph = unetGraph;
-    const weights = new Weights(folder, index.unetPath);
+    this.#weights = new Weights(folder, index.unetPath);
     this.times = new SegmentTimes(folder.location);
-    this.unet = new UnetExecutor(device, unetGraph, weights);
+    this.unet = new UnetExecutor(device, unetGraph, this.#weights);
   }
 
   /**
@@ -115,9 +124,39 @@ export class Model implements PlannableModel {
     return this.#digest;
   }
 
-  /** Embeds a text; only of a model that has a text encoder. */
-  async embed(text: string, signal?: AbortSignal): Promise<EmbeddedText> {
-    return this.#text!.embed(text, signal);
+  /**
+   * Merges LoRAs into the weights, and takes out those that were merged before: sessions whose weights stay as they are
+   * are kept.
+   * @throws {PhaseskipError} If a file cannot be fetched, or does not fit the model
+   */
+  async useLoras(
+    loras: readonly Lora[] = [],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    if (loras.length === 0 && !this.#loras) return;
+    const { ModelLoras } = await import("../lora/model-loras.js");
+    this.#loras ??= new ModelLoras();
+    const graphs: Partial<Record<LoraPart, Graph>> = { unet: this.unetGraph };
+    for (const name of ["text_encoder", "text_encoder_2"] as const) {
+      const graph = this.#text?.graph(name);
+      if (graph) graphs[name] = graph;
+    }
+    const changes = await this.#loras.changes(loras, graphs, signal);
+    this.#weights.changes = changes.get("unet");
+    await this.#text?.change((name) => changes.get(name as LoraPart));
+  }
+
+  /** Windows of `textTokens` that a text needs. */
+  readonly textWindows = (text: string): number =>
+    this.#text?.windows(text) ?? 1;
+
+  /** Embeds what a context is told; only of a model that has a text encoder. */
+  async embed(
+    told: ToldText,
+    reading: EmbedOptions,
+    signal?: AbortSignal,
+  ): Promise<EmbeddedText> {
+    return this.#text!.embed(told, reading, signal);
   }
 
   /** @throws {RangeError} If samples of this size cannot be decoded */
@@ -140,6 +179,7 @@ export class Model implements PlannableModel {
     await this.unet.dispose();
     await this.#text?.release();
     await this.#vae?.release();
+    await this.#loras?.close();
     await this.folder.close();
   }
 }

@@ -30,7 +30,6 @@ export type PlanRequest = Pick<
   | "originalInferenceSteps"
   | "strength"
   | "mask"
-  | "negativePrompts"
   | keyof SizeRequest
 > &
   Partial<Pick<Request, "decisions" | "means">>;

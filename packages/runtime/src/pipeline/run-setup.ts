@@ -40,6 +40,7 @@ export async function prepareRun(
   const run = await planRun(model, request, signal, mayPair);
   model.checkSize(run.shape[2], run.shape[3]);
   checkTensorSizes(run.unet.shapes, model.device);
+  await model.useLoras(request.loras, signal);
   const { signatures, means } = run.schedule;
   await model.unet.prepare(run.unet, signatures, signal, means);
   return beginRun(model, run, request, signal);
@@ -147,9 +148,21 @@ export function batched(
 /** @throws {TypeError} If the request has a prompt that the model does not take, or lacks one that it does */
 export function checkPrompt(
   { index }: Model,
-  { prompts, negativePrompts }: Request,
+  {
+    prompts,
+    negativePrompts,
+    prompts2,
+    negativePrompts2,
+    promptEmbeds,
+  }: Request,
 ): void {
-  if (index.hasTextEncoder && !prompts) {
+  if ((prompts2 ?? negativePrompts2) && !index.hasTextEncoder2) {
+    const name = prompts2 ? "prompt2" : "negativePrompt2";
+    throw new TypeError(
+      `Cannot generate an image as ${name} is for a second text encoder, which this model does not have; leave it out`,
+    );
+  }
+  if (index.hasTextEncoder && !prompts && !promptEmbeds) {
     throw new TypeError(
       "Cannot generate an image as this model draws from a text: prompt is missing",
     );

@@ -5,6 +5,7 @@ import type { Context } from "../plan/plan.js";
 import { contextText } from "./context-text.js";
 import type { Request } from "./request.js";
 import { imageCount } from "./request.js";
+import type { TextRequest } from "./text-options.js";
 
 /**
  * For each chunk, the first chunk that is told the same.
@@ -13,7 +14,7 @@ import { imageCount } from "./request.js";
  */
 export function textChunks(
   index: ModelIndex,
-  request: Pick<Request, "prompts" | "negativePrompts" | "numImagesPerPrompt">,
+  request: TextRequest & Pick<Request, "numImagesPerPrompt">,
   contexts: readonly Context[],
   rows: number,
 ): number[] {
@@ -21,8 +22,7 @@ export function textChunks(
   const told = (image: number) =>
     contexts.map((context) => {
       const i = Math.floor(image / request.numImagesPerPrompt);
-      const text = contextText(index, request, context, i);
-      return text?.isZero ? null : (text?.text ?? null);
+      return contextText(index, request, context, i)?.key ?? null;
     });
   const chunks = Array.from({ length: Math.ceil(count / rows) }, (_, chunk) =>
     JSON.stringify(

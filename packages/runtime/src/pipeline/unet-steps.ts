@@ -30,8 +30,12 @@ export class UnetSteps {
   /** By step and chunk: `uncond − cond` of steps that ran both, until it is taken for the last time. */
   readonly #deltas = new Map<number, Float32Array[]>();
 
-  constructor(unet: UnetExecutor, { schedule, chunks, isPaired }: RunSetup) {
+  readonly #rescale: { readonly weight: number; readonly rows: number };
+
+  constructor(unet: UnetExecutor, setup: RunSetup) {
+    const { schedule, chunks, isPaired, guidanceRescale, rows } = setup;
     this.#isPaired = isPaired;
+    this.#rescale = { weight: guidanceRescale, rows };
     this.#unet = unet;
     this.#chunks = chunks;
     this.#adaptive = schedule.adaptive?.();
@@ -159,12 +163,12 @@ export class UnetSteps {
       const kept = this.#deltas.get(stepIndex) ?? [];
       this.#deltas.set(stepIndex, kept.toSpliced(chunk, 1, delta));
     }
-    if (!deltas) return guided(outputs, guidanceScale);
+    if (!deltas) return guided(outputs, guidanceScale, this.#rescale);
     const differences = deltas.steps.map(
       (step) => this.#deltas.get(step)![chunk]!,
     );
     const delta = weightedSum(differences, deltas.coefficients);
     const kept = cond!.map((value, i) => value + delta[i]!);
-    return guided([cond!, kept], guidanceScale);
+    return guided([cond!, kept], guidanceScale, this.#rescale);
   }
 }
