@@ -7,7 +7,6 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
-  rmSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -23,10 +22,10 @@ const model = "models/scenes";
 
 /** One page for each entry point of `phaseskip`. */
 async function writeApi() {
-  rmSync("docs/api", { recursive: true, force: true });
   const entries = ["index", "worker", "element", "plans"];
   const app = await Application.bootstrapWithPlugins({
     name: "API",
+    out: "docs/api", // emptied first
     entryPoints: entries.map((name) => `packages/phaseskip/src/${name}.ts`),
     tsconfig: "tsconfig.json",
     plugin: ["typedoc-plugin-markdown"],
@@ -36,7 +35,7 @@ async function writeApi() {
     hidePageHeader: true,
     hideBreadcrumbs: true,
     disableSources: true,
-    excludeExternals: false,
+    excludeExternals: true,
     excludePrivate: true,
     useCodeBlocks: true,
     parametersFormat: "htmlTable",
@@ -46,7 +45,6 @@ async function writeApi() {
   const project = await app.convert();
   if (!project) throw new Error("Cannot write the API's pages: see above");
   await app.generateOutputs(project);
-  await app.outputs.writeOutput({ name: "markdown", path: "docs/api" }, project);
 }
 
 /** The playground as it is served, with one model beside it, under the site's policy. */

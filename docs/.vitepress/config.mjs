@@ -1,0 +1,74 @@
+// The site: docs/ as it lies, with what scripts/site writes into docs/generated and docs/api, under a content security
+// policy that allows no inline script but those that VitePress writes, by their hashes.
+import { existsSync } from "node:fs";
+import { classStyles } from "./class-styles.mjs";
+import { repositoryLinks } from "./repository-links.mjs";
+import { policyMeta } from "./site-policy.mjs";
+
+/** A page in the sidebar, where it is there. */
+const page = (text, name) =>
+  existsSync(new URL(`../${name}.md`, import.meta.url))
+    ? [{ text, link: `/${name}`.replace(/index$/, "") }]
+    : [];
+
+export default {
+  title: "phaseskip",
+  description:
+    "Diffusion Unets in any web page, with plans that say which blocks to compute at which steps.",
+  lang: "en",
+  metaChunk: true,
+  srcExclude: ["generated/**"],
+  rewrites: { "study/README.md": "study/index.md" },
+  head: [["link", { rel: "icon", href: "data:," }]],
+  markdown: {
+    theme: { light: "github-light-high-contrast", dark: "github-dark" },
+    codeTransformers: [classStyles()],
+    config: (markdown) => markdown.use(repositoryLinks),
+  },
+  // laid beside the pages after they are built
+  ignoreDeadLinks: [/^\/playground\//, /^\/llms\.txt/],
+  transformHtml: (html) => policyMeta(html),
+  themeConfig: {
+    search: { provider: "local" },
+    outline: [2, 3],
+    nav: [
+      { text: "Start", link: "/start" },
+      { text: "Playground", link: "/playground/", target: "_self" },
+      { text: "Gallery", link: "/gallery" },
+      { text: "API", link: "/api/" },
+    ],
+    sidebar: [
+      {
+        text: "Use it",
+        items: [
+          ...page("What it is", "index"),
+          ...page("Start", "start"),
+          ...page("Drawing", "drawing"),
+          ...page("Publish a model", "publish"),
+          ...page("Exports that run", "exports"),
+          ...page("Errors", "errors"),
+          ...page("Questions", "faq"),
+          ...page("For agents", "agents"),
+          ...page("Every export", "api/index"),
+        ],
+      },
+      {
+        text: "Plans",
+        items: [
+          ...page("Plans explained", "plans"),
+          ...page("Gallery", "gallery"),
+          ...page("Published methods", "methods"),
+          ...page("Find a plan", "find-a-plan"),
+        ],
+      },
+      {
+        text: "Measured",
+        items: [
+          ...page("What it costs", "costs"),
+          { text: "The study", link: "/study/" },
+          ...page("Reliability", "reliability"),
+        ],
+      },
+    ],
+  },
+};
