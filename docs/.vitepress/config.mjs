@@ -1,9 +1,13 @@
 // The site: docs/ as it lies, with what scripts/site writes into docs/generated and docs/api, under a content security
 // policy that allows no inline script but those that VitePress writes, by their hashes.
-import { existsSync } from "node:fs";
-import { classStyles } from "./class-styles.mjs";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { classSheet, classStyles } from "./class-styles.mjs";
 import { repositoryLinks } from "./repository-links.mjs";
-import { policyMeta } from "./site-policy.mjs";
+import { policyMeta, siteHeaders } from "./site-policy.mjs";
+
+/** Where the site lies on its host, such as `/phaseskip/`. */
+const base = process.env.PHASESKIP_SITE_BASE ?? "/";
 
 /** A page in the sidebar, where it is there. */
 const page = (text, name) =>
@@ -16,10 +20,14 @@ export default {
   description:
     "Diffusion Unets in any web page, with plans that say which blocks to compute at which steps.",
   lang: "en",
+  base,
   metaChunk: true,
   srcExclude: ["generated/**"],
   rewrites: { "study/README.md": "study/index.md" },
-  head: [["link", { rel: "icon", href: "data:," }]],
+  head: [
+    ["link", { rel: "icon", href: "data:," }],
+    ["link", { rel: "stylesheet", href: `${base}code.css` }],
+  ],
   markdown: {
     theme: { light: "github-light-high-contrast", dark: "github-dark" },
     codeTransformers: [classStyles()],
@@ -28,6 +36,10 @@ export default {
   // laid beside the pages after they are built
   ignoreDeadLinks: [/^\/playground\//, /^\/llms\.txt/],
   transformHtml: (html) => policyMeta(html),
+  buildEnd({ outDir }) {
+    writeFileSync(join(outDir, "code.css"), classSheet());
+    writeFileSync(join(outDir, "_headers"), siteHeaders());
+  },
   themeConfig: {
     search: { provider: "local" },
     outline: [2, 3],

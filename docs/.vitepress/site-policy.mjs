@@ -5,13 +5,23 @@ const hashes = new Set();
 
 const inline = /<script(?![^>]*\bsrc=)[^>]*>([\s\S]*?)<\/script>/g;
 
-/** The policy that allows the inline scripts of all pages so far. */
-export function sitePolicy() {
-  return policyOf([...hashes]);
+/** Response headers for hosts that read `_headers`: the policy that allows all pages so far, threads, and no frames. */
+export function siteHeaders() {
+  return `/*
+  Content-Security-Policy: ${policyOf([...hashes])}; frame-ancestors 'none'
+  Cross-Origin-Opener-Policy: same-origin
+  Cross-Origin-Embedder-Policy: require-corp
+  X-Content-Type-Options: nosniff
+  Referrer-Policy: no-referrer
+`;
 }
 
-/** A page with its policy in its head; the policy allows its own inline scripts. */
-export function policyMeta(html) {
+/** What VitePress writes as style attributes, in whose place site.css has rules. */
+const styles = / style="(--vp-vh:0px;|position:relative;)"/g;
+
+/** A page with its policy in its head, which allows its own inline scripts, and without style attributes. */
+export function policyMeta(page) {
+  const html = page.replace(styles, "");
   const own = [...html.matchAll(inline)].map(
     ([, code]) =>
       `'sha256-${createHash("sha256").update(code).digest("base64")}'`,

@@ -30,15 +30,13 @@ export function compareFigure(numbers, sheet, theme = "light", count = 4) {
   const likeness = mean(pictures.map(({ ssim }) => ssim)).toFixed(3);
   const rows = [
     ["Whole Unet", `${seconds(side(0))} a picture`],
-    [
-      `Plan “${plan}”`,
-      `${seconds(side(1))}, ${saved} less, SSIM ${likeness}`,
-    ],
+    [`Plan “${plan}”`, `${seconds(side(1))}, ${saved} less, SSIM ${likeness}`],
   ];
   const step = HEAD + size + 18;
   const data = `data:image/png;base64,${Buffer.from(sheet.bytes).toString("base64")}`;
   // where a picture lies on the sheet: all are of one size, with a gap between them and none around
-  const pixels = (sheet.width - (pictures.length - 1) * sheet.gap) / pictures.length;
+  const pixels =
+    (sheet.width - (pictures.length - 1) * sheet.gap) / pictures.length;
   const crop = (row, column) => {
     const x = column * (pixels + sheet.gap);
     const y = row * (pixels + sheet.gap);

@@ -1,19 +1,10 @@
 // npm run site: the documentation, static, in docs/.vitepress/dist, with the playground and the model `scenes` inside.
 // What is made first: the API's pages of the declarations' comments, and strips and the gallery of the plans as they are.
 // Needs `npm run build`.
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Application } from "typedoc";
 import { build } from "vitepress";
-import { classSheet } from "../../docs/.vitepress/class-styles.mjs";
-import { sitePolicy } from "../../docs/.vitepress/site-policy.mjs";
 import { writeGallery } from "./gallery.mjs";
 
 const site = "docs/.vitepress/dist";
@@ -64,18 +55,6 @@ function layPlayground() {
   writeFileSync(join(to, "models.json"), JSON.stringify(list));
 }
 
-/** Colours of code lie in a file of their own, which every page asks for. */
-function laySheet() {
-  writeFileSync(join(site, "code.css"), classSheet());
-  for (const file of readdirSync(site, { recursive: true })) {
-    if (!file.endsWith(".html") || file.startsWith("playground")) continue;
-    const path = join(site, file);
-    const html = readFileSync(path, "utf8");
-    const link = '<link rel="stylesheet" href="/code.css">';
-    writeFileSync(path, html.replace("</head>", `${link}</head>`));
-  }
-}
-
 if (!existsSync(playground)) {
   console.error(`site: ${playground} is missing: run npm run build first`);
   process.exit(1);
@@ -84,7 +63,4 @@ mkdirSync("docs/generated", { recursive: true });
 await writeApi();
 await writeGallery(model);
 await build("docs");
-laySheet();
 layPlayground();
-const headers = `/*\n  Content-Security-Policy: ${sitePolicy()}; frame-ancestors 'none'\n  Cross-Origin-Opener-Policy: same-origin\n  Cross-Origin-Embedder-Policy: require-corp\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: no-referrer\n`;
-writeFileSync(join(site, "_headers"), headers);

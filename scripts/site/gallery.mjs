@@ -43,18 +43,27 @@ function figure(name) {
 function card(name, { calibration, ...plan }) {
   const { cost, sampler, test, notes } = calibration;
   const link = new URLSearchParams({
-    ...{ m: "models/scenes/", p: "a red boat on the left on the sea at sunset" },
+    ...{
+      m: "models/scenes/",
+      p: "a red boat on the left on the sea at sunset",
+    },
     ...{ s: "7", n: String(plan.steps?.numInferenceSteps ?? 50) },
     plan: JSON.stringify(plan, undefined, 2),
   });
   const [low, high] = test.interval.map(three);
   const rows = [
     ["of the whole Unet’s work", percent(cost)],
-    ["SSIM to its picture, mean [95 %]", `${three(test.mean)} [${low}, ${high}]`],
+    [
+      "SSIM to its picture, mean [95 %]",
+      `${three(test.mean)} [${low}, ${high}]`,
+    ],
     ["a tenth of the pictures is below", three(test.p10)],
     ["became another picture", percent(test.otherPicture)],
     ["pairs of prompt and seed", `${test.pairs}, of ${test.prompts} prompts`],
-    ["sampler", `${sampler.scheduler}, ${sampler.numInferenceSteps} steps, guidance ${sampler.guidanceScale}`],
+    [
+      "sampler",
+      `${sampler.scheduler}, ${sampler.numInferenceSteps} steps, guidance ${sampler.guidanceScale}`,
+    ],
   ];
   return [
     `[Draw it on this device](/playground/#${link}){target="_self"}`,
