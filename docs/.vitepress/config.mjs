@@ -22,6 +22,8 @@ export default {
   lang: "en",
   base,
   metaChunk: true,
+  // that would be by a style element, which the policy forbids
+  appearance: { disableTransition: false },
   srcExclude: ["generated/**"],
   rewrites: { "study/README.md": "study/index.md" },
   head: [

@@ -23,6 +23,8 @@ function rewrite(tokens, folder) {
   for (const token of tokens) {
     const href = token.type === "link_open" ? token.attrGet("href") : undefined;
     const path = href ? outsidePath(href, folder) : undefined;
+    if (href && path === undefined && !href.includes(":"))
+      token.attrSet("href", href.replace(/\bREADME\.md/, "index.md"));
     if (path !== undefined && address)
       token.attrSet("href", `${address}/blob/main/${path}`);
     else if (path !== undefined) {

@@ -29,6 +29,7 @@ async function writeApi() {
     excludeExternals: true,
     excludePrivate: true,
     useCodeBlocks: true,
+    useHTMLAnchors: true, // headings of one name
     parametersFormat: "htmlTable",
     skipErrorChecking: true, // tsc has checked them
     logLevel: "Error",

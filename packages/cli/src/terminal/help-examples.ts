@@ -5,7 +5,7 @@ import type { Command } from "commander";
 const examples: Readonly<Record<string, string>> = {
   inspect: "inspect models/scenes --plan balanced",
   generate:
-    'generate models/scenes --prompt "a red boat" --plan balanced --compare',
+    'generate models/scenes --prompt "a boat" --plan balanced --compare',
   serve: "serve models/scenes --port 0",
   bench: "bench models/scenes --plans balanced",
   pack: "pack my-model --licence MIT",
