@@ -31,7 +31,10 @@ export default {
     ["link", { rel: "stylesheet", href: `${base}code.css` }],
   ],
   markdown: {
-    theme: { light: "github-light-high-contrast", dark: "github-dark" },
+    theme: {
+      light: "github-light-high-contrast",
+      dark: "github-dark-high-contrast",
+    },
     codeTransformers: [classStyles()],
     config: (markdown) => markdown.use(repositoryLinks),
   },

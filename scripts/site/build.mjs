@@ -30,7 +30,7 @@ async function writeApi() {
     excludePrivate: true,
     useCodeBlocks: true,
     useHTMLAnchors: true, // headings of one name
-    parametersFormat: "htmlTable",
+    parametersFormat: "list",
     skipErrorChecking: true, // tsc has checked them
     logLevel: "Error",
   });

@@ -67,7 +67,7 @@ function card(name, { calibration, ...plan }) {
   ];
   return [
     `[Draw it on this device](/playground/#${link}){target="_self"}`,
-    `| | |\n| --- | --- |\n${rows.map((row) => `| ${row.join(" | ")} |`).join("\n")}`,
+    `| what | measured |\n| --- | --- |\n${rows.map((row) => `| ${row.join(" | ")} |`).join("\n")}`,
     ...(notes ?? []).map((note) => `_${note}._`),
   ].join("\n\n");
 }
