@@ -1,7 +1,7 @@
 // What pages say is what there is: every error code, the README's code, plans that parse, commands with options they have.
 import { readFileSync, readdirSync } from "node:fs";
 import { runCommand } from "@phaseskip/cli";
-import { parsePlan } from "@phaseskip/runtime/internals";
+import { parsePlan } from "../packages/runtime/src/plan/parse-plan.ts";
 import { expect, test } from "vitest";
 
 const read = (path) => readFileSync(path, "utf8");
@@ -10,7 +10,7 @@ const pages = readdirSync("docs")
   .map((name) => [name, read(`docs/${name}`)]);
 
 const codes = [
-  ...read("packages/graph/src/phaseskip-error.ts")
+  ...read("packages/graph/src/errors.ts")
     .split("export class")[0]
     .matchAll(/^ {2}\| "([a-z-]+)"/gm),
 ].map(([, code]) => code);
