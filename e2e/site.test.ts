@@ -25,10 +25,12 @@ beforeAll(async () => {
     (file) => file.endsWith(".html") && !/^(playground|404)/.test(file),
   );
   const lines = (await readFile(join(site, "_headers"), "utf8")).split("\n");
-  const headers = Object.fromEntries(
+  const headers: Record<string, string> = Object.fromEntries(
     lines.flatMap((line) => {
       const [, name, value] = /^ {2}([\w-]+): (.+)$/.exec(line) ?? [];
-      return name !== undefined && value !== undefined ? [[name, value]] : [];
+      return name !== undefined && value !== undefined
+        ? [[name, value] as const]
+        : [];
     }),
   );
   const indices = files.filter((file) => /(^|\/)index\.html$/.test(file));
