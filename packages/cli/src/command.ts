@@ -4,7 +4,9 @@ import { Command, Option } from "commander";
 import { bench, type BenchArguments } from "./commands/bench.js";
 import type { CommandIo } from "./command-io.js";
 import { endingOf, exitCodes, oneLine } from "./terminal/exit-code.js";
+import { firstRun } from "./commands/first-run.js";
 import { generate, type GenerateArguments } from "./commands/generate.js";
+import { addHelpExamples } from "./terminal/help-examples.js";
 import { inspect, type InspectArguments } from "./commands/inspect.js";
 import {
   integerFrom,
@@ -45,7 +47,10 @@ export async function runCommand(
   io: CommandIo = { stdout: process.stdout, stderr: process.stderr },
 ): Promise<number> {
   try {
-    await program(io).parseAsync(argv, { from: "user" });
+    if (argv.length === 0 && (await firstRun(io))) return exitCodes.done;
+    const root = program(io);
+    if (argv.length === 0) io.stderr.write(`phaseskip: ${nothingHere}\n\n`);
+    await root.parseAsync(argv, { from: "user" });
     return exitCodes.done;
   } catch (error) {
     const { exitCode, message } = endingOf(error, io.signal);
@@ -53,6 +58,9 @@ export async function runCommand(
     return exitCode;
   }
 }
+
+const nothingHere =
+  "no picture is drawn, as there is no model folder here nor in models/; name one, as in phaseskip generate MODEL";
 
 function program(io: CommandIo): Command {
   const root = new Command("phaseskip")
@@ -258,5 +266,6 @@ function program(io: CommandIo): Command {
       pack(model, options, io),
     );
   addSweepCommands(root, io);
+  addHelpExamples(root);
   return root;
 }

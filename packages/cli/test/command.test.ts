@@ -76,10 +76,55 @@ describe("phaseskip", { timeout: 120_000 }, () => {
     expect(stdout).toMatchSnapshot();
   });
 
-  test("shows its help on standard error when told nothing", async () => {
-    const { exitCode, stdout, stderr } = await run([]);
-    expect([exitCode, stdout]).toEqual([2, ""]);
-    expect(stderr).toMatch(/^Usage: phaseskip/);
+  test.each([
+    ...["inspect", "generate", "serve", "bench", "pack"],
+    ...["ablate", "merge", "report", "plan"],
+  ])(
+    "its help of %s ends with an example, of options that it has",
+    async (name) => {
+      const { stdout } = await run([name, "--help"]);
+      const [, example] =
+        /\nExample:\n {2}phaseskip (.+)\n$/.exec(stdout) ?? [];
+      expect(example?.split(" ")[0]).toBe(name);
+      for (const option of example!.match(/--[a-z-]+/g) ?? [])
+        expect(stdout).toMatch(new RegExp(`^  ${option}\\b`, "m"));
+    },
+  );
+
+  test("draws a first picture of the model that lies here, and says what comes next", async () => {
+    const here = process.cwd();
+    const first = await mkdtemp(join(tmpdir(), "phaseskip-first-"));
+    await cp(model, join(first, "models/tiny-text"), { recursive: true });
+    process.chdir(first);
+    try {
+      const { exitCode, stdout } = await run([]);
+      expect(exitCode).toBe(0);
+      expect(stdout).toContain("phaseskip.png: ");
+      expect(stdout).toMatch(
+        /\nNext:\n.*phaseskip generate models\/tiny-text --prompt ".+"\n/,
+      );
+      const png = await readFile("phaseskip.png");
+      expect(png.subarray(1, 4).toString()).toBe("PNG");
+    } finally {
+      process.chdir(here);
+      await rm(first, { recursive: true });
+    }
+  });
+
+  test("says that there is no model, and its help, where it is told nothing", async () => {
+    const here = process.cwd();
+    const empty = await mkdtemp(join(tmpdir(), "phaseskip-empty-"));
+    process.chdir(empty);
+    try {
+      const { exitCode, stdout, stderr } = await run([]);
+      expect([exitCode, stdout]).toEqual([2, ""]);
+      expect(stderr).toMatch(
+        /^phaseskip: no picture is drawn, as there is no model.*\n\nUsage: phaseskip/,
+      );
+    } finally {
+      process.chdir(here);
+      await rm(empty, { recursive: true });
+    }
   });
 
   const draw = ["generate", model, "--prompt", "a", "--steps", "2"];
