@@ -98,16 +98,30 @@ export { actionName } from "./report/cell-summary.js";
 export type { CellSummary } from "./report/cell-summary.js";
 export { reportCsv } from "./report/report-csv.js";
 export { reportData } from "./report/report-data.js";
+export type { SweepResults } from "./report/sweep-results.js";
 export type {
   ActionSummary,
   GainPoint,
   ReportData,
-  SweepResults,
 } from "./report/report-data.js";
 export { heatmap } from "./report/heatmap.js";
 export type { MapKind } from "./report/heatmap.js";
 export { hatch, reportPage } from "./report/page.js";
 export type { PageParts } from "./report/page.js";
+
+// Forecasts
+export { fitForecast } from "./forecast/fit-forecast.js";
+export type {
+  FittedForecast,
+  ForecastStep,
+  InnerProducts,
+} from "./forecast/fit-forecast.js";
+export {
+  fitSites,
+  fittedPlan,
+  forecastTemplate,
+} from "./forecast/fitted-plan.js";
+export type { FittedSite, ForecastSite } from "./forecast/fitted-plan.js";
 
 // Planner
 export { formatBudget, parseBudget } from "./planner/budget.js";

@@ -17,6 +17,7 @@ import {
   dtypeOption,
   guidanceOption,
   schedulerOption,
+  schedulerOptionsOption,
 } from "./terminal/run-options.js";
 import { pack, type PackArguments } from "./commands/pack.js";
 import { serve, type ServeArguments } from "./commands/serve.js";
@@ -146,6 +147,7 @@ function program(io: CommandIo): Command {
       integerFrom(1),
     )
     .addOption(schedulerOption())
+    .addOption(schedulerOptionsOption())
     .option(
       "--lora <FILE[=SCALE]>",
       "merge this LoRA, a safetensors file, into the model;\nmay be given several times (default scale: 1)",

@@ -58,18 +58,23 @@ describe("phaseskip", { timeout: 120_000 }, () => {
     });
   });
 
-  test.each([[], ["inspect"], ["generate"], ["plan"], ["bench"], ["pack"]])(
-    "helps within 80 columns: %s",
-    async (...command) => {
-      const { exitCode, stdout, stderr } = await run([...command, "--help"]);
-      expect(exitCode).toBe(0);
-      expect(stderr).toBe("");
-      expect(
-        Math.max(...stdout.split("\n").map((line) => stringWidth(line))),
-      ).toBeLessThanOrEqual(80);
-      expect(stdout).toMatchSnapshot();
-    },
-  );
+  test.each([
+    [],
+    ["inspect"],
+    ["generate"],
+    ["plan"],
+    ["fit"],
+    ["bench"],
+    ["pack"],
+  ])("helps within 80 columns: %s", async (...command) => {
+    const { exitCode, stdout, stderr } = await run([...command, "--help"]);
+    expect(exitCode).toBe(0);
+    expect(stderr).toBe("");
+    expect(
+      Math.max(...stdout.split("\n").map((line) => stringWidth(line))),
+    ).toBeLessThanOrEqual(80);
+    expect(stdout).toMatchSnapshot();
+  });
 
   test("shows its help on standard error when told nothing", async () => {
     const { exitCode, stdout, stderr } = await run([]);
@@ -140,6 +145,22 @@ describe("phaseskip", { timeout: 120_000 }, () => {
       2,
       /Allowed choices are ddpm, ddim/,
       () => [...draw, "--scheduler", "foo"],
+    ],
+    [
+      "an unknown scheduler option",
+      2,
+      /is useKarrasSigmas meant\?\): current option is "useKarras"/,
+      () => [
+        ...draw,
+        ...["--scheduler", "dpmpp-2m"],
+        ...["--scheduler-option", "use_karras=true"],
+      ],
+    ],
+    [
+      "a scheduler option without a value",
+      2,
+      /It must be KEY=VALUE/,
+      () => [...draw, "--scheduler-option", "use_karras_sigmas"],
     ],
     [
       "an unknown backend",

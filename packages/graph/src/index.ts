@@ -20,6 +20,7 @@ export {
   type Unet,
   type UnetSize,
 } from "./unet.js";
+export type { UnruledNode } from "./shapes/infer.js";
 export type { ValueInfo } from "./shapes/rule.js";
 export {
   Dependency,
@@ -37,9 +38,11 @@ export { networkMacs } from "./network-macs.js";
 export {
   isComputed,
   liveGraph,
+  outputChain,
   portChain,
   portKey,
   readsMainInput,
+  unitAt,
   type LiveGraph,
   type LiveRoots,
   type Port,

@@ -7,8 +7,12 @@ export type {
   LoadOptions,
   Pipeline,
 } from "./pipeline.js";
-export type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
-export type { Embeddings, TextOptions } from "./pipeline/text-options.js";
+export type {
+  DenoiseOptions,
+  GenerateOptions,
+  SchedulerChoice,
+} from "./pipeline/request.js";
+export type { Embeddings, TextOptions } from "./prompt/text-options.js";
 export type { PromptStyle } from "./text/text-windows.js";
 export type { RunStep } from "./pipeline/run.js";
 export type { Lora } from "./lora/model-loras.js";
@@ -38,7 +42,11 @@ export type {
   AdaptiveAction,
   BypassAction,
   Context,
+  BasisForecast,
   ExtrapolateAction,
+  Forecast,
+  ForecastAction,
+  ForecastBasis,
   GuidanceRule,
   MeanAction,
   Phase,
@@ -50,6 +58,7 @@ export type {
   Rule,
   RunAction,
   ScaleAction,
+  TableForecast,
   ZeroAction,
 } from "./plan/plan.js";
 

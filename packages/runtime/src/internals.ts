@@ -35,7 +35,7 @@ export type {
 export type { ScheduleRequest } from "./schedule/schedule-request.js";
 export { planRun } from "./pipeline/plan-run.js";
 export { sizeRun } from "./pipeline/run-size.js";
-export type { PlannedRun } from "./pipeline/plan-run.js";
+export type { PlannedRun } from "./pipeline/planned-run.js";
 export type { RunSize } from "./pipeline/run-size.js";
 export type { PlannableModel } from "./pipeline/plannable-model.js";
 export { parseRequest } from "./pipeline/request.js";
@@ -76,6 +76,12 @@ export type { AdvanceOptions, StudyRun, StudyStep } from "./study/study-run.js";
 export { measureChanges } from "./study/measure-changes.js";
 export type { ChangeOptions } from "./study/measure-changes.js";
 export { formatMeans, parseMeans } from "./study/means-file.js";
+export type { PlannedForecast } from "./study/forecast-sites.js";
+export type {
+  ProductsCollector,
+  StepProducts,
+} from "./study/products-collector.js";
+export type { Collector } from "./study/collector.js";
 export type { MeansCollector } from "./study/means-collector.js";
 export type { KeptValue, RestartPoint } from "./study/restart-point.js";
 export type { ChannelMeans } from "./plan/channel-means.js";

@@ -6,6 +6,8 @@
 // Effects and MACs only, no times: the same sweep gives the same bytes however it is divided.
 
 import type { Refresh, Rule } from "@phaseskip/runtime";
+import { wrongAt } from "./form.js";
+import { rowForms } from "./row-forms.js";
 import type { Window } from "./windows.js";
 
 /**
@@ -245,31 +247,34 @@ export function formatRows(rows: readonly SweepRow[]): string {
  *
  * @param text the file's contents
  * @param file its name, for messages
- * @throws {TypeError} If a line is no row.
+ * @throws {TypeError} If a line is no row, or a field of it is not what it must be.
  */
 export function parseRows<T extends SweepRow>(text: string, file: string): T[] {
   return text.split("\n").flatMap((line, i) => {
     if (line === "") return [];
     const row = parseJson(line);
-    const isRow =
-      typeof row === "object" &&
-      row !== null &&
-      rowKinds.some((name) => name in row);
-    if (isRow) return [row as T];
-    throw new TypeError(
-      `Cannot read ${file} as every line must be a row of a sweep: line ${i + 1} is ${line.slice(0, 40)}`,
-    );
+    if (!isRow(row)) {
+      throw new TypeError(
+        `Cannot read ${file} as every line must be a row of a sweep: line ${i + 1} is ${line.slice(0, 40)}`,
+      );
+    }
+    const wrong = rowProblem(row);
+    if (wrong === undefined) return [row as T];
+    throw new TypeError(`Cannot read ${file} as in line ${i + 1} ${wrong}`);
   });
 }
 
-const rowKinds = [
-  "cell",
-  "response",
-  "floor",
-  "emergence",
-  "converged",
-  "reference",
-];
+/** Whether a value is a row of some kind, whatever its fields hold. */
+export function isRow(row: unknown): row is SweepRow {
+  const isObject = typeof row === "object" && row !== null;
+  return isObject && Object.keys(rowForms).some((name) => name in row);
+}
+
+/** What is wrong with a row's fields, in words; undefined where nothing is. */
+export function rowProblem(row: SweepRow): string | undefined {
+  const kind = Object.keys(rowForms).find((name) => name in row)!;
+  return wrongAt(row, rowForms[kind]!);
+}
 
 function parseJson(text: string): unknown {
   try {

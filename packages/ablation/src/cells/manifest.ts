@@ -1,6 +1,8 @@
 // `manifest.json`: what was measured, on what. Two sweeps whose identities agree measure the same cells with the
 // same numbers; everything else about a machine is told apart from it.
 
+import { wrongAt } from "./form.js";
+import { manifestForm } from "./row-forms.js";
 import type { WindowKind } from "./windows.js";
 
 /** What a sweep asks for; the same for all its shards. */
@@ -117,7 +119,7 @@ export interface Shard {
  *
  * @param text the file's contents
  * @param file its name, for messages
- * @throws {TypeError} If it is none, or of a version that is not known.
+ * @throws {TypeError} If it is none, of a version that is not known, or a field is not what it must be.
  */
 export function parseManifest(text: string, file: string): SweepManifest {
   let value: unknown;
@@ -127,10 +129,13 @@ export function parseManifest(text: string, file: string): SweepManifest {
     throw new TypeError(`Cannot read ${file} as it must be JSON`, { cause });
   }
   const found = value as Partial<SweepManifest> | null;
-  if (found?.format === "phaseskip-sweep" && found.version === 1)
-    return found as SweepManifest;
+  if (found?.format === "phaseskip-sweep" && found.version === 1) {
+    const wrong = wrongAt(found, manifestForm);
+    if (wrong === undefined) return found as SweepManifest;
+    throw new TypeError(`Cannot read ${file} as ${wrong}`);
+  }
   throw new TypeError(
-    `Cannot read ${file} as it must be a sweep's manifest, "phaseskip-sweep" of version 1: it is ${JSON.stringify(found?.format)} of version ${JSON.stringify(found?.version)}`,
+    `Cannot read ${file} as it must be a sweep's manifest, "phaseskip-sweep" of version 1: it is of another format or version`,
   );
 }
 

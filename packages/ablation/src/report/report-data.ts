@@ -8,6 +8,8 @@ import type {
   FloorRow,
   ResponseRow,
 } from "../cells/cells.js";
+import { checkRows } from "./check-rows.js";
+import type { SweepResults } from "./sweep-results.js";
 import { leastAgreement } from "../sweep/converged.js";
 import type { MeasuredUnit, SweepManifest } from "../cells/manifest.js";
 import { rankUnits, rankingAgreement } from "../phases/rankings.js";
@@ -22,22 +24,6 @@ import {
   summarizeCell,
   type CellSummary,
 } from "./cell-summary.js";
-
-/** Everything a sweep wrote that a report needs. */
-export interface SweepResults {
-  /** `manifest.json`. */
-  readonly manifest: SweepManifest;
-  /** `cells.jsonl`, normalised. */
-  readonly cells: readonly CellRow[];
-  /** `responses.jsonl`. */
-  readonly responses: readonly ResponseRow[];
-  /** `floor.jsonl`. */
-  readonly floors: readonly FloorRow[];
-  /** `emergence.jsonl`. */
-  readonly emergence: readonly EmergenceRow[];
-  /** `converged.jsonl`; empty where there is none. */
-  readonly converged: readonly ConvergedRow[];
-}
 
 /** All cells of one action, which share a colour scale. */
 export interface ActionSummary {
@@ -106,8 +92,12 @@ const leastRuns = 0.9;
 /** Order of actions on the page: what is left out first, what grows stale last. */
 const actionOrder = ["zeroResidual", "zero", "mean", "bypass", "reuse"];
 
-/** Sums a sweep up. */
+/**
+ * Sums a sweep up.
+ * @throws {RangeError} If rows are not of the manifest
+ */
 export function reportData(results: SweepResults): ReportData {
+  checkRows(results);
   const { manifest, cells, responses, floors, emergence, converged } = results;
   const whole = new Map(
     converged

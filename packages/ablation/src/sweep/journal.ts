@@ -1,7 +1,7 @@
 // `journal.jsonl`: what a running sweep has measured, one row a line, written behind one another and synced. The
 // files that people read are made from it, so that a sweep that is killed loses at most the row it was at.
 
-import type { SweepRow } from "../cells/cells.js";
+import { isRow, rowProblem, type SweepRow } from "../cells/cells.js";
 
 /** A line of the journal: a row as measured, normalised effects still open, and what it took. */
 export interface JournalEntry {
@@ -51,7 +51,9 @@ export function parseJournal(text: string, file: string): JournalText {
 function parseEntry(line: string): JournalEntry | undefined {
   try {
     const entry = JSON.parse(line) as Partial<JournalEntry> | null;
-    return entry?.row ? (entry as JournalEntry) : undefined;
+    return isRow(entry?.row) && rowProblem(entry.row) === undefined
+      ? (entry as JournalEntry)
+      : undefined;
   } catch {
     return undefined;
   }

@@ -19,6 +19,7 @@ import { openPipeline } from "../node-pipeline.js";
 import { readNpy, writeNpy, type NpyArray } from "../pictures/npy.js";
 import { planArgument } from "../files/plan-argument.js";
 import { readPng, writePng } from "../pictures/png.js";
+import { schedulerChoice } from "../terminal/run-options.js";
 import { progress, type Progress } from "../terminal/progress.js";
 import { pictureScale, sheet } from "../pictures/sheet.js";
 
@@ -36,6 +37,7 @@ export interface GenerateArguments {
   readonly count?: number;
   readonly steps?: number;
   readonly scheduler?: SchedulerName;
+  readonly schedulerOption?: readonly string[];
   readonly guidance?: number;
   readonly plan: string;
   readonly height?: number;
@@ -131,10 +133,11 @@ async function requestOf(
   count: number,
   noise: NpyArray | undefined,
 ): Promise<GenerateOptions> {
-  const { negative, seed, steps, scheduler, guidance } = options;
+  const { negative, seed, steps, guidance } = options;
   const prompt = promptOf(options.prompt);
   const prompt2 = promptOf(options.prompt2);
   const { negative2, promptStyle, clipSkip, guidanceRescale } = options;
+  const scheduler = schedulerChoice(options.scheduler, options.schedulerOption);
   const { height, width, image, strength, mask } = options;
   return {
     plan: await planArgument(options.plan),

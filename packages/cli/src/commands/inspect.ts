@@ -250,7 +250,7 @@ function describeUnits(
       : "";
   return [
     `${index.pipelineClass}: ${modules.length} units, ${skips.length} skips${more}`,
-    `${index.unetPath}: ${dtypeOf(model.graph)}`,
+    ...unetFile(model),
     "",
     formatTable(columns, rows, { footer, stream: stdout }),
     formatTable(
@@ -259,6 +259,13 @@ function describeUnits(
       { stream: stdout },
     ),
   ].join("\n");
+}
+
+/** Which file the Unet is, where it is another than is usual. */
+function unetFile({ index, graph }: ModelInspection): string[] {
+  const [path, dtype] = [index.unetPath, dtypeOf(graph)];
+  const isUsual = path === "unet/model.onnx" && dtype === "fp32";
+  return isUsual ? [] : [`the Unet is ${path}, ${dtype}`];
 }
 
 /** The part of a path that its parent does not say. */

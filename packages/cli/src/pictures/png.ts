@@ -1,7 +1,7 @@
 // Pictures as PNG files.
 
 import type { Picture } from "@phaseskip/metrics";
-import { convertIndexedToRgb, decode, encode } from "fast-png";
+import { convertIndexedToRgb, decode, encode, type DecodedPng } from "fast-png";
 import { readInput, writeOutput } from "../files/file.js";
 import { upscale } from "./picture-grid.js";
 
@@ -51,30 +51,50 @@ export async function writePng(
  * @throws {RangeError} If the file cannot be read, or is no PNG.
  */
 export async function readPng(what: string, path: string): Promise<Picture> {
-  const bytes = await readInput(what, path);
+  return decodePng(await readInput(what, path), what, path);
+}
+
+/**
+ * A PNG's picture, RGBA of 8 bits per channel.
+ * @param what what the file is to the user, such as `the mask`
+ * @param path the file's name, for messages
+ * @throws {RangeError} If it is none.
+ */
+export function decodePng(
+  bytes: Uint8Array,
+  what = "the picture",
+  path = "its file",
+): Picture {
   try {
-    return decodePng(bytes);
+    checkClaim(bytes);
+    return rgbaOf(decode(bytes));
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause);
     throw new RangeError(
-      `Cannot read ${what} as ${path} must be a PNG: current state is ${said}`,
+      `Cannot read ${what} as ${path} must be a PNG: current state is ${said.trim()}`,
       { cause },
     );
   }
 }
 
-/**
- * A PNG's picture, RGBA of 8 bits per channel.
- * @throws {Error} If it is none.
- */
-export function decodePng(bytes: Uint8Array): Picture {
-  const png = decode(bytes);
+/** Refuses a size that no file of this length can hold, before memory of that size is asked for. */
+function checkClaim(bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 24) throw new Error(`it has ${bytes.length} bytes`);
+  const [width, height] = [view.getUint32(16), view.getUint32(20)];
+  // a pixel takes a bit at least, and deflate packs 1032 bytes into one at most
+  if ((width * height) / 8 > 1032 * bytes.length)
+    throw new Error(`${width} × ${height} pixels in ${bytes.length} bytes`);
+}
+
+function rgbaOf(png: DecodedPng): Picture {
   const { width, height, depth } = png;
   // grey of few bits is packed as a palette's indices are
   const levels = Array.from({ length: 2 ** depth }, (_, i) => {
     const level = Math.round((255 * i) / (2 ** depth - 1));
     return [level, level, level];
   });
+  if (png.data.length === 0) throw new Error("it has no pixels");
   const isPacked = png.palette !== undefined || depth < 8;
   const values = isPacked
     ? convertIndexedToRgb({ ...png, palette: png.palette ?? levels })

@@ -223,21 +223,27 @@ function valueInfo(
   unet: Unet,
   typeOf: (type: ElementType) => ElementType,
 ): ValueInfoProto {
-  const { type } = unet.shapes.get(value)!;
-  // a dimension without a value leaves the session open to any size
-  const dim = unet
-    .fixedDims(value)
-    .map((size) =>
-      create(readTensorShapeProtoDimension, { dim_value: size ?? -1 }),
-    );
+  const known = unet.shapes.get(value);
+  const declared = unet.graph.outputs.find((output) => output.name === value);
+  const elem_type = typeOf((known ?? declared!).type);
   const tensor_type = create(readTypeProtoTensor, {
-    elem_type: typeOf(type),
-    shape: create(readTensorShapeProto, { dim }),
+    elem_type,
+    ...(known && { shape: openShape(unet, value) }),
   });
   return create(readValueInfoProto, {
     name,
     type: create(readTypeProto, { tensor_type }),
   });
+}
+
+/** A dimension without a value leaves the session open to any size. */
+function openShape(unet: Unet, value: string) {
+  const dim = unet
+    .fixedDims(value)
+    .map((size) =>
+      create(readTensorShapeProtoDimension, { dim_value: size ?? -1 }),
+    );
+  return create(readTensorShapeProto, { dim });
 }
 
 /** A node whose inputs carry the names that they have in the segment. */

@@ -2,21 +2,18 @@
 
 import type { ByteSource } from "../byte-source.js";
 import { PhaseskipError } from "../errors.js";
-import type { Graph, GraphNode, GraphValue, Weight } from "../graph.js";
+import type { Graph, GraphNode, Weight } from "../graph.js";
 import { valuesRead } from "../graph.js";
 import { inlineFunctions } from "./inline-functions.js";
-import type {
-  GraphProto,
-  NodeProto,
-  TensorProto,
-  ValueInfoProto,
-} from "../onnx/onnx_pb.js";
+import type { GraphProto, NodeProto, TensorProto } from "../onnx/onnx_pb.js";
 import type { OnnxFile } from "../onnx/read.js";
 import { readOnnx } from "../onnx/read.js";
 import { valuesTensor } from "../onnx/tensor.js";
 import { ElementType } from "../onnx/types.js";
 import { nodeScopes } from "../units/scopes.js";
+import { sliceProjections } from "./split-projections.js";
 import { sliceSequences } from "./split-sequences.js";
+import { toValue } from "./to-value.js";
 import { toWeight } from "./to-weight.js";
 
 /** Operator sets of ONNX itself that the shape rules and the runtime know, both ends inclusive. */
@@ -108,7 +105,10 @@ function plainGraph(file: OnnxFile, name: string): Graph {
   const aliases = new Map<string, string>();
   const resolve = (value: string): string => aliases.get(value) ?? value;
   const nodes: GraphNode[] = [];
-  const protos = sliceSequences(inlineFunctions(file.model), proto.initializer);
+  const protos = sliceProjections(
+    sliceSequences(inlineFunctions(file.model), proto.initializer),
+    proto.initializer,
+  );
   // bodies name these themselves, and outputs keep their name
   const named = new Set([
     ...protos.flatMap(capturedBy),
@@ -295,15 +295,4 @@ function constantTensor(node: NodeProto): TensorProto | undefined {
     default:
       return undefined;
   }
-}
-
-function toValue(value: ValueInfoProto): GraphValue {
-  const type = value.type?.tensor_type;
-  return {
-    name: value.name,
-    type: type?.elem_type ?? ElementType.UNDEFINED,
-    dims: type?.shape?.dim.map(({ dim_value, dim_param }, i) =>
-      dim_value >= 0 ? Number(dim_value) : dim_param || `${value.name}_${i}`,
-    ),
-  };
 }

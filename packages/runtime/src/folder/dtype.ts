@@ -84,6 +84,6 @@ export function checkDtype(dtype: unknown): void {
   if (dtype === undefined || (dtypes as readonly unknown[]).includes(dtype))
     return;
   throw new TypeError(
-    `Cannot load a model as dtype must be one of ${dtypes.join(", ")}: current value is ${String(dtype)}`,
+    `Cannot load a model as dtype must be one of ${dtypes.join(", ")}: current value is ${JSON.stringify(dtype)}`,
   );
 }

@@ -15,12 +15,16 @@ export interface WantedPart {
   readonly dtype: string | undefined;
   /** Whether the device computes in float16. */
   readonly hasHalf: boolean;
+  /** Where the Unet was found: without a list, others are looked for in the same manner alone. */
+  readonly beside: string | undefined;
 }
 
-/** Where exporters put a network, a folder's own name first: diffusers and Optimum, then transformers.js. */
+/** Where exporters put a network: diffusers and Optimum, transformers.js, and people. */
 const places = [
   (part: string, suffix: string) => `${part}/model${suffix}.onnx`,
   (part: string, suffix: string) => `onnx/${part}_model${suffix}.onnx`,
+  (part: string, suffix: string) => `onnx/${part}${suffix}.onnx`,
+  (part: string, suffix: string) => `${part}${suffix}.onnx`,
 ];
 
 /**
@@ -33,11 +37,11 @@ const places = [
 export async function findPart(
   folder: ModelFolder,
   networks: readonly string[] | undefined,
-  { part, dtype, hasHalf }: WantedPart,
+  { part, dtype, hasHalf, beside }: WantedPart,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
   const listed = networks?.filter((path) => roleOf(path) === part) ?? [];
-  const unlisted = networks ? [`${part}/model.onnx`] : namesOf(part);
+  const unlisted = networks ? [`${part}/model.onnx`] : namesOf(part, beside);
   const all = listed.length > 0 ? listed : unlisted;
   const best = bestDtypes(hasHalf);
   const asked = dtype === undefined ? [] : kinOf(dtype);
@@ -67,7 +71,11 @@ export async function findPart(
   );
 }
 
-function namesOf(part: PartName): string[] {
+function namesOf(part: PartName, beside: string | undefined): string[] {
   const ends = Object.values(suffixes).flat();
-  return places.flatMap((place) => ends.map((end) => place(part, end)));
+  const names = (place: (typeof places)[number], of: PartName) =>
+    ends.map((end) => place(of, end));
+  return places
+    .filter((place) => !beside || names(place, "unet").includes(beside))
+    .flatMap((place) => names(place, part));
 }

@@ -1,14 +1,15 @@
 // What a model folder holds, as one value: what model_index.json and the configurations of its parts say, where they are
-// there, else what its networks are.
+// there, else what its networks are. A file of its own in an app, which is fetched while the model is.
 
 import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelFolder } from "./folder.js";
 import { PartFiles, type HalfDevice } from "./part-files.js";
-import type { PartName } from "./part-name.js";
+import { roleOf, type PartName } from "./part-name.js";
 import { unetConfig, type UnetConfig } from "./unet-config.js";
 import { vaeConfig } from "./vae-config.js";
 
+export { PartFiles } from "./part-files.js";
 export type { UnetConfig } from "./unet-config.js";
 
 /** The pipeline classes of diffusers that are known here. */
@@ -133,7 +134,7 @@ const stableDiffusionScheduler = {
   steps_offset: 1,
 };
 
-/** model_index.json; a folder whose files are listed may lack it. */
+/** model_index.json; a folder may lack it where its networks say what they are. */
 async function readIndex(
   folder: ModelFolder,
   signal: AbortSignal | undefined,
@@ -144,8 +145,11 @@ async function readIndex(
     if (text(index["_class_name"]) !== undefined) return index;
     throw invalid(folder, path, "it has no _class_name");
   }
-  const paths = (await folder.paths(signal)) ?? [];
-  if (paths.some((one) => /unet[^]*\.onnx$/i.test(one))) return {};
+  const paths = await folder.paths(signal);
+  const unet = paths
+    ? paths.some((one) => roleOf(one) === "unet")
+    : await folder.file("unet/model.onnx", signal, { optional: true });
+  if (unet) return {};
   throw missing(folder, path);
 }
 

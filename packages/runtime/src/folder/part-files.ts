@@ -95,8 +95,12 @@ export class PartFiles {
       const optional = { optional: true };
       if (await folder.file(plain, signal, optional)) return plain;
     }
+    const beside =
+      part === "unet"
+        ? undefined
+        : await this.find("unet", { hasHalf }, signal);
     const { findPart } = await import("./find-part.js");
-    const wanted = { part, dtype, hasHalf };
+    const wanted = { part, dtype, hasHalf, beside };
     return findPart(folder, networks, wanted, signal);
   }
 }

@@ -1,10 +1,10 @@
 // What a run costs in multiply-accumulates: one count for a plan's description and for a run's report.
 
-import type { Unet } from "@phaseskip/graph";
+import type { LiveGraph, Unet } from "@phaseskip/graph";
 import { Dependency, nodeMacs } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
 import type { Schedule, ScheduledStep } from "../schedule/schedule.js";
-import type { PlannedRun } from "./plan-run.js";
+import type { PlannedRun } from "./planned-run.js";
 import type { TextRuns } from "./text-chunks.js";
 
 /** Multiply-accumulates of a Unet's parts under a run's signatures; each is of one call. */
@@ -58,6 +58,11 @@ export function callsPerContext({
   return isPaired ? chunkCount / 2 : chunkCount;
 }
 
+/** Whether a signature runs any of the Unet; where the whole output is kept, nothing runs. */
+export function runsAnything({ isLive }: LiveGraph): boolean {
+  return isLive.includes(true);
+}
+
 /** Adds up a run's steps in the order in which they run. */
 export class RunCosts {
   /** The parts of one call. */
@@ -66,7 +71,10 @@ export class RunCosts {
   readonly #calls: number;
   readonly #textRuns: TextRuns;
   readonly #begun = new Set<Context>();
+  readonly #runs: readonly boolean[];
   #timestep: number | undefined;
+  /** The timestep whose part was computed last. */
+  #embedded: number | undefined;
   #macs = 0;
   #steps = 0;
   #timesteps = 0;
@@ -79,13 +87,15 @@ export class RunCosts {
     >,
   ) {
     this.parts = partCosts(run.unet, run.schedule);
+    this.#runs = run.schedule.signatures.map(runsAnything);
     this.#calls = callsPerContext(run);
     this.#textRuns = run.textRuns;
   }
 
   /**
    * Multiply-accumulates of a step, by context in their order. What is computed once is counted where it is first
-   * needed: the text's part at its context's first step, the timestep's part in the step's first context.
+   * needed: the text's part at its context's first step, the timestep's part in the step's first context that runs any
+   * of the Unet.
    */
   step({ timestep, contexts }: ScheduledStep): number[] {
     const { text, timestep: embedded, signatures } = this.parts;
@@ -93,12 +103,15 @@ export class RunCosts {
     this.#timestep = timestep;
     this.#steps++;
     if (isNew) this.#timesteps++;
-    return contexts.map(({ context, signature }, i) => {
+    return contexts.map(({ context, signature }) => {
       let macs = signatures[signature]! * this.#calls;
       if (!this.#begun.has(context))
         macs += text.used * this.#textRuns[context];
       this.#begun.add(context);
-      if (i === 0 && isNew) macs += embedded.used;
+      if (this.#runs[signature] && this.#embedded !== timestep) {
+        macs += embedded.used;
+        this.#embedded = timestep;
+      }
       this.#macs += macs;
       return macs;
     });

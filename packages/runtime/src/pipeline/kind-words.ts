@@ -1,27 +1,29 @@
 // What a caller should know of a request that will do less than it seems to ask for. A file of its own in an app, fetched
 // where there is something to say.
 
+import type { Scheduler } from "@phaseskip/scheduler";
 import type { ModelIndex } from "../folder/model-index.js";
 import type { InputPicture } from "../picture/input-picture.js";
 import { maskArray } from "../picture/input-picture.js";
-import { planTitle } from "../plan/plan.js";
-import type { PlannedRun } from "./plan-run.js";
+import { planTitle, type Plan } from "../plan/plan.js";
+import type { Schedule } from "../schedule/scheduled.js";
 import type { Request } from "./request.js";
+import type { RunSize } from "./run-size.js";
 
 /** Runs of so few steps have no step to take a value from. */
 const FEW_STEPS = 4;
 
 /** What of a run that is laid out tells what it will do. */
-type RunOutline = Pick<
-  PlannedRun,
-  | "plan"
-  | "schedule"
-  | "scheduler"
-  | "startIndex"
-  | "guidanceScale"
-  | "contextCount"
-  | "shape"
->;
+interface RunOutline extends Pick<
+  RunSize,
+  "guidanceScale" | "contextCount" | "shape"
+> {
+  readonly plan: Plan;
+  readonly schedule: Schedule;
+  readonly scheduler: Scheduler;
+  /** The scheduler's step index at the run's first step. */
+  readonly startIndex: number;
+}
 
 /** Sentences about a run that is laid out; none where all is as it seems. */
 export function kindWords(
@@ -74,8 +76,8 @@ function planWords({
   guidanceScale,
   contextCount,
 }: RunOutline): readonly string[] {
-  const isEmpty = plan.rules.length === 0 && !plan.guidance && !plan.priorNoise;
-  if (isEmpty) return [];
+  const rules = plan.rules.length + (plan.guidance?.length ?? 0);
+  if (rules === 0 && !plan.priorNoise) return [];
   const count = steps.length;
   if (count <= FEW_STEPS)
     return [
@@ -102,7 +104,7 @@ function planWords({
   );
   if (isStochastic && changes)
     return [
-      `the sampler ${scheduler.name} adds new noise at every step, so that kept values fit badly: there is little to skip without changing the picture; ddim or dpmpp-2m skip better`,
+      `the sampler ${scheduler.name} adds new noise at every step, so that kept values fit badly: there is next to nothing to skip without changing the picture; ddim or dpmpp-2m skip better`,
     ];
   return [];
 }

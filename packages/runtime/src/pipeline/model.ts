@@ -3,11 +3,11 @@
 import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
 import type { ModelIndex } from "../folder/model-index.js";
-import { loadModelIndex, type UnetReader } from "../folder/model-index.js";
+import type { UnetReader } from "../folder/model-index.js";
 import type { Device } from "../device/session.js";
 import { SegmentTimes } from "../unet/segment-times.js";
 import { UnetExecutor } from "../unet/executor.js";
-import { PartFiles } from "../folder/part-files.js";
+import type { PartFiles } from "../folder/part-files.js";
 import { unetDigest } from "../folder/unet-digest.js";
 import { openExternalFiles, Weights } from "../unet/weights.js";
 import type { ImageArray } from "../picture/picture.js";
@@ -69,6 +69,8 @@ export class Model implements PlannableModel {
     signal?: AbortSignal,
     dtype?: string,
   ): Promise<Model> {
+    const { loadModelIndex, PartFiles } =
+      await import("../folder/model-index.js");
     const parts = new PartFiles(folder, dtype);
     let device!: Device;
     const choose = async (unet: UnetReader) =>

@@ -1,24 +1,24 @@
 // From a request to what will run at every step, without a device: what a run does first, and all that a
 // description needs.
 
-import { sizeRun, type SizeRequest, type RunSize } from "./run-size.js";
+import type { PlannedRun } from "./planned-run.js";
+import { sizeRun, type SizeRequest } from "./run-size.js";
 import type { PlannableModel } from "./plannable-model.js";
 import { PhaseskipError, fixedBatch } from "@phaseskip/graph";
-import type { Scheduler } from "@phaseskip/scheduler";
 
 import { classDefaults } from "../folder/class-defaults.js";
 import type { ModelIndex } from "../folder/model-index.js";
 import { loadPlan } from "../folder/model-plans.js";
 import type { Plan } from "../plan/plan.js";
 import { emptyPlan, planTitle } from "../plan/plan.js";
-import type { Schedule } from "../schedule/schedule.js";
+
 import { schedulePlan } from "../schedule/schedule.js";
-import type { NetworkCosts } from "./network-costs.js";
+
 import { networkCosts } from "./network-costs.js";
 import type { Request } from "./request.js";
 
 import { pairsContexts } from "./paired-contexts.js";
-import type { TextRuns } from "./text-chunks.js";
+import { timestepWarnings } from "./timestep-rounding.js";
 import { textRuns } from "./text-chunks.js";
 
 /** The part of a request that decides what runs. */
@@ -33,28 +33,6 @@ export type PlanRequest = Pick<
   | keyof SizeRequest
 > &
   Partial<Pick<Request, "decisions" | "means">>;
-
-/** A run before its first step. */
-export interface PlannedRun extends RunSize {
-  /** The plan, parsed. */
-  readonly plan: Plan;
-  /** The sampler, at the run's number of steps. */
-  readonly scheduler: Scheduler;
-  /** The scheduler's step index at the run's first step: above 0 where an image is the start. */
-  readonly startIndex: number;
-  /** What runs at every step. */
-  readonly schedule: Schedule;
-  /** Whether both contexts of an image go through the Unet in one call. */
-  readonly isPaired: boolean;
-  /** Images of one Unet call, padding included: `batch`, or half of it in pairs. */
-  readonly rows: number;
-  /** How often what depends on the text alone is computed. */
-  readonly textRuns: TextRuns;
-  /** What the networks beside the Unet cost. */
-  readonly networks: NetworkCosts;
-  /** What the caller should know before it runs, in sentences. */
-  readonly warnings: readonly string[];
-}
 
 /**
  * Lays a request out on a model.
@@ -71,7 +49,7 @@ export async function planRun(
   const plan = await readPlan(model, request.plan, signal);
   const warnings = await checkModel(model, plan, signal);
   const { makeScheduler, runTimesteps } = await import("./make-scheduler.js");
-  const scheduler = makeScheduler(model.index, request, plan);
+  const scheduler = await makeScheduler(model.index, request, plan);
   const sized = sizeRun(model, request);
   const strength = strengthOf(model.index, request);
   const from = { ...request, strength };
@@ -103,7 +81,13 @@ export async function planRun(
     chunkCount: Math.ceil(sized.shape[0] / rows),
     textRuns: textRuns(model.index, request, rows, isPaired),
     networks,
-    warnings: [...warnings, ...schedule.warnings, ...networks.warnings],
+    warnings: [
+      ...warnings,
+      ...sized.unet.warnings,
+      ...timestepWarnings(sized.unet.shapes.get("timestep"), timesteps),
+      ...schedule.warnings,
+      ...networks.warnings,
+    ],
   };
   const isPlain = plan === emptyPlan && !request.mask;
   if (isPlain && !request.negativePrompts) return run;

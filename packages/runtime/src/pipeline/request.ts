@@ -9,9 +9,17 @@ import type { Plan } from "../plan/plan.js";
 import type { InputPicture } from "../picture/input-picture.js";
 import { pictureProblem } from "../picture/input-picture.js";
 import type { Lora } from "../lora/model-loras.js";
-import { shownValue } from "./shown-value.js";
-import type { TextOptions, TextRequest } from "./text-options.js";
-import { parseTextOptions, promptCount, textFields } from "./text-options.js";
+import { shownValue } from "../prompt/shown-value.js";
+import type { TextOptions, TextRequest } from "../prompt/text-options.js";
+import { parseTextOptions, promptCount, textFields } from "../prompt/text-options.js";
+
+/** A scheduler with options: `{ name: "dpmpp-2m", useKarrasSigmas: true }`. */
+export interface SchedulerChoice {
+  /** Its short name. @default the model's own class */
+  readonly name?: SchedulerName;
+  /** An option of its class. */
+  readonly [option: string]: unknown;
+}
 
 /** What to draw. */
 export interface GenerateOptions extends TextOptions {
@@ -24,8 +32,11 @@ export interface GenerateOptions extends TextOptions {
    * @default the plan's, else 50; 4 for a `LatentConsistencyModelPipeline`
    */
   readonly numInferenceSteps?: number;
-  /** A scheduler by its short name, made from the model's own configuration. @default the model's */
-  readonly scheduler?: SchedulerName;
+  /**
+   * A scheduler by its short name, made from the model's own configuration; or that name with options of its class,
+   * diffusers' keys in camelCase, which go before the configuration's. @default the model's
+   */
+  readonly scheduler?: SchedulerName | SchedulerChoice;
   /**
    * Guidance weight: `uncond + s·(cond − uncond)` above 1; up to 1 it is off, as in diffusers: one context runs, and a
    * negative prompt has no effect. A Unet that takes the weight as an input is told it, and runs in one context.
@@ -216,7 +227,11 @@ export function parseRequest(
     seed: integer("seed", 0) ?? 0,
     numImagesPerPrompt: integer("numImagesPerPrompt", 1) ?? 1,
     numInferenceSteps: integer("numInferenceSteps", 1),
-    scheduler: checked("scheduler", "a string", isString),
+    scheduler: checked(
+      "scheduler",
+      "a scheduler's name, or an object of its name and options",
+      (value) => isString(value) || isSchedulerChoice(value),
+    ),
     guidanceScale: number(
       "guidanceScale",
       "a finite number of at least 0",
@@ -323,6 +338,12 @@ const isShape = (value: unknown): boolean =>
   Array.isArray(value) &&
   value.length === 4 &&
   value.every((size) => Number.isSafeInteger(size) && size > 0);
+const isSchedulerChoice = (value: unknown): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  !Array.isArray(value) &&
+  (!("name" in value) || isString(value.name));
+
 const isString = (value: unknown): boolean => typeof value === "string";
 const isNumber = (value: unknown): boolean => typeof value === "number";
 const isFinite = (value: unknown): boolean => Number.isFinite(value);

@@ -7,7 +7,7 @@ import type { UnetStream } from "../unet/stream.js";
 import type { Conditioning, RunConditioning } from "./conditioning.js";
 import { conditionRun } from "./conditioning.js";
 import type { Model } from "./model.js";
-import type { PlannedRun } from "./plan-run.js";
+import type { PlannedRun } from "./planned-run.js";
 import { planRun } from "./plan-run.js";
 import type { Request } from "./request.js";
 import type { ImageState } from "./start-images.js";

@@ -9,7 +9,8 @@ import type {
 import { generator } from "@phaseskip/scheduler";
 import { imageArray, maskArray } from "../picture/input-picture.js";
 import type { Model } from "./model.js";
-import { strengthOf, type PlannedRun } from "./plan-run.js";
+import { strengthOf } from "./plan-run.js";
+import type { PlannedRun } from "./planned-run.js";
 import type { Request } from "./request.js";
 
 /** One image on its way. */
@@ -42,7 +43,7 @@ interface KeptPart {
  */
 export async function startImages(
   model: Model,
-  { scheduler, schedule, shape }: PlannedRun,
+  { scheduler, startIndex, shape }: PlannedRun,
   request: Request,
   signal?: AbortSignal,
 ): Promise<ImageState[]> {
@@ -59,7 +60,6 @@ export async function startImages(
   const mask = picture && maskArray(picture, height, width);
   const isPureNoise =
     !image || (mask && strengthOf(model.index, request) === 1);
-  const [timestep] = schedule.steps.map((step) => step.timestep);
   return Array.from({ length: count }, (_, i) => {
     const random = generator(seed + i);
     const noise = initNoise
@@ -67,7 +67,7 @@ export async function startImages(
       : random.randn(length);
     const sample =
       original && !isPureNoise
-        ? scheduler.addNoise(original, noise, timestep!)
+        ? scheduler.addNoise(original, noise, startIndex)
         : noise.map((value) => value * scheduler.initNoiseSigma);
     return {
       sample,
@@ -82,19 +82,19 @@ export async function startImages(
 
 /**
  * Puts what is kept back into an image's sample and estimate.
- * @param timestep that of the next step; undefined after the last one
+ * @param stepIndex that of the next step, in the scheduler's timesteps: beyond them after the last one
  */
 export function restoreKept(
   image: ImageState,
   scheduler: Scheduler,
-  timestep: number | undefined,
+  stepIndex: number,
 ): void {
   if (!image.kept) return;
   const { original, noise, mask } = image.kept;
   const known =
-    timestep === undefined
-      ? original
-      : scheduler.addNoise(original, noise, timestep);
+    stepIndex < scheduler.timesteps.length
+      ? scheduler.addNoise(original, noise, stepIndex)
+      : original;
   const paste = (onto: Float32Array<ArrayBuffer>, from: Float32Array) =>
     onto.map((value, i) => (mask[i % mask.length] === 1 ? value : from[i]!));
   image.sample = paste(image.sample, known);

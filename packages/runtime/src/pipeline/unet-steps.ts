@@ -5,8 +5,9 @@ import type { AdaptiveDecision } from "../schedule/adaptive-decision.js";
 import type { ScheduledStep } from "../schedule/scheduled.js";
 import type { ScheduledContext } from "../schedule/scheduled-context.js";
 import type { UnetExecutor } from "../unet/executor.js";
+import { weightedSum } from "../unet/weighted-sum.js";
 import type { UnetCall } from "../unet/unet-call.js";
-import { guided } from "./guided.js";
+import { guided } from "../schedule/guided.js";
 import type { Chunk, RunSetup } from "./run-setup.js";
 
 /** What the Unet made of one step. */
@@ -26,8 +27,8 @@ export class UnetSteps {
   readonly #isPaired: boolean;
   readonly #adaptive: AdaptiveRun | undefined;
   readonly #given: AdaptiveDecision[] = [];
-  /** By chunk: `uncond − cond` of the last step that ran both, where it is taken again. */
-  #deltas: readonly Float32Array[] = [];
+  /** By step and chunk: `uncond − cond` of steps that ran both, until it is taken for the last time. */
+  readonly #deltas = new Map<number, Float32Array[]>();
 
   readonly #rescale: { readonly weight: number; readonly rows: number };
 
@@ -68,9 +69,11 @@ export class UnetSteps {
       milliseconds.push(performance.now() - before);
       if (!this.#adaptive) this.#given.push(...scheduled.decisions);
     }
+    const all = outputs.map((made, i) => this.#guide(step, made, i));
+    for (const done of step.dropsDeltas ?? []) this.#deltas.delete(done);
     return {
       step: { ...step, contexts },
-      outputs: outputs.map((all, i) => this.#guide(step, all, i)),
+      outputs: all,
       milliseconds,
     };
   }
@@ -150,18 +153,21 @@ export class UnetSteps {
   }
 
   #guide(
-    { guidanceScale, keepsDelta, deltaAge }: ScheduledStep,
+    { stepIndex, guidanceScale, keepsDelta, deltas }: ScheduledStep,
     outputs: readonly Float32Array<ArrayBuffer>[],
     chunk: number,
   ): Float32Array<ArrayBuffer> {
     const [cond, uncond] = outputs;
     if (keepsDelta) {
       const delta = uncond!.map((value, i) => value - cond![i]!);
-      this.#deltas = this.#deltas.toSpliced(chunk, 1, delta);
+      const kept = this.#deltas.get(stepIndex) ?? [];
+      this.#deltas.set(stepIndex, kept.toSpliced(chunk, 1, delta));
     }
-    if (deltaAge === undefined)
-      return guided(outputs, guidanceScale, this.#rescale);
-    const delta = this.#deltas[chunk]!;
+    if (!deltas) return guided(outputs, guidanceScale, this.#rescale);
+    const differences = deltas.steps.map(
+      (step) => this.#deltas.get(step)![chunk]!,
+    );
+    const delta = weightedSum(differences, deltas.coefficients);
     const kept = cond!.map((value, i) => value + delta[i]!);
     return guided([cond!, kept], guidanceScale, this.#rescale);
   }

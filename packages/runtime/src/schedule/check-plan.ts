@@ -21,9 +21,10 @@ export function matchUnits(unet: Unet, plan: Plan): Map<string, number[]> {
   const matching = new Map<string, number[]>();
   plan.rules.forEach((rule: Rule, index) => {
     for (const pattern of rule.units) {
-      const found = [...units.keys()].filter((path) =>
-        matchesPattern(pattern, path),
-      );
+      const found =
+        pattern === ""
+          ? [""]
+          : [...units.keys()].filter((path) => matchesPattern(pattern, path));
       if (found.length === 0) {
         throw new PhaseskipError(
           "plan-invalid",
@@ -107,7 +108,8 @@ export function checkConditions({
 
 /**
  * Warnings of rules that refresh at steps which a run that starts late does not have.
- * @throws {PhaseskipError} `plan-invalid` if the run has all steps of its schedule, and a rule refreshes at another one
+ * @throws {PhaseskipError} `plan-invalid` if the run has all steps of its schedule, and a rule refreshes at another one;
+ * or if a rule has coefficients for a step that the grid does not have
  */
 export function checkSteps(
   { rules, guidance }: Plan,
@@ -115,6 +117,14 @@ export function checkSteps(
 ): string[] {
   const warnings: string[] = [];
   const check = (rule: Rule | GuidanceRule, name: string) => {
+    if ("steps" in rule) {
+      const beyond = rule.steps.find((step) => step >= startIndex + count);
+      if (beyond !== undefined)
+        throw new PhaseskipError(
+          "plan-invalid",
+          `Cannot run the plan as ${name} has coefficients for step ${beyond}, which must be below the grid's ${startIndex + count} steps: they hold for the number of steps that they were made for`,
+        );
+    }
     if (!("refresh" in rule) || rule.refresh === "never") return;
     if (!("at" in rule.refresh)) return;
     const beyond = rule.refresh.at.filter((step) => step >= count);

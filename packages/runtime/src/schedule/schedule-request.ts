@@ -13,13 +13,13 @@ export interface ScheduleRequest {
   /** Timesteps of the training; a phase from there on has no upper end. */
   readonly numTrainTimesteps: number;
   /**
-   * Steps of the schedule that the run leaves out at its beginning, as an image to start from does: its first step then
+   * Steps of the sampler's grid before the first of them: above 0 where an image is the start. The run's first step then
    * fills what a plan takes from earlier ones. @default 0
    */
   readonly startIndex?: number;
-  /** Guidance weight; up to 1 it is off. */
+  /** Guidance weight; 1 is off. */
   readonly guidanceScale: number;
-  /** Whether guidance mixes two contexts. @default where the weight is above 1 */
+  /** Whether guidance mixes two contexts. @default where the weight is not 1 */
   readonly isGuided?: boolean;
   /** The scheduler's name, for the plan's conditions. */
   readonly scheduler: string;

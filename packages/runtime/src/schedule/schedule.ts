@@ -72,6 +72,10 @@ export function schedulePlan(unet: Unet, request: ScheduleRequest): Schedule {
     warnings: [
       ...beyond,
       ...unreached.map((rule) => `${rule} applies at no step of this run`),
+      ...[...simulation.standIns].map(
+        ([rule, { size }]) =>
+          `rules[${rule}] forecasts ${size} steps of this run, which starts later than its coefficients are for, by the polynomial through the kept values`,
+      ),
     ],
     ...(isAdaptive &&
       !decisions && {

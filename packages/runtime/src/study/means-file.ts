@@ -29,23 +29,38 @@ export function formatMeans({ timesteps, units }: ChannelMeans): string {
  * @throws {TypeError} If it holds no means
  */
 export function parseMeans(text: string, file: string): ChannelMeans {
-  const found = JSON.parse(text) as {
-    format?: unknown;
-    version?: unknown;
-    timesteps: number[];
-    units: Record<string, number[][]>;
-  } | null;
-  if (found?.format !== "phaseskip-means" || found.version !== 1) {
-    throw new TypeError(
-      `Cannot read ${file} as it must hold means, "phaseskip-means" of version 1: it is ${JSON.stringify(found?.format)} of version ${JSON.stringify(found?.version)}`,
+  const fail = (found: string, cause?: unknown) =>
+    new TypeError(
+      `Cannot read ${file} as it must hold means, "phaseskip-means" of version 1: ${found}`,
+      { cause },
     );
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw fail("it is no JSON", cause);
   }
-  const units = Object.entries(found.units).map(([path, outputs]) => [
-    path,
-    outputs.map((values) => Float32Array.from(values)),
-  ]);
+  const { format, version, timesteps, units } = (value ?? {}) as Partial<
+    Record<string, unknown>
+  >;
+  if (format !== "phaseskip-means" || version !== 1)
+    throw fail("it is of another format or version");
+  if (!isNumbers(timesteps)) throw fail("its timesteps are no list of numbers");
+  if (typeof units !== "object" || units === null)
+    throw fail("its units are no object");
+  const arrays = Object.entries(units as Record<string, unknown>).map(
+    ([path, outputs]) => {
+      if (!Array.isArray(outputs) || !outputs.every(isNumbers))
+        throw fail(`its means of ${path} are no lists of numbers`);
+      return [path, outputs.map((values) => Float32Array.from(values))];
+    },
+  );
   return {
-    timesteps: found.timesteps,
-    units: Object.fromEntries(units) as ChannelMeans["units"],
+    timesteps,
+    units: Object.fromEntries(arrays) as ChannelMeans["units"],
   };
+}
+
+function isNumbers(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every(Number.isFinite);
 }

@@ -14,6 +14,8 @@ import type { TokenizerConfig, TokenizerJson } from "./tokenizer-json.js";
 export type { EncodedText, Tokenizer } from "./create-tokenizer.js";
 
 const DEFAULT_LENGTH = 77;
+/** Tokens that a text encoder may take; a longer length is one that nobody chose. */
+const MOST_TOKENS = 2 ** 20;
 
 /**
  * Reads a model's tokenizer from tokenizer.json, or from vocab.json and merges.txt.
@@ -114,7 +116,9 @@ async function limitsOf(
   encoderConfig: () => Promise<unknown>,
 ): Promise<TokenizerLimits> {
   const usable = (length: unknown): length is number =>
-    Number.isSafeInteger(length) && (length as number) > 0;
+    Number.isSafeInteger(length) &&
+    (length as number) > 0 &&
+    (length as number) <= MOST_TOKENS;
   const said = [config.model_max_length, json?.truncation?.max_length];
   const maxLength = said.find(usable);
   const isOpen =

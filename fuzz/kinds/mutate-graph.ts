@@ -1,0 +1,417 @@
+// Mutations of an ONNX graph that stay a message: what is read where, which module holds what, what calls what.
+
+import {
+  readAttributeProto,
+  readFunctionProto,
+  readGraphProto,
+  readNodeProto,
+  readStringStringEntryProto,
+  readTensorProto,
+  readValueInfoProto,
+  TensorProtoDataLocation,
+  type AttributeProto,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+} from "../../packages/graph/src/onnx/onnx_pb.js";
+import { clone, create } from "../../packages/graph/src/onnx/wire.js";
+import type { Random } from "../random.js";
+
+type Mutation = (graph: GraphProto, random: Random, model: ModelProto) => void;
+
+const sizes = [0, -1, 1, 2, 3, 7, 2 ** 20, 2 ** 31, 2 ** 40, -(2 ** 40)];
+
+/** Changes one thing of a model's graph, or of a body inside it. */
+export function mutateGraph(model: ModelProto, random: Random): void {
+  const outer = model.graph;
+  if (!outer || outer.node.length === 0) return;
+  const inner = outer.node.flatMap((node) => node.attribute.flatMap(bodiesOf));
+  const graph =
+    inner.length > 0 && random.chance(0.2) ? random.pick(inner) : outer;
+  if (graph.node.length > 0) random.pick(mutations)(graph, random, model);
+}
+
+function bodiesOf({ g, graphs }: AttributeProto): GraphProto[] {
+  return g ? [g] : graphs;
+}
+
+function anyValue(graph: GraphProto, random: Random): string {
+  const node = random.pick(graph.node);
+  const names = [
+    ...node.output,
+    ...node.input,
+    ...graph.initializer.slice(0, 9).map((t) => t.name),
+  ];
+  return names.length > 0 ? random.pick(names) : "";
+}
+
+const edges: Mutation[] = [
+  (graph, random) => {
+    const node = random.pick(graph.node);
+    if (node.input.length > 0)
+      node.input[random.below(node.input.length)] = anyValue(graph, random);
+  },
+  (graph, random) => {
+    const node = random.pick(graph.node);
+    if (node.output.length > 0)
+      node.output[random.below(node.output.length)] = anyValue(graph, random);
+  },
+  (graph, random) => {
+    const value = anyValue(graph, random);
+    random
+      .pick(graph.node)
+      [random.pick(["input", "output"] as const)].push(
+        ...Array<string>(random.pick([1, 1, 2000])).fill(value),
+      );
+  },
+  (graph, random) => void graph.node.splice(random.below(graph.node.length), 1),
+  (graph, random) => {
+    const copy = clone(random.pick(graph.node));
+    if (random.chance(0.7))
+      copy.output = copy.output.map((name) => `${name}_again`);
+    graph.node.splice(random.below(graph.node.length), 0, copy);
+  },
+  (graph) => void graph.node.reverse(),
+  (graph, random) => {
+    const ends = graph[random.pick(["input", "output"] as const)];
+    if (ends.length > 0) random.pick(ends).name = anyValue(graph, random);
+  },
+];
+
+const scopes: Mutation[] = [
+  (graph, random) => {
+    const { name } = random.pick(graph.node);
+    random.pick(graph.node).name = name;
+  },
+  (graph, random) => {
+    const node = random.pick(graph.node);
+    const parts = node.name.split("/");
+    const at = random.below(parts.length);
+    parts.splice(
+      at,
+      0,
+      ...Array<string>(random.pick([1, 2, 70])).fill(parts[at] ?? ""),
+    );
+    node.name = parts.join("/");
+  },
+  (graph, random) => {
+    const paths = [
+      "down_blocks.0",
+      "down_blocks.0.resnets.0",
+      "mid_block",
+      "up_blocks.0",
+      "up_blocks.0.resnets.0.skip",
+      "m:residual",
+      "",
+      "conv_in",
+    ];
+    for (let left = random.pick([1, 5, 50]); left > 0; left--) {
+      const node = random.pick(graph.node);
+      const list = Array.from(
+        { length: random.pick([1, 2, 3, 6, 80]) },
+        () => `'${random.pick(paths)}'`,
+      );
+      const value = random.pick([
+        `[${list.join(", ")}]`,
+        `['${"\\'".repeat(5000)}`,
+      ]);
+      node.metadata_props = [
+        create(readStringStringEntryProto, {
+          key: "pkg.torch.onnx.name_scopes",
+          value,
+        }),
+      ];
+    }
+  },
+];
+
+const attributes: Mutation[] = [
+  (graph, random) => {
+    const kinds = [
+      "Conv",
+      "Reshape",
+      "Concat",
+      "Split",
+      "Slice",
+      "Gather",
+      "Expand",
+      "Tile",
+      "Pad",
+      "Range",
+      "Resize",
+      "Einsum",
+      "If",
+      "Loop",
+      "Constant",
+      "ConstantOfShape",
+      "Unsqueeze",
+      "Squeeze",
+      "Transpose",
+      "MatMul",
+      "Gemm",
+      "ReduceMean",
+      "Shape",
+      "Cast",
+      "SplitToSequence",
+      "SequenceAt",
+      "Identity",
+      "MaxPool",
+      "Attention",
+      "DepthToSpace",
+      "Flatten",
+      "LayerNormalization",
+      "ConvTranspose",
+      "GatherND",
+      "my:Twice",
+    ];
+    const [domain, type] = random.pick(kinds).split(":");
+    const node = random.pick(graph.node);
+    node.op_type = type ?? domain!;
+    node.domain = type ? domain! : "";
+  },
+  (graph, random) => {
+    const attribute = random.pick(
+      graph.node
+        .flatMap((node) => node.attribute)
+        .concat(create(readAttributeProto, {})),
+    );
+    attribute.i = random.pick(sizes);
+    attribute.ints = attribute.ints.map((value) =>
+      random.chance(0.4) ? random.pick(sizes) : value,
+    );
+    if (random.chance(0.2))
+      attribute.ints.splice(random.below(attribute.ints.length), 1);
+    if (random.chance(0.1))
+      attribute.ints.push(...Array<number>(random.pick([1, 3, 3000])).fill(1));
+  },
+  (graph, random) => {
+    const name = random.pick([
+      "axis",
+      "axes",
+      "perm",
+      "pads",
+      "strides",
+      "kernel_shape",
+      "group",
+      "to",
+      "split",
+      "equation",
+      "value",
+      "keepdims",
+      "start",
+      "blocksize",
+    ]);
+    const s = new TextEncoder().encode(
+      random.pick(["abc,cd->ab", "i".repeat(3000), "..."]),
+    );
+    random.pick(graph.node).attribute.push(
+      create(readAttributeProto, {
+        name,
+        s,
+        i: random.pick(sizes),
+        ints: Array.from({ length: random.below(5) }, () => random.pick(sizes)),
+      }),
+    );
+  },
+  (graph, random) => {
+    const node = random.pick(graph.node);
+    node.attribute.splice(random.below(node.attribute.length), 1);
+  },
+];
+
+const weights: Mutation[] = [
+  (graph, random) => mutateTensor(anyTensor(graph, random), random),
+  (graph, random) => mutateTensor(anyTensor(graph, random), random),
+  (graph, random) => {
+    const tensor = anyTensor(graph, random);
+    const entry = (key: string, value: string) =>
+      create(readStringStringEntryProto, { key, value });
+    const numbers = ["0", "-1", "4", "1e9", "9007199254740993", "x", ""];
+    tensor.data_location = TensorProtoDataLocation.EXTERNAL;
+    tensor.external_data = [
+      entry(
+        "location",
+        random.pick([
+          "weights.pb",
+          "../x",
+          "/etc/x",
+          "",
+          "a".repeat(5000),
+          "%2e%2e/x",
+          "unet/../../x",
+          "model.onnx",
+        ]),
+      ),
+      entry("offset", random.pick(numbers)),
+      entry("length", random.pick(numbers)),
+    ].filter(() => random.chance(0.9));
+  },
+  (graph, random) => {
+    // a small constant that shapes are made of
+    const dims = random.pick([[], [0], [1], [2], [4], [64]]);
+    const count = dims.reduce((product, dim) => product * dim, 1);
+    const tensor = create(readTensorProto, {
+      name: anyValue(graph, random),
+      data_type: 7,
+      dims,
+      int64_data: Array.from({ length: count }, () => random.pick(sizes)),
+    });
+    const name = `odd${random.below(1000)}`;
+    if (random.chance(0.5)) tensor.name = name;
+    graph.initializer.push(tensor);
+    const node = random.pick(graph.node);
+    node.input[random.below(node.input.length + 1)] = tensor.name;
+  },
+  (graph, random) => {
+    const value = random.pick([
+      ...graph.input,
+      ...graph.output,
+      create(readValueInfoProto, {}),
+    ]);
+    const type = value.type?.tensor_type;
+    if (type) type.elem_type = random.pick([0, 1, 6, 7, 8, 10, 16, 17, 22, 99]);
+    for (const dim of type?.shape?.dim ?? [])
+      if (random.chance(0.5)) dim.dim_value = random.pick(sizes);
+    if (type?.shape && random.chance(0.3))
+      type.shape.dim.splice(0, 1 + random.below(3));
+    if (type?.shape && random.chance(0.1))
+      type.shape.dim.push(
+        ...Array.from({ length: 70 }, () => clone(type.shape!.dim[0]!)).filter(
+          Boolean,
+        ),
+      );
+  },
+];
+
+function anyTensor(graph: GraphProto, random: Random): TensorProto {
+  const constants = graph.node.flatMap(({ attribute }) =>
+    attribute.flatMap(({ t }) => t ?? []),
+  );
+  return random.pick([
+    ...graph.initializer,
+    ...constants,
+    create(readTensorProto, {}),
+  ]);
+}
+
+function mutateTensor(tensor: TensorProto, random: Random): void {
+  switch (random.below(5)) {
+    case 0:
+      tensor.dims = tensor.dims.map((dim) =>
+        random.chance(0.5) ? random.pick(sizes) : dim,
+      );
+      break;
+    case 1:
+      tensor.dims = Array.from(
+        { length: random.pick([0, 1, 5, 70, 3000]) },
+        () => random.pick([1, 1, ...sizes]),
+      );
+      break;
+    case 2:
+      tensor.data_type = random.pick([
+        0, 1, 2, 3, 6, 7, 8, 9, 10, 11, 14, 16, 17, 21, 22, 23, 99,
+      ]);
+      break;
+    case 3:
+      if (tensor.raw_data)
+        tensor.raw_data = tensor.raw_data.subarray(
+          random.below(tensor.raw_data.length),
+        );
+      break;
+    default:
+      tensor.int64_data = Array.from({ length: random.below(9) }, () =>
+        random.pick(sizes),
+      );
+  }
+}
+
+const calls: Mutation[] = [
+  (graph, random, model) => {
+    // nodes become a function, which may then call itself, or another that calls it
+    const taken = graph.node.splice(
+      random.below(graph.node.length),
+      1 + random.below(3),
+    );
+    const name = `F${random.below(3)}`;
+    const input = [...new Set(taken.flatMap((node) => node.input))];
+    const output = [...new Set(taken.flatMap((node) => node.output))];
+    const node = taken.map((inner) => clone(inner));
+    for (let left = random.pick([0, 0, 1, 8]); left > 0; left--)
+      node.push(
+        create(readNodeProto, {
+          op_type: `F${random.below(3)}`,
+          domain: "fz",
+          input: [...input],
+          output: output.map((out) => `${out}_${left}`),
+        }),
+      );
+    model.functions.push(
+      create(readFunctionProto, { domain: "fz", name, input, output, node }),
+    );
+    const call = create(readNodeProto, {
+      op_type: name,
+      domain: "fz",
+      input: [...input],
+      output: [...output],
+      name: taken[0]?.name ?? "",
+    });
+    graph.node.push(call);
+  },
+  (graph, random) => {
+    // nodes become the bodies of an If, or of ten in one another
+    const at = random.below(graph.node.length);
+    let node: NodeProto = graph.node[at]!;
+    const condition = anyValue(graph, random);
+    const output = [create(readValueInfoProto, { name: node.output[0] ?? "" })];
+    for (let left = random.pick([1, 1, 3, 10, 40]); left > 0; left--) {
+      const g = create(readGraphProto, { name: "body", node: [node], output });
+      const attribute = ["then_branch", "else_branch"].map((name) =>
+        create(readAttributeProto, {
+          name,
+          type: 5,
+          g:
+            left > 4 && name === "else_branch"
+              ? create(readGraphProto, { output })
+              : g,
+        }),
+      );
+      node = create(readNodeProto, {
+        op_type: random.pick(["If", "If", "Loop"]),
+        input: [condition],
+        output: [node.output[0] ?? ""],
+        attribute,
+        name: node.name,
+      });
+    }
+    graph.node[at] = node;
+  },
+  (graph, random, model) => {
+    const f = random.pick([...model.functions, create(readFunctionProto, {})]);
+    const other = random.pick([
+      ...model.functions,
+      create(readFunctionProto, {}),
+    ]);
+    f.node.push(
+      create(readNodeProto, {
+        op_type: other.name,
+        domain: other.domain,
+        input: [...f.input],
+        output: [`${random.below(99)}`],
+      }),
+    );
+  },
+  (_, random, model) => {
+    for (const opset of model.opset_import)
+      if (random.chance(0.5))
+        opset.version = random.pick([0, 1, 8, 9, 17, 25, 26, 2 ** 40, -1]);
+  },
+];
+
+const mutations: readonly Mutation[] = [
+  ...edges,
+  ...scopes,
+  ...attributes,
+  ...weights,
+  ...calls,
+];
