@@ -42,11 +42,12 @@ export const rooms = {
   device: [],
   picture: [],
   unet: ["plan", "schedule", "store", "folder", "device"],
+  prompt: ["plan", "folder", "text"],
   lora: ["folder", "device", "unet"],
   networks: ["folder", "text", "device", "picture", "unet"],
   pipeline: [
     ...["plan", "schedule", "folder", "text", "device", "picture"],
-    ...["unet", "lora", "networks"],
+    ...["unet", "lora", "prompt", "networks"],
   ],
   study: [
     ...["plan", "schedule", "folder", "device", "picture", "unet", "pipeline"],

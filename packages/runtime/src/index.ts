@@ -12,7 +12,7 @@ export type {
   GenerateOptions,
   SchedulerChoice,
 } from "./pipeline/request.js";
-export type { Embeddings, TextOptions } from "./pipeline/text-options.js";
+export type { Embeddings, TextOptions } from "./prompt/text-options.js";
 export type { PromptStyle } from "./text/text-windows.js";
 export type { RunStep } from "./pipeline/run.js";
 export type { Lora } from "./lora/model-loras.js";

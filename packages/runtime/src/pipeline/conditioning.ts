@@ -2,13 +2,13 @@
 
 import { PhaseskipError } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
-import type { ContextEmbeds, ContextText } from "./context-text.js";
-import { contextText } from "./context-text.js";
+import type { ContextEmbeds, ContextText } from "../prompt/context-text.js";
+import { contextText } from "../prompt/context-text.js";
 import type { Model } from "./model.js";
 import type { PlannedRun } from "./planned-run.js";
 import type { Request } from "./request.js";
-import type { Embeddings } from "./text-options.js";
-import { promptCount } from "./text-options.js";
+import type { Embeddings } from "../prompt/text-options.js";
+import { promptCount } from "../prompt/text-options.js";
 import type { EmbeddedText, ReadText } from "../networks/text-encoders.js";
 
 /** One image's inputs of the Unet that stay the same at every step, by name; each without the batch. */

@@ -5,12 +5,12 @@ import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError, networkMacs } from "@phaseskip/graph";
 import type { ModelIndex } from "../folder/model-index.js";
 import type { Schedule } from "../schedule/schedule.js";
-import { contextText } from "./context-text.js";
+import { contextText } from "../prompt/context-text.js";
 import type { RunSize } from "./run-size.js";
 import type { PlannableModel } from "./plannable-model.js";
 import type { Request } from "./request.js";
-import type { TextRequest } from "./text-options.js";
-import { promptCount } from "./text-options.js";
+import type { TextRequest } from "../prompt/text-options.js";
+import { promptCount } from "../prompt/text-options.js";
 
 /** Multiply-accumulates of a pipeline's networks in a whole run. */
 export interface PipelineMacs {

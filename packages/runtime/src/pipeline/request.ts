@@ -9,9 +9,13 @@ import type { Plan } from "../plan/plan.js";
 import type { InputPicture } from "../picture/input-picture.js";
 import { pictureProblem } from "../picture/input-picture.js";
 import type { Lora } from "../lora/model-loras.js";
-import { shownValue } from "./shown-value.js";
-import type { TextOptions, TextRequest } from "./text-options.js";
-import { parseTextOptions, promptCount, textFields } from "./text-options.js";
+import { shownValue } from "../prompt/shown-value.js";
+import type { TextOptions, TextRequest } from "../prompt/text-options.js";
+import {
+  parseTextOptions,
+  promptCount,
+  textFields,
+} from "../prompt/text-options.js";
 
 /** A scheduler with options: `{ name: "dpmpp-2m", useKarrasSigmas: true }`. */
 export interface SchedulerChoice {

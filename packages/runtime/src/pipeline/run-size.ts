@@ -7,9 +7,9 @@ import { fixedBatch } from "@phaseskip/graph";
 import type { Request } from "./request.js";
 import { imageCount } from "./request.js";
 import { sampleSize } from "./sample-size.js";
-import { checkEmbeddings } from "./check-embeddings.js";
-import { textLength } from "./text-length.js";
-import type { TextRequest } from "./text-options.js";
+import { checkEmbeddings } from "../prompt/check-embeddings.js";
+import { textLength } from "../prompt/text-length.js";
+import type { TextRequest } from "../prompt/text-options.js";
 
 /** The part of a request that decides the sizes. */
 export type SizeRequest = TextRequest &

@@ -2,10 +2,10 @@
 
 import type { ModelIndex } from "../folder/model-index.js";
 import type { Context } from "../plan/plan.js";
-import { contextText } from "./context-text.js";
+import { contextText } from "../prompt/context-text.js";
 import type { Request } from "./request.js";
 import { imageCount } from "./request.js";
-import type { TextRequest } from "./text-options.js";
+import type { TextRequest } from "../prompt/text-options.js";
 
 /**
  * For each chunk, the first chunk that is told the same.

@@ -15,7 +15,7 @@ import type { GenerateOptions } from "../../src/pipeline/request.js";
 import { parseRequest } from "../../src/pipeline/request.js";
 import { runPipeline } from "../../src/pipeline/run.js";
 import type { RunResult } from "../../src/pipeline/run.js";
-import type { Embeddings } from "../../src/pipeline/text-options.js";
+import type { Embeddings } from "../../src/prompt/text-options.js";
 import { fixtureFolder } from "../unet/unet-runs.js";
 import { fewSteps, relativeError } from "./pipeline-cases.js";
 

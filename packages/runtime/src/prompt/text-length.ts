@@ -1,20 +1,17 @@
 // How many tokens the Unet is told of every text of a run.
 
 import type { Graph } from "@phaseskip/graph";
-import type { PlannableModel } from "./plannable-model.js";
-import type { Request } from "./request.js";
+import type { TextRequest } from "./text-options.js";
 
-/** The part of a request that decides it. */
-export type LengthRequest = Pick<
-  Request,
-  | "prompts"
-  | "negativePrompts"
-  | "prompts2"
-  | "negativePrompts2"
-  | "promptStyle"
-  | "promptEmbeds"
-  | "negativePromptEmbeds"
->;
+/** What is known of a model that reads texts. */
+export interface TextReader {
+  /** The Unet's graph. */
+  readonly unetGraph: Graph;
+  /** Tokens of one window; undefined without a tokenizer. */
+  readonly textTokens: number | undefined;
+  /** Windows that a text needs; missing where no text is read. */
+  readonly textWindows?: (text: string) => number;
+}
 
 /**
  * Tokens of every text: those of one window, as often as the longest text needs; or those of the embeddings that are given.
@@ -22,8 +19,8 @@ export type LengthRequest = Pick<
  * @throws {RangeError} If embeddings have another number of tokens than what they go beside
  */
 export function textLength(
-  model: PlannableModel,
-  request: LengthRequest,
+  model: TextReader,
+  request: TextRequest,
 ): number | undefined {
   const { promptEmbeds, negativePromptEmbeds } = request;
   const given = promptEmbeds?.shape[1];
@@ -49,8 +46,8 @@ export function textLength(
 }
 
 function windowedLength(
-  { unetGraph, textTokens, textWindows }: PlannableModel,
-  request: LengthRequest,
+  { unetGraph, textTokens, textWindows }: TextReader,
+  request: TextRequest,
 ): number | undefined {
   if (textTokens === undefined || !textWindows) return textTokens;
   if (request.promptStyle === "plain" || !takesAnyLength(unetGraph))
