@@ -37,10 +37,13 @@ beforeAll(async () => {
   served = await serveFiles({
     pages: Object.fromEntries(
       await Promise.all(
-        indices.map(async (file) => [
-          `/${file.replace(/index\.html$/, "")}`,
-          await readFile(join(site, file), "utf8"),
-        ]),
+        indices.map(
+          async (file) =>
+            [
+              `/${file.replace(/index\.html$/, "")}`,
+              await readFile(join(site, file), "utf8"),
+            ] as const,
+        ),
       ),
     ),
     folders: { "/": site },
