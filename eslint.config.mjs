@@ -76,7 +76,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["packages/*/test/**", "e2e/**", "vitest.config.ts"],
+    files: ["packages/*/test/**", "e2e/**", "fuzz/**", "vitest.config.ts"],
     rules: {
       "max-lines": "off",
       "no-console": "off",

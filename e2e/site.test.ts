@@ -25,7 +25,7 @@ beforeAll(async () => {
     (file) => file.endsWith(".html") && !/^(playground|404)/.test(file),
   );
   const lines = (await readFile(join(site, "_headers"), "utf8")).split("\n");
-  const headers: Record<string, string> = Object.fromEntries(
+  const headers = Object.fromEntries<string>(
     lines.flatMap((line) => {
       const [, name, value] = /^ {2}([\w-]+): (.+)$/.exec(line) ?? [];
       return name !== undefined && value !== undefined

@@ -1,11 +1,12 @@
 // `phaseskip inspect`: what a model is made of, and what a plan does to it.
 
 import {
-  nodeMacs,
-  type GraphNode,
-  type Unet,
-  type Unit,
-} from "@phaseskip/graph";
+  summarizeUnits,
+  costOf,
+  nameIn,
+  type UnitSummary,
+} from "../inspection/unit-summary.js";
+import type { Unet } from "@phaseskip/graph";
 import type { PlanDescription } from "@phaseskip/runtime";
 import {
   describeRun,
@@ -39,9 +40,8 @@ import {
   stripLegend,
 } from "../inspection/plan-strip.js";
 import { formatTable } from "../terminal/table.js";
-import { learnedNumbers } from "../inspection/learned-numbers.js";
+
 import { speedNotes } from "../inspection/speed-notes.js";
-import { unitKind } from "../inspection/unit-kind.js";
 
 /** The options of `inspect`, read. */
 export interface InspectArguments extends ChangesArguments {
@@ -62,21 +62,6 @@ interface Planned {
   readonly run: PlannedRun;
   readonly description: PlanDescription;
   readonly device: Device | undefined;
-}
-
-/** What is said of one unit. */
-export interface UnitSummary {
-  readonly path: string;
-  /** The unit around it; "" is the Unet itself. */
-  readonly parent: string;
-  readonly kind: string;
-  /** Shapes of its outputs, null where one is not known; the last one computed is the last. */
-  readonly outputs: readonly (readonly number[] | null)[];
-  /** Multiply-accumulates of one call. */
-  readonly macs: number;
-  readonly parameters: number;
-  /** The unit that hands over its value, for a skip. */
-  readonly from?: string;
 }
 
 /** Runs `phaseskip inspect MODEL`. */
@@ -137,38 +122,6 @@ async function planOn(
 /** What one call of the Unet is fed. */
 function sampleShape({ shape, batch }: ModelInspection): readonly number[] {
   return [batch, ...shape.slice(1)];
-}
-
-/** Every unit that a plan can act on, in the graph's order. */
-function summarizeUnits(unet: Unet): UnitSummary[] {
-  const { graph, shapes, units } = unet;
-  return [...units.units.values()].map((unit) => {
-    const { path, parent, outputs, skip } = unit;
-    const order = (value: string) => graph.producers.get(value)?.index ?? -1;
-    const made = outputs.toSorted((a, b) => order(a) - order(b));
-    const producer = skip && graph.producers.get(skip.value);
-    return {
-      path,
-      parent,
-      kind: unitKind(path),
-      outputs: made.map((value) => shapes.get(value)?.dims ?? null),
-      ...costOf(unet, unit.nodes),
-      ...(producer && { from: units.unitOf[producer.index]! }),
-    };
-  });
-}
-
-function costOf({ graph, shapes }: Unet, nodes: readonly GraphNode[]) {
-  const weights = new Set(nodes.flatMap(({ inputs }) => inputs));
-  let parameters = 0;
-  for (const name of weights) {
-    const weight = graph.weights.get(name);
-    if (weight) parameters += learnedNumbers(weight);
-  }
-  return {
-    macs: nodes.reduce((sum, node) => sum + nodeMacs(node, shapes), 0),
-    parameters,
-  };
 }
 
 function totals({ unet }: ModelInspection) {
@@ -273,13 +226,6 @@ function unetFile({ index, graph }: ModelInspection): string[] {
   const [path, dtype] = [index.unetPath, dtypeOf(graph)];
   const isUsual = path === "unet/model.onnx" && dtype === "fp32";
   return isUsual ? [] : [`the Unet is ${path}, ${dtype}`];
-}
-
-/** The part of a path that its parent does not say. */
-function nameIn({ path, parent }: Pick<Unit, "path" | "parent">): string {
-  return parent !== "" && path.startsWith(parent)
-    ? path.slice(parent.length)
-    : path;
 }
 
 function shapeOf({ outputs }: UnitSummary): string {

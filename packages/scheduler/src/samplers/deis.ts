@@ -11,7 +11,6 @@ import { configReader } from "../config/config-reader.js";
 import { scaled, weightedSum } from "../float32.js";
 import { numpyLog32 } from "../grid/numpy-log.js";
 import { noiseSchedule } from "../grid/noise-schedule.js";
-import { sigmaTable } from "../grid/sigmas.js";
 import { solverSteps } from "../grid/solver-steps.js";
 import { stepRequest } from "../grid/step-request.js";
 import type { Scheduler } from "../scheduler.js";

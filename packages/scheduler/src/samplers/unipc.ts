@@ -191,6 +191,7 @@ function readIndices(
   key: string,
 ): readonly number[] {
   const given = config.value(key) ?? [];
-  if (Array.isArray(given) && given.every(Number.isInteger)) return given;
+  if (Array.isArray(given) && given.every(Number.isInteger))
+    return given as number[];
   return config.reject(key, "a list of step indices", given);
 }
