@@ -129,6 +129,12 @@ export function inferKnownShapes(
       if (output && info) values.set(output, info);
       else if (made && (graph.consumers.has(output) || isRead.has(output))) {
         const reason = `what is known of ${labelOf(node)} must include its output ${slot}: it is read`;
+        // ONNX's own operators are known: one that has no such output contradicts itself
+        if (node.domain === "")
+          throw new PhaseskipError(
+            "model-unsupported",
+            `Cannot infer the shapes of the graph as ${reason}`,
+          );
         unruled.push({ node, reason });
       }
     }

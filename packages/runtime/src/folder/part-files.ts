@@ -88,7 +88,10 @@ export class PartFiles {
     const { folder, dtype } = this;
     const plain = `${part}/model.onnx`;
     const paths = await folder.paths(signal);
-    const networks = paths?.filter((path) => path.endsWith(".onnx"));
+    // a folder within one of its folders is another model's
+    const networks = paths?.filter((path) =>
+      /^([^/]+\/)?[^/]+\.onnx$/.test(path),
+    );
     const isAlone =
       networks?.filter((path) => path.includes(part)).join() === plain;
     if (dtype === undefined && (isAlone || !networks)) {
