@@ -8,6 +8,7 @@ import { inlineFunctions } from "./inline-functions.js";
 import type { GraphProto, NodeProto, TensorProto } from "../onnx/onnx_pb.js";
 import type { OnnxFile } from "../onnx/read.js";
 import { readOnnx } from "../onnx/read.js";
+import { learnRules } from "../shapes/infer.js";
 import { valuesTensor } from "../onnx/tensor.js";
 import { ElementType } from "../onnx/types.js";
 import { nodeScopes } from "../units/scopes.js";
@@ -45,7 +46,9 @@ export async function loadGraph(
 ): Promise<Graph> {
   const file = await readOnnx(source, name);
   checkOperatorSets(file, name);
-  return plainGraph(file, name);
+  const graph = plainGraph(file, name);
+  await learnRules(graph);
+  return graph;
 }
 
 function checkOperatorSets({ model }: OnnxFile, name: string): void {

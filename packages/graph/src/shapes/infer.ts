@@ -16,24 +16,33 @@ import { elementwiseRules } from "./elementwise.js";
 import { layoutRules } from "./layout.js";
 import { pickRules } from "./pick.js";
 import { declaredShapes } from "./declared.js";
-import { fusedRules } from "./fused.js";
-import { microsoftQuantizedRules, quantizedRules } from "./quantized.js";
 import type { ShapeRule, ValueInfo } from "./rule.js";
 import { UnknownShapeError, dataLimit } from "./rule.js";
 import { windowRules } from "./window.js";
 
-/** Rules by operator set, then by operator: other operators of another set share a name at most. */
-const rules: Readonly<Record<string, Readonly<Record<string, ShapeRule>>>> = {
+type RuleSet = Readonly<Record<string, ShapeRule>>;
+
+/** Rules by operator set, then by operator; those of optimizers' and quantizers' operators once a graph had such. */
+let rules: Readonly<Record<string, RuleSet>> = {
   "": {
     ...elementwiseRules,
     ...layoutRules,
     ...pickRules,
     ...windowRules,
     ...computeRules,
-    ...quantizedRules,
   },
-  "com.microsoft": { ...fusedRules, ...microsoftQuantizedRules },
 };
+
+/** Fetches the rules of the operators that optimizers and quantizers write, where a graph has such. */
+export async function learnRules({
+  nodes,
+}: Pick<Graph, "nodes">): Promise<void> {
+  const isTools = ({ domain, opType }: GraphNode) =>
+    domain !== "" || /Quant|Integer|^QLinear/.test(opType);
+  if ("com.microsoft" in rules || !nodes.some(isTools)) return;
+  const { toolRules } = await import("./tool-rules.js");
+  rules = { ...toolRules, "": { ...rules[""], ...toolRules[""] } };
+}
 
 /** Elements of all values together that may follow from shapes alone; exports have some thousand. */
 const mostFolded = 2 ** 20;
