@@ -6,6 +6,7 @@
 // middle drawn from a seed of its own given the values at both ends, down to 1e-6.
 
 import { weightedSum } from "../float32.js";
+import { roundHalfEven } from "../grid/timestep-spacing.js";
 import { generator } from "./generator.js";
 import { seedSequence } from "./seed-sequence.js";
 
@@ -109,6 +110,9 @@ interface Interval {
   readonly increment: Values;
 }
 
+/** Python's `round`: what lies in the middle, as odd multiples of 1/128 do, goes to the even digit. */
 function rounded(time: number): number {
+  if (Number.isInteger(time * 128))
+    return roundHalfEven(time * 10 ** DIGITS) / 10 ** DIGITS;
   return Number(time.toFixed(DIGITS));
 }
