@@ -135,7 +135,7 @@ function program(io: CommandIo): Command {
     .addOption(
       new Option(
         "--prompt-style <STYLE>",
-        "weighted: (word:1.2), ((word)) and [word] are weights,\nlong texts are read whole; plain: brackets are text,\nlong texts are cut off (default: weighted)",
+        "weighted: (word:1.2), ((word)) and [word] are weights,\nlong texts are read whole; plain: brackets are text,\nlong texts are cut off (default: plain)",
       ).choices(["weighted", "plain"]),
     )
     .option(

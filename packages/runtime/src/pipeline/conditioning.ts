@@ -38,7 +38,7 @@ export async function conditionRun(
     .filter((name) => name !== "sample" && name !== "timestep");
   const embedded = new Map<string, EmbeddedText>();
   const warnings = new Set<string>();
-  const { promptStyle: style = "weighted", clipSkip = 0 } = request;
+  const { promptStyle: style = "plain", clipSkip = 0 } = request;
   const reading = {
     windows: (run.size.tokens ?? 0) / (model.textTokens ?? 1),
     style,

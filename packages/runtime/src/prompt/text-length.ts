@@ -50,7 +50,7 @@ function windowedLength(
   request: TextRequest,
 ): number | undefined {
   if (textTokens === undefined || !textWindows) return textTokens;
-  if (request.promptStyle === "plain" || !takesAnyLength(unetGraph))
+  if (request.promptStyle !== "weighted" || !takesAnyLength(unetGraph))
     return textTokens;
   const texts = [
     ...[request.prompts, request.negativePrompts],

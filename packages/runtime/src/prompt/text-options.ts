@@ -25,11 +25,11 @@ export interface TextOptions {
   /** SDXL: the negative text for the second text encoder. @default the negative prompt */
   readonly negativePrompt2?: string | readonly string[];
   /**
-   * How all of these are read. `"weighted"`: brackets say how much words count, `(word:1.2)`, `((word))`, `[word]`, as in
+   * How all of these are read. `"plain"`: as diffusers' own pipelines do; brackets are text, and what does not fit is cut
+   * off. `"weighted"`: brackets say how much words count, `(word:1.2)`, `((word))`, `[word]`, as in
    * AUTOMATIC1111's web interface, `\(` is a bracket; and a text longer than the text encoder takes is embedded in
-   * windows, where the Unet's export takes any number of tokens. A text without brackets that fits is read as ever.
-   * `"plain"`: as diffusers' own pipelines do; brackets are text, and what does not fit is cut off.
-   * @default "weighted"
+   * windows, where the Unet's export takes any number of tokens. A text without brackets that fits is the same in both.
+   * @default "plain"
    */
   readonly promptStyle?: PromptStyle;
   /** In place of `prompt`: what the Unet reads of it, `[prompt, token, width]`. SDXL's also needs `pooledPromptEmbeds`. */

@@ -83,7 +83,7 @@ async function draw(
 describe("runPipeline() reads prompts as diffusers does", () => {
   test.each(goldens)("$name", async ({ name, model, options, sample }) => {
     const loaded = name.startsWith("clip-skip") ? "clip-skip" : model;
-    const made = await draw(loaded, options);
+    const made = await draw(loaded, { promptStyle: "weighted", ...options });
     const right = await array(sample);
     expect(relativeError(made.sample, right.data)).toBeLessThan(tolerance);
   });
@@ -111,7 +111,12 @@ function ramp(...shape: number[]): Embeddings {
 }
 
 describe("runPipeline() of promptStyle", () => {
-  const options = { ...fewSteps, prompt: "a (red:1.4) boat" };
+  const promptStyle = "weighted";
+  const options = {
+    ...fewSteps,
+    prompt: "a (red:1.4) boat",
+    promptStyle,
+  } as const;
 
   test('"plain" takes brackets for text', async () => {
     const weighted = await draw("tiny-sd-image-ts", options);
@@ -135,7 +140,8 @@ describe("runPipeline() of promptStyle", () => {
       promptStyle: "plain",
     });
     expect(cut.report.warnings.join()).toContain("the prompt is too long");
-    const whole = await draw("tiny-sd-image-ts", { ...fewSteps, prompt });
+    const asked = { ...fewSteps, prompt, promptStyle } as const;
+    const whole = await draw("tiny-sd-image-ts", asked);
     expect(whole.report.warnings).toEqual([]);
     expect(relativeError(whole.sample, cut.sample)).toBeGreaterThan(0.01);
   });
@@ -152,7 +158,7 @@ describe("runPipeline() of promptStyle", () => {
   test("counts every window of a text", async () => {
     const model = await load("tiny-sd-image-ts");
     const macs = async (prompt: string) => {
-      const request = parseRequest({ ...fewSteps, prompt });
+      const request = parseRequest({ ...fewSteps, prompt, promptStyle });
       const { pipelineMacs } = await describeModel(model, request, false);
       return pipelineMacs.textEncoder;
     };

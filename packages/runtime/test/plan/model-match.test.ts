@@ -73,14 +73,14 @@ test("prepareRun() refuses a plan that was made for another model", async () => 
 });
 
 test("prepareRun() names the model's own scheduler where it is not known", async () => {
-  const schedulerConfig = { _class_name: "HeunDiscreteScheduler" };
+  const schedulerConfig = { _class_name: "RePaintScheduler" };
   const other = Object.create(model, {
     index: { value: { ...model.index, schedulerConfig } },
   }) as Model;
   await expect(prepareRun(other, parseRequest({}))).rejects.toMatchObject({
     code: "model-unsupported",
     message: expect.stringMatching(
-      /HeunDiscreteScheduler, as it is not known here: choose one of ddpm/,
+      /RePaintScheduler, as it is not known here: choose one of ddpm/,
     ) as string,
   });
 });
