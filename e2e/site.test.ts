@@ -6,6 +6,7 @@ import { join } from "node:path";
 import axe from "axe-core";
 import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { getCurrentTest } from "vitest/suite";
 import { launchBrowser } from "./browser.js";
 import { serveFiles, type Served } from "./serve.js";
 
@@ -65,8 +66,9 @@ async function visit(
   },
   act: (page: Page) => Promise<void>,
 ): Promise<void> {
-  if (!isBuilt) return test.skip("the site is not built: npm run site");
-  if (!browser) return test.skip("there is no Chromium");
+  const { context: run } = getCurrentTest()!;
+  if (!isBuilt) return run.skip("the site is not built: npm run site");
+  if (!browser) return run.skip("there is no Chromium");
   const context = await browser.newContext({ viewport: desktop, ...options });
   const complaints: string[] = [];
   try {

@@ -10,9 +10,10 @@ export async function moduleProblem(said: string): Promise<string | undefined> {
   const answer =
     url && (await fetch(url, { method: "HEAD" }).catch(() => null));
   if (!answer) return undefined;
-  if (!answer.ok)
-    return `the server has no ${url}: it answers ${answer.status}; put ONNX Runtime's files there, or say by wasmPaths where they are`;
   const type = answer.headers.get("content-type") ?? "no type";
+  const isPage = /^text\/html/i.test(type);
+  if (!answer.ok || isPage)
+    return `the server has no ${url}: it answers ${isPage ? "with a web page" : answer.status}; ONNX Runtime's files must lie beside the file that imports it, or where wasmPaths says`;
   if (/^(text|application)\/(x-)?(javascript|ecmascript)/i.test(type))
     return undefined;
   return `the server must send ${url} with the type text/javascript: it sends ${type}; a server's table of types may lack .mjs`;
