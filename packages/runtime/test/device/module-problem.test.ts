@@ -31,7 +31,7 @@ const failing = (path: string) =>
 
 test.each([
   ["/wrong.mjs", /type text\/javascript: it sends application\/octet-stream/],
-  ["/page.mjs", /it sends text\/html/],
+  ["/page.mjs", /answers with a web page.*beside the file that imports it/],
   ["/missing.mjs", /answers 404.*wasmPaths/],
   ["/right.mjs", /wasmPaths.*content security policy/],
 ])("attempt() says why %s was not imported", async (path, why) => {
