@@ -43,7 +43,11 @@ const node: TestProjectInlineConfiguration = {
   },
   test: {
     name: "node",
-    include: ["packages/*/test/**/*.test.ts", "scripts/**/*.test.mjs"],
+    include: [
+      "packages/*/test/**/*.test.ts",
+      "scripts/**/*.test.mjs",
+      "fuzz/**/*.test.ts",
+    ],
     exclude: browserOnly,
     testTimeout: patience,
     hookTimeout: patience,

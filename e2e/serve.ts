@@ -6,6 +6,8 @@ import { extname, join, normalize } from "node:path";
 
 const types: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
   ".js": "text/javascript",
   ".mjs": "text/javascript",
   ".json": "application/json",

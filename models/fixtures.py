@@ -197,8 +197,8 @@ def randomise(module: torch.nn.Module, generator: torch.Generator, plain_biases:
         parameter.data.copy_(noise)
 
 
-def clip_encoder(vocab: int, projected: bool = False):
-    """A CLIP text encoder of one layer and eight channels."""
+def clip_encoder(vocab: int, projected: bool = False, layers: int = 1):
+    """A CLIP text encoder of eight channels."""
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     config = CLIPTextConfig(
@@ -206,7 +206,7 @@ def clip_encoder(vocab: int, projected: bool = False):
         hidden_size=8,
         intermediate_size=16,
         projection_dim=8,
-        num_hidden_layers=1,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         max_position_embeddings=LENGTH,
         pad_token_id=0,

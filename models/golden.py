@@ -22,7 +22,7 @@ import torch
 
 import fixtures
 from export import write_json
-from hooks import PlannedUnet
+from hooks import Kept, PlannedUnet
 
 HERE = Path(__file__).parent
 OUT = HERE.parent / "packages" / "runtime" / "test" / "golden"
@@ -119,6 +119,10 @@ def cases() -> dict[str, Case]:
         add("tiny-text-ts", scheduler, scheduler=scheduler, seed=5, given_noise=False)
     add("tiny-text-ts", "ddpm-given", scheduler="ddpm", seed=5, plan=FASTER)
     add("tiny-text-ts", "unguided", guidance=1.0, plan=GATE)
+    # its batch of 2 holds both contexts, where a plan does the same to both
+    add("tiny-text-ts-static", "full")
+    for made in (DEEP_CACHE, GATE):
+        add("tiny-text-ts-static", made["name"], plan=made)
     for model in ("tiny-sd-ts", "tiny-sd-dynamo"):
         add(model, "full", decode=True)
         add(model, "seed", seed=11, given_noise=False, prompt="Two boats, housing a cat & a dog!")
@@ -185,7 +189,7 @@ def sample(case: Case, parts, noise: torch.Tensor | None, nudge: float = 0.0, de
     unet = PlannedUnet(parts.unet, case.plan or {}, timesteps, scheduler.config.num_train_timesteps)
     accepts = inspect.signature(scheduler.step).parameters
     extra = {"generator": generator} if "generator" in accepts else {}
-    both = delta = None
+    both, deltas = None, []
     try:
         for step, t in enumerate(scheduler.timesteps):
             unet.run.step = step
@@ -202,10 +206,12 @@ def sample(case: Case, parts, noise: torch.Tensor | None, nudge: float = 0.0, de
             _, rule = unet.guidance_at(step)
             weight = rule.get("scale", case.guidance)
             if is_guided:
-                both, delta = step, outputs["uncond"] - output
+                both = step
+                deltas.insert(0, Kept(outputs["uncond"] - output, None, step, timesteps[step]))
                 output = outputs["uncond"] + weight * (output - outputs["uncond"])
             elif rule.get("action") == "delta" and "uncond" in contexts:
-                base = output + delta
+                factors = unet.forecast(rule, deltas) if "values" in rule else [1.0]
+                base = output + sum(f * kept.value for f, kept in zip(factors, deltas))
                 output = base + weight * (output - base)
             latent = scheduler.step(output, t, latent, **extra, return_dict=False)[0]
     finally:

@@ -67,6 +67,18 @@ def cases() -> dict[str, Case]:
                 originalSize=[48, 32], cropsCoordsTopLeft=[3, 5], targetSize=[20, 60],
             ),
         ),
+        "sdxl-second-texts": Case(
+            "tiny-sdxl-ts",
+            dict(
+                prompt=PROMPT, prompt2="a blue bird", negativePrompt="a cat", negativePrompt2="the sun", seed=6,
+                numInferenceSteps=6, guidanceScale=5.0, guidanceRescale=0.7, negativeOriginalSize=[9, 12],
+                negativeCropsCoordsTopLeft=[2, 1], negativeTargetSize=[30, 20],
+            ),
+        ),
+        "guidance-rescale": Case(
+            "tiny-sd-image-ts",
+            dict(prompt=PROMPT, numImagesPerPrompt=2, numInferenceSteps=6, guidanceScale=6.0, guidanceRescale=0.6),
+        ),
         "size": Case(
             "tiny-sd-image-ts", dict(prompt=PROMPT, numInferenceSteps=8, guidanceScale=4.0, height=32, width=24)
         ),
@@ -152,6 +164,12 @@ SNAKE = {
     "originalSize": "original_size",
     "cropsCoordsTopLeft": "crops_coords_top_left",
     "targetSize": "target_size",
+    "prompt2": "prompt_2",
+    "negativePrompt2": "negative_prompt_2",
+    "guidanceRescale": "guidance_rescale",
+    "negativeOriginalSize": "negative_original_size",
+    "negativeCropsCoordsTopLeft": "negative_crops_coords_top_left",
+    "negativeTargetSize": "negative_target_size",
 }
 
 
@@ -190,8 +208,8 @@ def run_pipeline(case: Case, parts, inputs: Inputs) -> torch.Tensor:
     prompts = case.options["prompt"]
     count = (1 if isinstance(prompts, str) else len(prompts)) * case.options.get("numImagesPerPrompt", 1)
     arguments = {SNAKE[key]: value for key, value in case.options.items() if key in SNAKE}
-    for key in ("original_size", "crops_coords_top_left", "target_size"):
-        if key in arguments:
+    for key in arguments:
+        if key.endswith(("_size", "_top_left")):
             arguments[key] = tuple(arguments[key])
     arguments["generator"] = generators(case, count)
     if inputs.image is not None:

@@ -1,18 +1,23 @@
 """Writes the golden values of packages/scheduler from diffusers and PyTorch.
 
-    python models/golden_schedulers.py
+    python models/golden_schedulers.py [NAME …]
 
-Needs torch 2.13.0, diffusers 0.42.1 and numpy 2.4.6 on x86-64 with AVX2. The files land in
-packages/scheduler/test/golden/, one for each sampler beside `schedules.json` (noise schedules)
-and `noise.json` (seeded noise). Arrays are base64 of little-endian float32.
+Needs torch 2.13.0, diffusers 0.42.1, numpy 2.4.6, scipy 1.17.1 and torchsde 0.2.6 on x86-64 with
+AVX2. The files land in packages/scheduler/test/golden/: one for each sampler, with its options,
+beside `schedules.json` (noise schedules), `noise.json` (seeded noise) and `brownian.json`; and in
+golden/models/ one for each sampler over the files of scheduler_configs.json, as models publish
+them, at ten numbers of steps. Arrays are base64 of little-endian float32.
 
 Each case runs a whole trajectory of one image with a network that is simple enough to be the
 same, bit for bit, in every language (see `network`).
 """
 
 import base64
+import inspect
 import json
 import pathlib
+import sys
+import warnings
 
 import diffusers
 import numpy as np
@@ -27,8 +32,23 @@ CLASSES = {
     "dpmpp-2m": "DPMSolverMultistepScheduler",
     "pndm": "PNDMScheduler",
     "lcm": "LCMScheduler",
+    "unipc": "UniPCMultistepScheduler",
+    "dpm-singlestep": "DPMSolverSinglestepScheduler",
+    "dpmpp-sde": "DPMSolverSDEScheduler",
+    "heun": "HeunDiscreteScheduler",
+    "lms": "LMSDiscreteScheduler",
+    "deis": "DEISMultistepScheduler",
+    "kdpm2": "KDPM2DiscreteScheduler",
+    "kdpm2-ancestral": "KDPM2AncestralDiscreteScheduler",
+    "tcd": "TCDScheduler",
+    "edm-euler": "EDMEulerScheduler",
+    "edm-dpmpp-2m": "EDMDPMSolverMultistepScheduler",
+    "flow-euler": "FlowMatchEulerDiscreteScheduler",
 }
 SHAPE = [3, 2, 4]
+MODEL_FILES = pathlib.Path(__file__).parent / "scheduler_configs.json"
+MODEL_STEPS = [1, 2, 3, 5, 8, 10, 15, 20, 30, 50]
+MODEL_SHAPE = [3, 1, 1]
 
 # Stable Diffusion 1.x, as its scheduler_config.json has it.
 STABLE_DIFFUSION = {
@@ -172,6 +192,125 @@ CASES = {
         case("timesteps", {}, None, timesteps=[999, 699, 419, 39]),
     ],
 }
+RULES = [case(f"{rule} sigmas", {f"use_{rule}_sigmas": True}, 9) for rule in ("karras", "exponential", "beta")]
+RANGED = [case(f"{rule} sigmas in a range", {f"use_{rule}_sigmas": True, "sigma_min": 0.1, "sigma_max": 20.0}, 9) for rule in ("karras", "exponential", "beta")]
+SPACED = [case(f"{spacing}, {steps} steps", {"timestep_spacing": spacing, "steps_offset": 1}, steps) for spacing in ("leading", "trailing") for steps in (7, 16)]
+SAVED = [case("the file of an Euler", SAVED_EULER), case("the file of a DPM-Solver", SAVED_DPM)]
+BETAS = [
+    case("defaults"),
+    case("v_prediction", {"prediction_type": "v_prediction"}),
+    case("squaredcos_cap_v2", {"beta_schedule": "squaredcos_cap_v2"}),
+    case("trained betas", {"num_train_timesteps": 60, "trained_betas": [round(0.002 + 0.0017 * i, 6) for i in range(60)]}),
+    case("fewer than 16 elements", {}, shape=[1, 2, 3], seed=11),
+    case("image to image", {}, 10, strength=0.55),
+    case("the configuration of Stable Diffusion", STABLE_DIFFUSION),
+    *SAVED,
+]
+SAMPLE = case("sample", {"prediction_type": "sample"})
+FLOW = [
+    case("flow sigmas", {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": 3.0}, 9),
+    case("flow sigmas without a shift", {"use_flow_sigmas": True, "prediction_type": "flow_prediction"}, 9),
+]
+THRESHOLDS = CLIPPING[2:]
+
+
+def solver_cases(orders, solver_types, algorithms, final=("zero", "sigma_min")):
+    for algorithm in algorithms:
+        for order in orders(algorithm):
+            for kind in solver_types if order > 1 else solver_types[:1]:
+                for steps in (6, 16):
+                    config = {"algorithm_type": algorithm, "solver_order": order, "solver_type": kind}
+                    if "++" not in algorithm:
+                        config["final_sigmas_type"] = "sigma_min"
+                    yield case(f"{algorithm}, order {order}, {kind}, {steps} steps", config, steps)
+
+
+CASES["euler"] += [*RULES[1:], *RANGED[1:], case("continuous", {"timestep_type": "continuous", "prediction_type": "v_prediction", "use_karras_sigmas": True})]
+CASES["dpmpp-2m"] += [
+    *RULES[1:], *RANGED[1:], *FLOW,
+    case("Lu's lambdas", {"use_lu_lambdas": True}, 9),
+    case("Lu's lambdas, cosine", {"use_lu_lambdas": True, "beta_schedule": "squaredcos_cap_v2"}, 9),
+    *solver_cases(lambda kind: (1, 2) if kind == "sde-dpmsolver" else (1, 2, 3), ("midpoint", "heun"), ("dpmsolver++", "dpmsolver", "sde-dpmsolver++", "sde-dpmsolver")),
+    *(case(f"noise prediction, {kind}", {"algorithm_type": "dpmsolver", "final_sigmas_type": "sigma_min", "prediction_type": kind}) for kind in ("v_prediction", "sample")),
+    case("noise prediction, thresholding", {"algorithm_type": "dpmsolver", "final_sigmas_type": "sigma_min", "thresholding": True, "sample_max_value": 1.8}),
+]
+
+def is_steady(spec):
+    """Not the third order where the last differences are a hundred times what comes of them: there PyTorch's rounding shows."""
+    config = spec["config"]
+    return (config["algorithm_type"], config["solver_order"], config["solver_type"], spec["steps"]) != ("sde-dpmsolver++", 3, "heun", 16)
+
+
+CASES["dpm-singlestep"] = [
+    *BETAS, SAMPLE, *THRESHOLDS, *RULES, *RANGED, *FLOW,
+    *filter(is_steady, solver_cases(lambda kind: (1, 2, 3), ("midpoint", "heun"), ("dpmsolver++", "dpmsolver", "sde-dpmsolver++"))),
+    *(case(f"lower_order_final, order {order}, {steps} steps", {"lower_order_final": True, "solver_order": order, "final_sigmas_type": "sigma_min"}, steps) for order in (2, 3) for steps in (6, 7, 8)),
+    case("order 3 of whole groups", {"solver_order": 3, "final_sigmas_type": "sigma_min"}, 6),
+    case("lambda clipped", {"lambda_min_clipped": -3.0, "beta_schedule": "squaredcos_cap_v2"}),
+    case("learned variance", {"variance_type": "learned_range"}),
+    case("image to image inside of a group", {"solver_order": 3}, 10, strength=0.5),
+    case("timesteps", {}, None, timesteps=[990, 700, 421, 33, 2]),
+]
+CASES["unipc"] = [
+    *BETAS, SAMPLE, *THRESHOLDS, *RULES, *RANGED, *SPACED, *FLOW, ZERO_SNR,
+    *(case(f"order {order}, {kind}, {steps} steps", {"solver_order": order, "solver_type": kind, "final_sigmas_type": "sigma_min"}, steps) for order in (1, 2, 3, 4) for kind in ("bh1", "bh2") for steps in (6, 12)),
+    *(case(f"order {order}", {"solver_order": order}, 12) for order in (1, 3)),
+    *(case(f"noise prediction, {kind}", {"predict_x0": False, "final_sigmas_type": "sigma_min", "prediction_type": kind}) for kind in ("epsilon",)),
+    case("lower_order_final false", {"lower_order_final": False, "final_sigmas_type": "sigma_min"}, 8),
+    case("some corrections left out", {"disable_corrector": [0, 3]}, 8),
+    case("flow sigmas to a terminal", {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": 5.0, "shift_terminal": 0.1}, 9),
+    case("flow sigmas by Karras", {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "use_karras_sigmas": True, "sigma_min": 0.01, "sigma_max": 100.0}, 9),
+    case("image to image, order 3", {"solver_order": 3}, 10, strength=0.55),
+]
+CASES["deis"] = [
+    *BETAS, SAMPLE, *THRESHOLDS, *RULES, *RANGED, *SPACED, *FLOW,
+    *(case(f"order {order}, {steps} steps", {"solver_order": order}, steps) for order, steps in ((1, 6), (1, 20), (3, 6))),
+    case("lower_order_final false", {"lower_order_final": False}),
+    case("lower_order_final false, order 3", {"lower_order_final": False, "solver_order": 3}),
+]
+CASES["heun"] = [*BETAS, SAMPLE, *CLIPPING[:2], *RULES, *RANGED, *SPACED, case("exp", {"beta_schedule": "exp"}), case("one step", {}, 1), case("timesteps", {}, None, timesteps=[990, 700, 421, 33, 2])]
+CASES["lms"] = [*BETAS, SAMPLE, *RULES, *RANGED, *SPACED, case("one step", {}, 1)]
+CASES["kdpm2"] = [*BETAS, *RULES, *RANGED, *SPACED, case("one step", {}, 1)]
+# Under the cosine schedule a first step's noise is all of the next sigma, and diffusers gives NaN.
+# (And a long first step's `sigma_down` is what little two nearly equal squares leave: 9 steps.)
+CASES["kdpm2-ancestral"] = [*({**c, "steps": max(c["steps"], 9)} for c in BETAS if c["name"] != "squaredcos_cap_v2"), *RULES, *RANGED, *SPACED, case("two steps", {}, 2)]
+CASES["dpmpp-sde"] = [*BETAS, *RULES, *RANGED, *SPACED, case("one step", {}, 1), case("a seed of its own", {"noise_sampler_seed": 2**40 + 3})]
+CASES["tcd"] = [
+    *BETAS, SAMPLE,
+    case("zero terminal SNR", {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"}),
+    case("4 steps of 30", {"original_inference_steps": 30}, 4),
+    *(case(f"eta {eta}", {}, eta=eta) for eta in (0.0, 0.7, 1.0)),
+    case("timesteps", {}, None, timesteps=[999, 699, 419, 39]),
+    case("one step", {}, 1),
+]
+EDM = [
+    case("defaults"),
+    case("v_prediction", {"prediction_type": "v_prediction", "sigma_data": 1.0, "sigma_max": 120.0}),
+    case("exponential", {"sigma_schedule": "exponential", "sigma_min": 0.01}, 9),
+    case("another rho", {"rho": 5.0}, 17),
+    case("final sigma_min", {"final_sigmas_type": "sigma_min"}, 17),
+    case("image to image", {}, 10, strength=0.55),
+    case("one step", {}, 1),
+]
+CASES["edm-euler"] = EDM
+CASES["edm-dpmpp-2m"] = [
+    *EDM, *THRESHOLDS,
+    *(case(f"{algorithm}, order {order}, {kind}, {steps} steps", {"algorithm_type": algorithm, "solver_order": order, "solver_type": kind}, steps)
+      for algorithm, orders in (("dpmsolver++", (1, 2, 3)), ("sde-dpmsolver++", (1, 2))) for order in orders for kind in ("midpoint", "heun") for steps in (6, 16)),
+    case("lower_order_final false", {"lower_order_final": False, "solver_order": 3}),
+    case("euler_at_final", {"euler_at_final": True, "final_sigmas_type": "sigma_min", "solver_order": 3}, 16),
+]
+CASES["flow-euler"] = [
+    case("defaults"),
+    case("shift 3", {"shift": 3.0}, 9),
+    case("to a terminal", {"shift": 3.0, "shift_terminal": 0.1}, 9),
+    case("inverted", {"invert_sigmas": True}),
+    case("stochastic", {"stochastic_sampling": True}),
+    *RULES,
+    case("Karras sigmas in a range", {"use_karras_sigmas": True, "sigma_min": 0.05, "sigma_max": 0.9}, 9),
+    case("image to image", {}, 10, strength=0.55),
+    case("one step", {}, 1),
+]
 # PNDM starts with Runge-Kutta steps unless told otherwise, which take at least 4 steps.
 CASES["pndm"] = [c for c in CASES["pndm"] if c["name"] != "one step"]
 
@@ -222,24 +361,79 @@ def original_by_pndm(scheduler, output, timestep, sample):
     """PNDM's clean sample, which diffusers does not return."""
     alpha = scheduler.alphas_cumprod[timestep]
     signal, noise = alpha**0.5, (1 - alpha) ** 0.5
+    if scheduler.config.prediction_type == "sample":
+        return output
     if scheduler.config.prediction_type == "v_prediction":
         return signal * sample - noise * output
     return (sample - noise * output) / signal
 
 
-def inert_keys(name, spec):
+def inert_keys(name, spec, golden):
     """Keys of the configuration that can be left out without a change."""
-    defaults = getattr(diffusers, CLASSES[name])().config
-    known = {key: value for key, value in defaults.items() if not key.startswith("_")}
-    # diffusers keeps a Karras range for DPM-Solver although its class does not know the keys.
-    effective = {*known, "sigma_min", "sigma_max", "_use_default_values"}
-    for key, value in spec["config"].items():
-        if key in spec.get("inert", ()) or key not in effective or value == known.get(key, ...):
+    for key in spec["config"]:
+        rest = {other: value for other, value in spec["config"].items() if other != key}
+        try:
+            without = run(name, {**spec, "config": rest}, is_final=False)
+        except Exception:
+            continue
+        if all(without[part] == golden[part] for part in ("timestepsOut", "prevSamples", "predOriginalSamples")):
             yield key
 
 
-def run(name, spec):
-    scheduler = getattr(diffusers, CLASSES[name]).from_config(spec["config"])
+def original_of(name, scheduler, index, output, timestep, sample, result):
+    """The clean sample as estimated at a step, which not every class returns."""
+    if name in ("pndm", "tcd"):
+        return original_by_pndm(scheduler, output, timestep, sample)
+    if name == "flow-euler":
+        return sample - scheduler.sigmas[index] * output
+    if name == "lcm":
+        return result["denoised"]
+    if not hasattr(scheduler, "model_outputs"):
+        return result["pred_original_sample"]
+    if name == "deis" or getattr(scheduler, "predict_x0", True) is False or scheduler.config.get("algorithm_type") in ("dpmsolver", "sde-dpmsolver"):
+        # These keep the noise instead.
+        signal, noise = scheduler._sigma_to_alpha_sigma_t(scheduler.sigmas[index])
+        original = {
+            "epsilon": lambda: (sample - noise * output) / signal,
+            "sample": lambda: output,
+            "v_prediction": lambda: signal * sample - noise * output,
+            "flow_prediction": lambda: sample - noise * output,
+        }[scheduler.config.prediction_type]()
+        return scheduler._threshold_sample(original) if scheduler.config.thresholding and name != "unipc" else original
+    return scheduler.model_outputs[-1]
+
+
+def record_path(scheduler, like, path):
+    """Has the scheduler's noise recorded as it is drawn."""
+    from diffusers.schedulers.scheduling_dpmsolver_sde import BrownianTreeNoiseSampler
+
+    least, most = scheduler.sigmas[scheduler.sigmas > 0].min(), scheduler.sigmas.max()
+    sampler = BrownianTreeNoiseSampler(like, least.item(), most.item(), scheduler.noise_sampler_seed)
+
+    def draw(sigma, sigma_next):
+        path.append(sampler(sigma, sigma_next))
+        return path[-1]
+
+    scheduler.noise_sampler = draw
+
+
+def made(name, config):
+    """The scheduler, without the thousand steps that some classes lay out first for nothing."""
+    kind = getattr(diffusers, CLASSES[name])
+    if name not in ("kdpm2", "kdpm2-ancestral", "dpmpp-sde", "heun"):
+        return kind.from_config(config)
+    set_timesteps = kind.set_timesteps
+    kind.set_timesteps = lambda self, *_: setattr(self, "sigmas", torch.zeros(1))
+    try:
+        return kind.from_config(config)
+    finally:
+        kind.set_timesteps = set_timesteps
+
+
+def run(name, spec, is_final=True):
+    scheduler = made(name, spec["config"])
+    if name == "dpmpp-sde" and scheduler.noise_sampler_seed is None:
+        scheduler.noise_sampler_seed = spec.get("seed", 7)
     if spec.get("timesteps"):
         scheduler.set_timesteps(timesteps=spec["timesteps"])
         steps = len(spec["timesteps"])
@@ -247,39 +441,44 @@ def run(name, spec):
         scheduler.set_timesteps(spec["steps"])
         steps = spec["steps"]
     timesteps = scheduler.timesteps
+    if timesteps[-1] == -1:
+        raise ValueError("NumPy's arange gave one timestep too many")
     shape = spec.get("shape", SHAPE)
     generator = torch.Generator("cpu").manual_seed(spec.get("seed", 7))
 
     start = 0
     if "strength" in spec:
-        start = max(steps - min(int(steps * spec["strength"]), steps), 0)
-    middle = timesteps[max(start, len(timesteps) // 2) :][:1]
+        start = max(steps - min(int(steps * spec["strength"]), steps), 0) * scheduler.order
+    middle_index = max(start, len(timesteps) // 2)
+    middle = timesteps[middle_index : middle_index + 1]
     noise = torch.randn(1, *shape, generator=generator)
     clean = pattern(noise.numel(), 3, 1).reshape(noise.shape)
-    noisy = scheduler.add_noise(clean, noise, middle)
-    if hasattr(scheduler, "set_begin_index"):
-        # Left to itself, diffusers begins at the second of two equal timesteps and runs past the end.
-        scheduler.set_begin_index(start)
+    add_noise = getattr(scheduler, "add_noise", None) or (lambda clean, noise, at: scheduler.scale_noise(clean, at, noise))
+    # Left to itself, diffusers takes the second of two equal timesteps.
+    begin = getattr(scheduler, "set_begin_index", lambda index: None)
+    begin(middle_index)
+    noisy = add_noise(clean, noise, middle)
+    begin(start)
     if start:
-        sample = scheduler.add_noise(clean, noise, timesteps[start : start + 1])
+        sample = add_noise(clean, noise, timesteps[start : start + 1])
     else:
-        sample = noise * scheduler.init_noise_sigma
+        sample = noise * getattr(scheduler, "init_noise_sigma", 1.0)
 
-    previous, originals, draws = [], [], []
-    options = {} if name in ("dpmpp-2m", "pndm") else {"generator": generator}
+    previous, originals, draws, path = [], [], [], []
+    if name == "dpmpp-sde":
+        record_path(scheduler, noise, path)
+    options = {"generator": generator} if "generator" in inspect.signature(scheduler.step).parameters else {}
     if "eta" in spec:
         options["eta"] = spec["eta"]
+    scaled_by = getattr(scheduler, "scale_model_input", lambda sample, timestep: sample)
     for index, timestep in enumerate(timesteps[start:], start):
-        output = network(scheduler.scale_model_input(sample, timestep), index, spec["config"])
+        output = network(scaled_by(sample, timestep), index, spec["config"])
         before = generator.get_state()
         result = scheduler.step(output, timestep, sample, **options)
-        draws.append(not torch.equal(before, generator.get_state()))
-        if name == "dpmpp-2m":
-            original = scheduler.model_outputs[-1]
-        elif name == "pndm":
-            original = original_by_pndm(scheduler, output, timestep, sample)
-        else:
-            original = result["denoised" if name == "lcm" else "pred_original_sample"]
+        is_path = name == "dpmpp-sde" and index < len(timesteps) - 1
+        draws.append(is_path or not torch.equal(before, generator.get_state()))
+        output = output[:, : sample.shape[1]]
+        original = original_of(name, scheduler, index, output, timestep, sample, result)
         sample = result["prev_sample"]
         previous.append(sample.numpy().ravel())
         originals.append(original.numpy().ravel())
@@ -287,18 +486,59 @@ def run(name, spec):
 
     golden = {
         **spec,
-        "inert": list(inert_keys(name, spec)),
         "timestepsOut": timesteps.double().tolist(),
         "startIndex": start,
-        "initNoiseSigma": float(scheduler.init_noise_sigma),
+        "initNoiseSigma": float(getattr(scheduler, "init_noise_sigma", 1.0)),
         "needsNoise": draws,
         "addNoise": {"timestep": float(middle[0]), "noisy": packed(noisy)},
         "prevSamples": packed(previous),
         "predOriginalSamples": packed(originals),
     }
     if hasattr(scheduler, "sigmas"):
-        golden["sigmas"] = packed(scheduler.sigmas)
+        golden["sigmas"] = packed(scheduler.sigmas[: len(timesteps) + 1])
+    if path:
+        golden["noises"] = packed(torch.cat(path))
+    if is_final:
+        golden["inert"] = list(inert_keys(name, spec, golden))
     return golden
+
+
+def model_run(name, config, steps):
+    """One run under a model's own file, or why diffusers has none."""
+    if name not in ("ddpm", "dpmpp-2m", "dpm-singlestep"):
+        # Pipelines cut off a learned variance before these classes see it.
+        config = {key: value for key, value in config.items() if key != "variance_type"}
+    spec = {"config": config, "steps": steps, "shape": MODEL_SHAPE}
+    try:
+        golden = run(name, spec, is_final=False)
+    except AssertionError:
+        return {"steps": steps, "failure": "not finite"}
+    except Exception as error:
+        return {"steps": steps, "failure": f"{type(error).__name__}"}
+    return {
+        "steps": steps,
+        "timesteps": packed(golden["timestepsOut"]),
+        **{key: golden[key] for key in ("sigmas", "prevSamples", "noises") if key in golden},
+    }
+
+
+def model_runs(name, files):
+    for file, config in files.items():
+        yield {"file": file, "runs": [model_run(name, config, steps) for steps in MODEL_STEPS]}
+
+
+def brownian(spec):
+    """Increments of one path; torchsde as DPMSolverSDEScheduler sets it up."""
+    from diffusers.schedulers.scheduling_dpmsolver_sde import BatchedBrownianTree
+
+    tree = BatchedBrownianTree(torch.zeros(spec["length"]), spec["start"], spec["end"], spec["seed"])
+    return {**spec, "values": packed(torch.cat([tree(*span) for span in spec["spans"]]))}
+
+
+BROWNIAN = [
+    {"seed": 7, "start": 0.029167, "end": 14.614647, "length": 20, "spans": [[0.029167, 14.614647], [1.5, 14.614647], [0.4, 1.5], [0.123456, 0.123457], [5.0, 5.000001]]},
+    {"seed": 2**53 - 1, "start": 0.0, "end": 1.0, "length": 5, "spans": [[0.0, 0.5], [0.25, 0.75], [0.1, 0.9]]},
+]
 
 
 def noise(spec):
@@ -312,20 +552,35 @@ def schedule(config):
     return {"config": config, "alphasCumprod": packed(alphas_cumprod)}
 
 
-def write(name, entries):
+def write(name, entries, indent=1):
     versions = {"torch": torch.__version__, "diffusers": diffusers.__version__}
     # Python's -Infinity is no JSON; the reader of a configuration knows it, so do the tests.
-    text = json.dumps({"madeBy": "models/golden_schedulers.py", **versions, "entries": entries}, indent=1)
+    separators = None if indent else (",", ":")
+    text = json.dumps({"madeBy": "models/golden_schedulers.py", **versions, "entries": entries}, indent=indent, separators=separators)
     (GOLDEN / f"{name}.json").write_text(text + "\n")
 
 
+def option_names(name):
+    """What the class's configuration knows."""
+    parameters = inspect.signature(getattr(diffusers, CLASSES[name]).__init__).parameters
+    return {"name": name, "keys": sorted(set(parameters) - {"self"})}
+
+
 def main():
+    warnings.simplefilter("ignore")
+    diffusers.logging.set_verbosity_error()
     torch.set_num_threads(1)
-    GOLDEN.mkdir(parents=True, exist_ok=True)
+    (GOLDEN / "models").mkdir(parents=True, exist_ok=True)
+    files = json.loads(MODEL_FILES.read_text())
     for name, cases in CASES.items():
+        if len(sys.argv) > 1 and name not in sys.argv[1:]:
+            continue
         write(name, [run(name, spec) for spec in cases])
+        write(f"models/{name}", list(model_runs(name, files)), indent=None)
     write("noise", [noise(spec) for spec in NOISE])
+    write("brownian", [brownian(spec) for spec in BROWNIAN])
     write("schedules", [schedule(config) for config in SCHEDULES])
+    write("options", [option_names(name) for name in CLASSES])
 
 
 if __name__ == "__main__":

@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 import torch
 from diffusers.utils.torch_utils import fourier_filter
 
+from forecast import coefficients
+
 SKIP = re.compile(r"(up_blocks\.\d+)\.resnets\.(\d+)\.skip")
 
 
 def matches(pattern: str, unit: str) -> bool:
-    """`*` is one path element, `**` any number of them; skips need a pattern that ends in `.skip`."""
+    """`*` is one path element, `**` any number of them; skips need a pattern that ends in `.skip`, the whole Unet ""."""
+    if not unit or not pattern:
+        return unit == pattern
     if unit.endswith(".skip") and not pattern.endswith(".skip"):
         return False
     return match_elements(pattern.split("."), unit.split("."))
@@ -106,7 +110,7 @@ class PlannedUnet:
         modules = dict(unet.named_modules())
         skips: dict[str, list[str]] = {}
         self.wrapped = []
-        for unit in units_of(unet):
+        for unit in ["", *units_of(unet)]:
             if not any(matches(p, unit) for rule in self.rules for p in rule["units"]):
                 continue
             found = SKIP.fullmatch(unit)
@@ -209,7 +213,7 @@ class PlannedUnet:
             return call.formed(call.main)
         if action == "zero" and of_residual:
             return call.formed(call.shortcut(call.main))
-        if action in ("reuse", "extrapolate", "adaptive"):
+        if action in ("reuse", "extrapolate", "forecast", "adaptive"):
             last = cache.computed[-1] if cache.computed else None
             first = self.run.step == 0 or self.rule_at(unit, self.run.step - 1) != number
             if action == "adaptive":
@@ -242,7 +246,17 @@ class PlannedUnet:
             factors = lagrange([p.t for p in points], self.run.t)
             tensors = [p.value[0] if call.is_tuple else p.value for p in points]
             return call.formed(sum(f * x for f, x in zip(factors, tensors)))
+        if rule["action"] == "forecast":
+            points = cache.computed[::-1]
+            factors = self.forecast(rule, points)
+            tensors = [p.value[0] if call.is_tuple else p.value for p in points]
+            return call.formed(sum(f * x for f, x in zip(factors, tensors)))
         return last.value
+
+    def forecast(self, rule: dict, points: list[Kept]) -> list[float]:
+        """What each of these counts at the step at hand, newest first; fewer than there are may count."""
+        places = [(p.step, p.t) for p in points[: rule["values"]]]
+        return coefficients(rule, places, (self.run.step, self.run.t), self.num_train_timesteps)
 
     def wrap_unit(self, unit: str, module: torch.nn.Module) -> None:
         """Puts `apply` around the module's forward."""

@@ -42,16 +42,19 @@ export const rooms = {
   device: [],
   picture: [],
   unet: ["plan", "schedule", "store", "folder", "device"],
+  prompt: ["plan", "folder", "text"],
+  lora: ["folder", "device", "unet"],
   networks: ["folder", "text", "device", "picture", "unet"],
   pipeline: [
     ...["plan", "schedule", "folder", "text", "device", "picture"],
-    ...["unet", "networks"],
+    ...["unet", "lora", "prompt", "networks"],
   ],
   study: [
     ...["plan", "schedule", "folder", "device", "picture", "unet", "pipeline"],
   ],
   wire: [
-    ...[".", "store", "download", "folder", "device", "picture", "pipeline"],
+    ...[".", "store", "download", "folder", "device", "picture", "lora"],
+    "pipeline",
   ],
   element: [".", "plan", "download", "picture", "pipeline"],
 };

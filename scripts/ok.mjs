@@ -29,6 +29,7 @@ const checks = {
   "test:built": [
     "PHASESKIP_BUILT=1 node scripts/test.mjs --no-build --project=node",
   ],
+  site: ["node scripts/site/build.mjs"],
   browser: [
     "node scripts/test.mjs --no-build --strict --project=e2e --project=browser* --project=webgpu",
   ],

@@ -1,8 +1,9 @@
 // npm run demo: pictures from text with the whole Unet and under the model's plan "balanced", on the same
 // seeds, through the runtime that a page uses: a worker behind Comlink, ONNX Runtime's WebAssembly.
 // Each picture is drawn twice at once, a step of the one and a step of the other in turn, so that both meet
-// the same machine. Another plan: npm run demo -- quality, or the path of a plan file.
-import { readFileSync } from "node:fs";
+// the same machine. Another plan: npm run demo -- quality, or the path of a plan file. The numbers lie beside the
+// picture, in out/demo.json, of which `npm run pictures` draws the README's.
+import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,6 +38,7 @@ const WARM_UP_STEPS = 5;
 const path = (url) => fileURLToPath(new URL(url, import.meta.url));
 const model = path("../../models/scenes");
 const picture = path("../../out/demo.png");
+const numbers = path("../../out/demo.json");
 const [chosen = "balanced"] = process.argv.slice(2);
 const isFile = chosen.endsWith(".json");
 const file = isFile ? chosen : `${model}/plans/${chosen}.json`;
@@ -134,8 +136,18 @@ async function main() {
   );
   console.log(formatTable(columns, rows, { footer }));
 
+  const summary = () => ({
+    ...{ plan: name, scheduler, numInferenceSteps, guidanceScale },
+    ...{ device, threads, processor: cpus()[0]?.model.trim() },
+    pictures: PROMPTS.map((prompt, i) => ({
+      ...{ prompt, seed: i, ssim: likeness[i] },
+      milliseconds: both.map((side) => times[side][i]),
+      macs: both.map((side) => macs[side][i]),
+    })),
+  });
   const scale = pictureScale(images[0][0]);
   await writePng(picture, sheet(images[1], images[0], scale), { scale });
+  writeFileSync(numbers, `${JSON.stringify(summary(), undefined, 2)}\n`);
   console.log(
     `${relative(process.cwd(), picture)}: full above ${name}, in the table's order; ${formatTime(performance.now() - started)} in all`,
   );

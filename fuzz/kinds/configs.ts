@@ -1,14 +1,14 @@
 // Configurations of a model folder: diffusers' scheduler_config.json, model_index.json, the parts' config.json.
 
 import {
-  createScheduler,
+  loadScheduler,
   parseSchedulerConfig,
   schedulerNames,
 } from "@phaseskip/scheduler";
 import { loadModelIndex } from "../../packages/runtime/src/folder/model-index.js";
 import type { Kind } from "../kind.js";
 import { mutateJson } from "../mutate-json.js";
-import { jsonFolder, modelJson } from "./json-folder.js";
+import { jsonFolder, modelJson, modelNetworks } from "./json-folder.js";
 
 const samplers = {
   _class_name: "DPMSolverMultistepScheduler",
@@ -48,9 +48,10 @@ export const schedulerKind: Kind = {
       const text = mutateJson(samplers, random);
       const name = random.pick(schedulerNames);
       const numInferenceSteps = random.pick([1, 2, 10, 50]);
-      return () => {
+      return async () => {
         const config = parseSchedulerConfig(text);
-        const scheduler = createScheduler(name, config, { numInferenceSteps });
+        const options = { numInferenceSteps };
+        const scheduler = await loadScheduler(name, config, options);
         const sample = new Float32Array(4).fill(0.5);
         scheduler.step({
           sample: scheduler.scaleModelInput(sample, 0),
@@ -83,17 +84,21 @@ export const configKind: Kind = {
   share: 10,
   open: async () => {
     const folders = await Promise.all(
-      models.map((model) => modelJson(model, files)),
+      models.map(async (model) => ({
+        texts: await modelJson(model, files),
+        networks: await modelNetworks(model),
+      })),
     );
     return (random) => {
-      const folder = new Map(random.pick(folders));
+      const { texts, networks } = random.pick(folders);
+      const folder = new Map(texts);
       const path = random.pick([...folder.keys()]);
       folder.set(
         path,
         mutateJson(JSON.parse(folder.get(path)!) as object, random),
       );
       if (random.chance(0.05)) folder.delete(random.pick([...folder.keys()]));
-      return () => loadModelIndex(jsonFolder(folder));
+      return () => loadModelIndex(jsonFolder(folder, networks));
     };
   },
 };

@@ -23,7 +23,7 @@ let choosing: Promise<void> = Promise.resolve();
 
 const opened = openEditor();
 const started = start();
-started.catch(fail);
+started.then(drawLinked, fail);
 
 async function start(): Promise<void> {
   listen();
@@ -70,8 +70,13 @@ function listen(): void {
   });
   // a link that is opened where the page is open already
   addEventListener("hashchange", () => {
-    void started.then(restore, () => undefined);
+    void started.then(restore).then(drawLinked, () => undefined);
   });
+}
+
+/** A link is its result: where the address says what to draw, it is drawn. */
+async function drawLinked(): Promise<void> {
+  if (location.hash.length > 1) await drawBoth();
 }
 
 /** Sets what the address says, and the usual where it says nothing. */

@@ -109,6 +109,20 @@ export type { MapKind } from "./report/heatmap.js";
 export { hatch, reportPage } from "./report/page.js";
 export type { PageParts } from "./report/page.js";
 
+// Forecasts
+export { fitForecast } from "./forecast/fit-forecast.js";
+export type {
+  FittedForecast,
+  ForecastStep,
+  InnerProducts,
+} from "./forecast/fit-forecast.js";
+export {
+  fitSites,
+  fittedPlan,
+  forecastTemplate,
+} from "./forecast/fitted-plan.js";
+export type { FittedSite, ForecastSite } from "./forecast/fitted-plan.js";
+
 // Planner
 export { formatBudget, parseBudget } from "./planner/budget.js";
 export type { Budget } from "./planner/budget.js";

@@ -230,7 +230,8 @@ describe("responseAt()", () => {
 
 describe("parseJournal()", () => {
   test("leaves out a torn last line, and throws for a broken one before it", () => {
-    const line = '{"row":{"floor":"floor/noise"},"calls":1,"milliseconds":2}\n';
+    const row = { floor: "floor/noise", source: "noise", effects: [] };
+    const line = `${JSON.stringify({ row, calls: 1, milliseconds: 2 })}\n`;
     const { entries, length } = parseJournal(`${line}${line}{"row":{"fl`, "j");
     expect(entries).toHaveLength(2);
     expect(length).toBe(2 * line.length);
@@ -241,7 +242,8 @@ describe("parseJournal()", () => {
 });
 
 test("parseRows() names the line that is no row", () => {
-  expect(() => parseRows('{"cell":"a"}\n{"other":1}\n', "cells.jsonl")).toThrow(
+  const row = '{"floor":"floor/noise","source":"noise","effects":[]}';
+  expect(() => parseRows(`${row}\n{"other":1}\n`, "cells.jsonl")).toThrow(
     "Cannot read cells.jsonl as every line must be a row of a sweep: line 2",
   );
 });

@@ -103,6 +103,7 @@ test("reportData() divides no rounding by rounding", () => {
 
 test("reportData() says from which step on nine runs in ten have their composition, for good", () => {
   const steps = { timesteps: [800, 600, 400, 200], logSnr: [-3, -1, 1, 3] };
+  const ten = Array.from({ length: 10 }, (_, seed) => ({ prompt: 0, seed }));
   const emergence = (count: number, late: number[], other: number[]) =>
     Array.from({ length: count }, (_, pair) => ({
       ...{ emergence: `emergence/${pair}`, pair },
@@ -111,7 +112,7 @@ test("reportData() says from which step on nine runs in ten have their compositi
   const found = (runs: ReturnType<typeof emergence>) =>
     reportData({
       ...{ cells: [row({})], responses: [], floors: [], converged: [] },
-      ...{ manifest: { ...manifest, ...steps }, emergence: runs },
+      ...{ manifest: { ...manifest, ...steps, pairs: ten }, emergence: runs },
     }).emergence;
   // the second step's agreement is lost again
   const lost = [0.5, 0.95, 0.8, 0.95];

@@ -1,10 +1,12 @@
 // The command: its subcommands, their options, and how it ends.
 
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { bench, type BenchArguments } from "./commands/bench.js";
 import type { CommandIo } from "./command-io.js";
 import { endingOf, exitCodes, oneLine } from "./terminal/exit-code.js";
+import { firstRun } from "./commands/first-run.js";
 import { generate, type GenerateArguments } from "./commands/generate.js";
+import { addHelpExamples } from "./terminal/help-examples.js";
 import { inspect, type InspectArguments } from "./commands/inspect.js";
 import {
   integerFrom,
@@ -14,8 +16,10 @@ import {
 } from "./terminal/option-values.js";
 import {
   backendOption,
+  dtypeOption,
   guidanceOption,
   schedulerOption,
+  schedulerOptionsOption,
 } from "./terminal/run-options.js";
 import { pack, type PackArguments } from "./commands/pack.js";
 import { serve, type ServeArguments } from "./commands/serve.js";
@@ -43,7 +47,10 @@ export async function runCommand(
   io: CommandIo = { stdout: process.stdout, stderr: process.stderr },
 ): Promise<number> {
   try {
-    await program(io).parseAsync(argv, { from: "user" });
+    if (argv.length === 0 && (await firstRun(io))) return exitCodes.done;
+    const root = program(io);
+    if (argv.length === 0) io.stderr.write(`phaseskip: ${nothingHere}\n\n`);
+    await root.parseAsync(argv, { from: "user" });
     return exitCodes.done;
   } catch (error) {
     const { exitCode, message } = endingOf(error, io.signal);
@@ -51,6 +58,9 @@ export async function runCommand(
     return exitCode;
   }
 }
+
+const nothingHere =
+  "no picture is drawn, as there is no model folder here nor in models/; name one, as in phaseskip generate MODEL";
 
 function program(io: CommandIo): Command {
   const root = new Command("phaseskip")
@@ -97,6 +107,7 @@ function program(io: CommandIo): Command {
       integerFrom(1),
     )
     .addOption(schedulerOption())
+    .addOption(dtypeOption())
     .option("--json", "one JSON object on standard output, of every unit")
     .action((model: string, options: InspectArguments) =>
       inspect(model, options, io),
@@ -115,6 +126,23 @@ function program(io: CommandIo): Command {
       "--negative <N>",
       "what guidance leads away from (default: nothing)",
     )
+    .option(
+      "--prompt-2 <P>",
+      "SDXL: what the second text encoder reads (default: the\nprompt)",
+      listed,
+    )
+    .option("--negative-2 <N>", "SDXL: what it reads instead of --negative")
+    .addOption(
+      new Option(
+        "--prompt-style <STYLE>",
+        "weighted: (word:1.2), ((word)) and [word] are weights,\nlong texts are read whole; plain: brackets are text,\nlong texts are cut off (default: plain)",
+      ).choices(["weighted", "plain"]),
+    )
+    .option(
+      "--clip-skip <N>",
+      "the text encoder's last layers to leave out (default: 0)",
+      integerFrom(0),
+    )
     .option("--seed <S>", "picture i starts from seed S + i", integerFrom(0), 0)
     .option(
       "--count <N>",
@@ -127,7 +155,18 @@ function program(io: CommandIo): Command {
       integerFrom(1),
     )
     .addOption(schedulerOption())
+    .addOption(schedulerOptionsOption())
+    .option(
+      "--lora <FILE[=SCALE]>",
+      "merge this LoRA, a safetensors file, into the model;\nmay be given several times (default scale: 1)",
+      listed,
+    )
     .addOption(guidanceOption())
+    .option(
+      "--guidance-rescale <R>",
+      "scale guidance's output back, 0 to 1 (default: 0)",
+      numberFrom(0),
+    )
     .option(
       "--plan <P>",
       "a plan: a file, a name that the model ships, or none",
@@ -146,7 +185,7 @@ function program(io: CommandIo): Command {
     .option("--image <FILE.png>", "start from this picture")
     .option(
       "--strength <S>",
-      "how far to leave --image, above 0 to 1 (default: 0.8,\nor 1 with --mask)",
+      "how far to leave --image, above 0 to 1 (default: that\nof the model's class in diffusers)",
       numberFrom(0),
     )
     .option(
@@ -172,6 +211,7 @@ function program(io: CommandIo): Command {
       pathEnding(".npy"),
     )
     .addOption(backendOption())
+    .addOption(dtypeOption())
     .option("--json", "one JSON object on standard output")
     .action((model: string, options: GenerateArguments) =>
       generate(model, options, io),
@@ -201,6 +241,7 @@ function program(io: CommandIo): Command {
       "--plans <P...>",
       "plans to measure: files, or names that the model ships\n(default: all that it ships)",
     )
+    .addOption(dtypeOption())
     .option("--json", "one JSON object on standard output, with every time")
     .action((model: string, options: BenchArguments) =>
       bench(model, options, io),
@@ -216,10 +257,15 @@ function program(io: CommandIo): Command {
       "--licence <NAME>",
       "the model's licence, such as MIT (default: what\nmodel_index.json or README.md says)",
     )
+    .option(
+      "--strip",
+      "first take the exporting program's file paths and\nsource lines out of the ONNX files; module paths stay",
+    )
     .option("--json", "one JSON object on standard output")
     .action((model: string, options: PackArguments) =>
       pack(model, options, io),
     );
   addSweepCommands(root, io);
+  addHelpExamples(root);
   return root;
 }

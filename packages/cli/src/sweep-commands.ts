@@ -4,6 +4,7 @@ import { actionNames, defaultUnits } from "@phaseskip/ablation";
 import { Option, type Command } from "commander";
 import { ablate, type AblateArguments } from "./commands/ablate.js";
 import type { CommandIo } from "./command-io.js";
+import { fit, type FitArguments } from "./commands/fit.js";
 import { merge, type MergeArguments } from "./commands/merge.js";
 import {
   integerFrom,
@@ -196,6 +197,36 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .action((model: string, options: PlanArguments) =>
       plan(model, options, io),
     );
+  root
+    .command("fit")
+    .summary("a plan's kept values, forecast")
+    .description(
+      "Puts fitted forecasts in place of what a plan keeps: the same computations, and coefficients by least squares on runs of the whole model. They hold for the sampler and the number of steps.",
+    )
+    .argument("<MODEL>", "path or URL of a model folder")
+    .requiredOption(
+      "--plan <FILE|NAME>",
+      "a plan that reuses, extrapolates or forecasts",
+    )
+    .option(
+      "--out <FILE.json>",
+      "the fitted plan",
+      pathEnding(".json"),
+      "plan.json",
+    )
+    .addOption(
+      new Option("--values <N>", "kept values that a forecast adds up")
+        .argParser(integerFrom(2))
+        .default(3),
+    )
+    .option("--runs <N>", "runs of the whole model", integerFrom(2), 8)
+    .option("--prompts <FILE>", "texts, one a line (default: 200 of our own)")
+    .option("--seed <S>", "the first run's seed", integerFrom(0), 0)
+    .addOption(schedulerOption())
+    .addOption(guidanceOption())
+    .addOption(backendOption())
+    .option("--json", "print one JSON object")
+    .action((model: string, options: FitArguments) => fit(model, options, io));
 }
 
 /** How many pictures a split has. */

@@ -58,23 +58,73 @@ describe("phaseskip", { timeout: 120_000 }, () => {
     });
   });
 
-  test.each([[], ["inspect"], ["generate"], ["plan"], ["bench"], ["pack"]])(
-    "helps within 80 columns: %s",
-    async (...command) => {
-      const { exitCode, stdout, stderr } = await run([...command, "--help"]);
-      expect(exitCode).toBe(0);
-      expect(stderr).toBe("");
-      expect(
-        Math.max(...stdout.split("\n").map((line) => stringWidth(line))),
-      ).toBeLessThanOrEqual(80);
-      expect(stdout).toMatchSnapshot();
+  test.each([
+    [],
+    ["inspect"],
+    ["generate"],
+    ["plan"],
+    ["fit"],
+    ["bench"],
+    ["pack"],
+  ])("helps within 80 columns: %s", async (...command) => {
+    const { exitCode, stdout, stderr } = await run([...command, "--help"]);
+    expect(exitCode).toBe(0);
+    expect(stderr).toBe("");
+    expect(
+      Math.max(...stdout.split("\n").map((line) => stringWidth(line))),
+    ).toBeLessThanOrEqual(80);
+    expect(stdout).toMatchSnapshot();
+  });
+
+  test.each([
+    ...["inspect", "generate", "serve", "bench", "pack"],
+    ...["ablate", "merge", "report", "plan"],
+  ])(
+    "its help of %s ends with an example, of options that it has",
+    async (name) => {
+      const { stdout } = await run([name, "--help"]);
+      const [, example] =
+        /\nExample:\n {2}phaseskip (.+)\n$/.exec(stdout) ?? [];
+      expect(example?.split(" ")[0]).toBe(name);
+      for (const option of example!.match(/--[a-z-]+/g) ?? [])
+        expect(stdout).toMatch(new RegExp(`^  ${option}\\b`, "m"));
     },
   );
 
-  test("shows its help on standard error when told nothing", async () => {
-    const { exitCode, stdout, stderr } = await run([]);
-    expect([exitCode, stdout]).toEqual([2, ""]);
-    expect(stderr).toMatch(/^Usage: phaseskip/);
+  test("draws a first picture of the model that lies here, and says what comes next", async () => {
+    const here = process.cwd();
+    const first = await mkdtemp(join(tmpdir(), "phaseskip-first-"));
+    await cp(model, join(first, "models/tiny-text"), { recursive: true });
+    process.chdir(first);
+    try {
+      const { exitCode, stdout } = await run([]);
+      expect(exitCode).toBe(0);
+      expect(stdout).toContain("phaseskip.png: ");
+      expect(stdout).toMatch(
+        /\nNext:\n.*phaseskip generate models\/tiny-text --prompt ".+"\n/,
+      );
+      const png = await readFile("phaseskip.png");
+      expect(png.subarray(1, 4).toString()).toBe("PNG");
+    } finally {
+      process.chdir(here);
+      await rm(first, { recursive: true });
+    }
+  });
+
+  test("says that there is no model, and its help, where it is told nothing", async () => {
+    const here = process.cwd();
+    const empty = await mkdtemp(join(tmpdir(), "phaseskip-empty-"));
+    process.chdir(empty);
+    try {
+      const { exitCode, stdout, stderr } = await run([]);
+      expect([exitCode, stdout]).toEqual([2, ""]);
+      expect(stderr).toMatch(
+        /^phaseskip: no picture is drawn, as there is no model.*\n\nUsage: phaseskip/,
+      );
+    } finally {
+      process.chdir(here);
+      await rm(empty, { recursive: true });
+    }
   });
 
   const draw = ["generate", model, "--prompt", "a", "--steps", "2"];
@@ -140,6 +190,22 @@ describe("phaseskip", { timeout: 120_000 }, () => {
       2,
       /Allowed choices are ddpm, ddim/,
       () => [...draw, "--scheduler", "foo"],
+    ],
+    [
+      "an unknown scheduler option",
+      2,
+      /is useKarrasSigmas meant\?\): current option is "useKarras"/,
+      () => [
+        ...draw,
+        ...["--scheduler", "dpmpp-2m"],
+        ...["--scheduler-option", "use_karras=true"],
+      ],
+    ],
+    [
+      "a scheduler option without a value",
+      2,
+      /It must be KEY=VALUE/,
+      () => [...draw, "--scheduler-option", "use_karras_sigmas"],
     ],
     [
       "an unknown backend",

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile, access } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { decode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openPipeline } from "../src/index.js";
@@ -87,9 +88,66 @@ describe("phaseskip generate", { timeout: 120_000 }, () => {
     ["--scheduler", "euler"],
     ["--guidance", "2"],
     ["--plan", "hold.json"],
+    ["--guidance-rescale", "0.7"],
   ])("%s changes the sample", async (option, value) => {
     const given = value.endsWith(".json") ? inFolder(value) : value;
     expect(await sampleOf(option, given)).not.toEqual(usual);
+  });
+
+  test("--prompt-style says whether brackets are weights", async () => {
+    const weighted = ["--prompt", "a (red:1.5) boat"];
+    const { exitCode } = await run(["generate", model, "--prompt-style", "no"]);
+    expect(exitCode).toBe(2);
+    expect(await sampleOf(...weighted, "--prompt-style", "plain")).not.toEqual(
+      await sampleOf(...weighted, "--prompt-style", "weighted"),
+    );
+  });
+
+  test("--prompt-2 and --negative-2 are what SDXL's second encoder reads", async () => {
+    const sampleOfXl = async (...options: string[]) => {
+      const path = inFolder(`sample-${count++}.npy`);
+      await run([
+        ...["generate", fixture("tiny-sdxl-ts"), "--prompt", "a boat"],
+        ...["--negative", "a cat", "--steps", "2", "--save-sample", path],
+        ...options,
+      ]);
+      return (await readNpy(path)).data;
+    };
+    const one = await sampleOfXl();
+    expect(await sampleOfXl("--prompt-2", "a boat")).toEqual(one);
+    expect(await sampleOfXl("--prompt-2", "the sun")).not.toEqual(one);
+    expect(await sampleOfXl("--negative-2", "the sun")).not.toEqual(one);
+  });
+
+  test("--lora merges a file, by its scale", async () => {
+    const file = fileURLToPath(
+      new URL(
+        "../../runtime/test/golden-lora/peft.safetensors",
+        import.meta.url,
+      ),
+    );
+    const sampleOfSd = async (...options: string[]) => {
+      const path = inFolder(`sample-${count++}.npy`);
+      await run([
+        ...["generate", fixture("tiny-sd-ts"), "--prompt", "a boat"],
+        ...["--steps", "2", "--save-sample", path, ...options],
+      ]);
+      return (await readNpy(path)).data;
+    };
+    const plain = await sampleOfSd();
+    expect(await sampleOfSd("--lora", `${file}=0`)).toEqual(plain);
+    const one = await sampleOfSd("--lora", file);
+    expect(one).not.toEqual(plain);
+    expect(await sampleOfSd("--lora", `${file}=1`)).toEqual(one);
+    expect(await sampleOfSd("--lora", `${file}=-0.5`)).not.toEqual(one);
+  });
+
+  test("--clip-skip needs an encoder that gives its hidden states", async () => {
+    const { exitCode, stderr } = await run([
+      ...["generate", model, "--prompt", "a boat", "--clip-skip", "1"],
+    ]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("must have an output named hidden_states.0");
   });
 
   test("--seed is 0, --plan none and --backend wasm by default", async () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describePlan, type PlanDescription } from "@phaseskip/runtime";
 import { blockCache } from "@phaseskip/runtime/plans";
 import { openPipeline } from "../src/index.js";
-import type { UnitSummary } from "../src/commands/inspect.js";
+import type { UnitSummary } from "../src/inspection/unit-summary.js";
 import {
   drawShares,
   drawStrip,

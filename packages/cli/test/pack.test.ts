@@ -148,11 +148,6 @@ describe("phaseskip pack", () => {
 
   test.each<[string, () => Promise<unknown>, string]>([
     [
-      "no model",
-      () => rm(join(model, "model_index.json")),
-      "it has no model_index.json",
-    ],
-    [
       "a model without its Unet",
       () => rm(join(model, "unet/model.onnx")),
       "it has no unet/model.onnx",

@@ -135,3 +135,35 @@ test("progress() writes to standard error unless told otherwise", () => {
   expect(write).toHaveBeenCalled();
   write.mockRestore();
 });
+
+describe("progress() says how long it takes", () => {
+  /** What is shown at each share, two seconds apart unless told otherwise. */
+  const shown = (isTTY: boolean, shares: readonly number[], ms = 2000) => {
+    const stream = new RecordingStream(isTTY);
+    const line = progress(stream);
+    for (const share of shares) {
+      line.show("drawing", share, 1);
+      vi.advanceTimersByTime(ms);
+    }
+    return stripVTControlCharacters(stream.written);
+  };
+
+  test.each([
+    [[0, 0.25, 0.5], "4 s left"],
+    [[0, 0.01], "4 min left"],
+    [[0, 0.0001], "6 h left"],
+    [[0.5, 0.75], "2 s left"], // it went on from the middle
+  ])("at shares %j: %s", (shares, words) => {
+    expect(shown(true, shares).endsWith(`  ${words}`)).toBe(true);
+  });
+
+  test("at quarters where there is no terminal", () => {
+    expect(shown(false, [0, 0.25])).toContain("drawing: 25 %, 6 s left\n");
+  });
+
+  test("not where a stage is short, has just begun, or is done", () => {
+    expect(shown(true, [0, 0.7, 0.9], 500)).not.toContain("left");
+    expect(shown(true, [0, 0.5], 600)).not.toContain("left");
+    expect(shown(true, [0, 1])).not.toContain("left");
+  });
+});

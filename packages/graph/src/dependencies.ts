@@ -32,7 +32,8 @@ function inputBits(name: string): DependencyBits {
 
 /**
  * Finds what every value depends on. Shapes are known before anything runs, so a value made of shapes
- * depends on nothing, and a timestep that is expanded by the sample's shape stays a timestep.
+ * depends on nothing, and a timestep that is expanded by the sample's shape stays a timestep. What has no known
+ * shape counts as made of the sample.
  *
  * @param graph the graph
  * @param shapes the result of `inferShapes`
@@ -51,6 +52,9 @@ export function findDependencies(
     let bits: DependencyBits = Dependency.nothing;
     if (!folded)
       for (const value of valuesRead(node)) bits |= values.get(value) ?? 0;
+    // what no shape is known of stays with the steps: nothing can be handed on from elsewhere
+    if (node.outputs.some((output) => output && !shapes.has(output)))
+      bits |= Dependency.sample;
     for (const output of node.outputs) if (output) values.set(output, bits);
     nodes.push(bits);
     isFolded.push(folded);

@@ -4,6 +4,11 @@ export { bytesSource, type ByteSource } from "./byte-source.js";
 
 // From a file to a Unet
 export { loadGraph } from "./load/load-graph.js";
+export {
+  sourceNotes,
+  stripSources,
+  type SourceNotes,
+} from "./load/strip-sources.js";
 export type { Graph, GraphNode, GraphValue, Weight } from "./graph.js";
 export type { WeightRange } from "./onnx/read.js";
 export {
@@ -20,6 +25,7 @@ export {
   type Unet,
   type UnetSize,
 } from "./unet.js";
+export type { UnruledNode } from "./shapes/infer.js";
 export type { ValueInfo } from "./shapes/rule.js";
 export {
   Dependency,
@@ -37,9 +43,11 @@ export { networkMacs } from "./network-macs.js";
 export {
   isComputed,
   liveGraph,
+  outputChain,
   portChain,
   portKey,
   readsMainInput,
+  unitAt,
   type LiveGraph,
   type LiveRoots,
   type Port,
@@ -60,4 +68,4 @@ export {
   type WeightPlacement,
 } from "./cut/segment-model.js";
 export { kernelModel, type Kernel } from "./cut/kernel-model.js";
-export { heldType, widenHalf } from "./onnx/widen.js";
+export { heldType, widenFloats, widenHalf } from "./onnx/widen.js";

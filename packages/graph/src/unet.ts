@@ -4,21 +4,27 @@ import type { Dependencies } from "./dependencies.js";
 import { findDependencies } from "./dependencies.js";
 import { PhaseskipError } from "./errors.js";
 import type { Graph } from "./graph.js";
-import { inferShapes } from "./shapes/infer.js";
+import type { UnruledNode } from "./shapes/infer.js";
+import { inferKnownShapes } from "./shapes/infer.js";
 import type { ValueInfo } from "./shapes/rule.js";
 import type { Units } from "./units/unit.js";
 import { findUnits } from "./units/units.js";
+import { unetWarnings } from "./unet-warnings.js";
 
 /** A Unet at one input size. */
 export interface Unet {
   /** The graph as it was read. */
   readonly graph: Graph;
-  /** Type, dimensions and, where they follow from shapes, elements of every value at this size. */
+  /** Type, dimensions and, where they follow from shapes, elements of every value at this size; missing where not known. */
   readonly shapes: ReadonlyMap<string, ValueInfo>;
+  /** Nodes whose shapes nothing tells: the Unet runs with them, but is not cut where shapes follow from them. */
+  readonly unruled: readonly UnruledNode[];
   /** What each value depends on: nothing, text, timestep, `sample`. */
   readonly dependencies: Dependencies;
   /** Its units and skips. */
   readonly units: Units;
+  /** What the caller should know of the file, in sentences. */
+  readonly warnings: readonly string[];
   /** Whether a value's known elements change with the input size. */
   isSizeDependent(value: string): boolean;
   /** A value's dimensions, undefined where they change with the input size. */
@@ -55,24 +61,26 @@ const knownInputs = new Set([
  * Looks at a Unet's graph at one input size.
  *
  * @throws {RangeError} If the graph's sizes are fixed, and `size` asks for others
- * @throws {PhaseskipError} `model-unsupported` if it is no Unet, needs inputs or operators that are not
- * known; `model-invalid` if its shapes do not fit together
+ * @throws {PhaseskipError} `model-unsupported` if it is no Unet, or needs inputs that are not known;
+ * `model-invalid` if its shapes do not fit together
  */
 export function analyseUnet(graph: Graph, size: UnetSize): Unet {
   checkInputs(graph);
-  const shapes = inferShapes(graph, inputDims(graph, size));
+  const { shapes, unruled } = inferKnownShapes(graph, inputDims(graph, size));
   const other = shapesAtOtherSize(graph, size) ?? shapes;
   const dependencies = findDependencies(graph, shapes);
   const units = findUnits(graph, shapes, dependencies);
   return {
     graph,
     shapes,
+    unruled,
     dependencies,
     units,
+    warnings: unetWarnings(unruled, units),
     isSizeDependent: (value) =>
       `${shapes.get(value)?.data}` !== `${other.get(value)?.data}`,
     fixedDims: (value) => {
-      const dims = other.get(value)!.dims;
+      const dims = other.get(value)?.dims ?? [];
       return shapes
         .get(value)!
         .dims.map((dim, axis) => (dim === dims[axis] ? dim : undefined));
@@ -87,9 +95,10 @@ function shapesAtOtherSize(graph: Graph, size: UnetSize) {
     batch: size.batch * 2,
     height: size.height * 2,
     width: size.width * 2,
+    tokens: (size.tokens ?? 77) * 2,
   };
   try {
-    return inferShapes(graph, inputDims(graph, doubled, false));
+    return inferKnownShapes(graph, inputDims(graph, doubled, false)).shapes;
   } catch (error) {
     // an export may declare open sizes and hold fixed ones
     if (error instanceof PhaseskipError) return undefined;

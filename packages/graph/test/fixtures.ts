@@ -87,3 +87,16 @@ export function dropNames(model: ModelProto): void {
     node.metadata_props = [];
   }
 }
+
+/** Removes those of weights, too. */
+export function dropAllNames(model: ModelProto): void {
+  dropNames(model);
+  const graph = model.graph!;
+  const names = new Map(
+    graph.initializer.map(({ name }, i) => [name, `w${i}`]),
+  );
+  for (const tensor of graph.initializer)
+    tensor.name = names.get(tensor.name) ?? tensor.name;
+  for (const node of graph.node)
+    node.input = node.input.map((input) => names.get(input) ?? input);
+}

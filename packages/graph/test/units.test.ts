@@ -6,7 +6,7 @@ import type { Unet } from "../src/unet.js";
 import { analyseUnet } from "../src/unet.js";
 import {
   changedUnet,
-  dropNames,
+  dropAllNames,
   fixtureGraph,
   fixtureUnet,
   unetFixtures,
@@ -172,7 +172,7 @@ describe("findUnits()", () => {
     "finds blocks and skips of %s by its shape where all names are gone",
     async (name) => {
       const named = await fixtureUnet(name);
-      const unet = await changedUnet(name, dropNames);
+      const unet = await changedUnet(name, dropAllNames);
       expect(skipsOf(unet).map(([path]) => path)).toEqual(
         skipsOf(named).map(([path]) => path),
       );

@@ -7,13 +7,21 @@ export type {
   LoadOptions,
   Pipeline,
 } from "./pipeline.js";
-export type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
+export type {
+  DenoiseOptions,
+  GenerateOptions,
+  SchedulerChoice,
+} from "./pipeline/request.js";
+export type { Embeddings, TextOptions } from "./prompt/text-options.js";
+export type { PromptStyle } from "./text/text-windows.js";
 export type { RunStep } from "./pipeline/run.js";
+export type { Lora } from "./lora/model-loras.js";
 export type { Picture } from "./picture/picture.js";
 export type { InputPicture } from "./picture/input-picture.js";
 export type { ContextReport, Report, StepReport } from "./pipeline/report.js";
 export type { PipelineMacs } from "./pipeline/network-costs.js";
 export type { FolderEvent, FolderProgress } from "./download/load-progress.js";
+export type { Dtype } from "./folder/dtype.js";
 export type { DeviceKind } from "./device/session.js";
 export type { WorkerLike } from "./wire/web-endpoint.js";
 export type { SchedulerName } from "@phaseskip/scheduler";
@@ -34,7 +42,11 @@ export type {
   AdaptiveAction,
   BypassAction,
   Context,
+  BasisForecast,
   ExtrapolateAction,
+  Forecast,
+  ForecastAction,
+  ForecastBasis,
   GuidanceRule,
   MeanAction,
   Phase,
@@ -46,6 +58,7 @@ export type {
   Rule,
   RunAction,
   ScaleAction,
+  TableForecast,
   ZeroAction,
 } from "./plan/plan.js";
 

@@ -10,6 +10,9 @@ export type {
 } from "./folder/model-folder.js";
 export { loadModelIndex } from "./folder/model-index.js";
 export type { ModelIndex, UnetConfig } from "./folder/model-index.js";
+export { PartFiles } from "./folder/part-files.js";
+export { roleOf } from "./folder/part-name.js";
+export { dtypeOf, dtypes } from "./folder/dtype.js";
 export { loadTokenizer } from "./text/tokenizer.js";
 export type { EncodedText, Tokenizer } from "./text/tokenizer.js";
 export { listPlans, loadPlan } from "./folder/model-plans.js";
@@ -32,10 +35,9 @@ export type {
 export type { ScheduleRequest } from "./schedule/schedule-request.js";
 export { planRun } from "./pipeline/plan-run.js";
 export { sizeRun } from "./pipeline/run-size.js";
-export type { PlannedRun } from "./pipeline/plan-run.js";
+export type { PlannedRun } from "./pipeline/planned-run.js";
 export type { RunSize } from "./pipeline/run-size.js";
 export type { PlannableModel } from "./pipeline/plannable-model.js";
-export { readGraph } from "./networks/network.js";
 export { parseRequest } from "./pipeline/request.js";
 export { RunCosts } from "./pipeline/costs.js";
 export { describeRun } from "./pipeline/plan-description.js";
@@ -74,6 +76,12 @@ export type { AdvanceOptions, StudyRun, StudyStep } from "./study/study-run.js";
 export { measureChanges } from "./study/measure-changes.js";
 export type { ChangeOptions } from "./study/measure-changes.js";
 export { formatMeans, parseMeans } from "./study/means-file.js";
+export type { PlannedForecast } from "./study/forecast-sites.js";
+export type {
+  ProductsCollector,
+  StepProducts,
+} from "./study/products-collector.js";
+export type { Collector } from "./study/collector.js";
 export type { MeansCollector } from "./study/means-collector.js";
 export type { KeptValue, RestartPoint } from "./study/restart-point.js";
 export type { ChannelMeans } from "./plan/channel-means.js";

@@ -1,6 +1,8 @@
 // A pipeline as an app sees it.
 
 import type { FolderProgress } from "./download/load-progress.js";
+import type { Dtype } from "./folder/dtype.js";
+import type { Lora } from "./lora/model-loras.js";
 import type { Picture } from "./picture/picture.js";
 import type { PlanDescription } from "./pipeline/plan-description.js";
 import type { Report } from "./pipeline/report.js";
@@ -24,8 +26,16 @@ export interface LoadOptions {
   readonly device?: DeviceKind | "auto";
   /** WASM threads. @default half the cores, at most 4; 1 without cross-origin isolation */
   readonly threads?: number;
+  /**
+   * Which of a network's files is taken, where the folder has several: `unet/model_fp16.onnx`, `onnx/unet_model_q4f16.onnx`
+   * and so on. Networks beside the Unet take theirs in it where there is one. Files in other dtypes are not fetched.
+   * @default the one that the device does best with, as far as the folder is listed; else `model.onnx`
+   */
+  readonly dtype?: Dtype;
   /** Keep the weights in IndexedDB. @default true */
   readonly cache?: boolean;
+  /** LoRAs that are merged for every call that names none itself. @default none */
+  readonly loras?: readonly Lora[];
   /** Told of every file that is fetched; bytes. */
   readonly onProgress?: (progress: FolderProgress) => void;
   /** Cancels the loading. */

@@ -12,7 +12,8 @@ export interface PartialSchedule {
 
 /**
  * The last part of a schedule for image to image, as `get_timesteps` of diffusers' image-to-image
- * pipelines cuts it: `floor(numInferenceSteps · strength)` steps (PNDM's repeated one beside).
+ * pipelines cuts it: `floor(numInferenceSteps · strength)` steps (PNDM's repeated one
+ * beside).
  * The clean image enters through `addNoise` at the first of them, with a fresh state.
  *
  * @param scheduler whose timesteps to cut
@@ -29,8 +30,8 @@ export function timestepsFrom(
       `Cannot cut the schedule as strength must be a number in [0, 1]: current value is ${strength}`,
     );
   }
-  const { numInferenceSteps, timesteps } = scheduler;
-  const startIndex =
-    numInferenceSteps - Math.floor(numInferenceSteps * strength);
+  const { numInferenceSteps, timesteps, order } = scheduler;
+  const skipped = numInferenceSteps - Math.floor(numInferenceSteps * strength);
+  const startIndex = Math.min(skipped * order, timesteps.length);
   return { startIndex, timesteps: timesteps.slice(startIndex) };
 }

@@ -1,8 +1,11 @@
 // What every sampler is: an immutable schedule of timesteps and a pure step from one sample to
 // the next, for one image. Samples are flat, row-major [channel, height, width] arrays.
 
+import type { NoiseGenerator } from "./noise/generator.js";
+
 /** What the network was trained to predict, in diffusers' words. */
-export type PredictionType = "epsilon" | "sample" | "v_prediction";
+export type PredictionType =
+  "epsilon" | "sample" | "v_prediction" | "flow_prediction";
 
 /**
  * What a sampler carries from step to step for one image: a plain object that survives
@@ -12,11 +15,17 @@ export type PredictionType = "epsilon" | "sample" | "v_prediction";
 export interface SchedulerState {
   /** Steps taken since {@link Scheduler.initialState}. */
   readonly counter: number;
-  /** Earlier network outputs (`pndm`) or clean samples (`dpmpp-2m`), oldest first. */
+  /**
+   * Earlier network outputs, oldest first: as they were (`pndm`), as clean samples or noise (the
+   * DPM-Solvers, `unipc`, `deis`), or as derivatives (`lms`).
+   */
   readonly modelOutputs: readonly Float32Array<ArrayBuffer>[];
-  /** `pndm`: the sample that the present group of steps starts from, if it is in one. */
+  /**
+   * The sample that the present group of steps starts from, if it is in one: `pndm`, the
+   * samplers of order 2, `dpm-singlestep`; of `unipc`, the sample before the last step.
+   */
   readonly heldSample: Float32Array<ArrayBuffer> | null;
-  /** `pndm`: the weighted network outputs of a Runge-Kutta group so far. */
+  /** `pndm`: the weighted network outputs of a Runge-Kutta group so far; `heun`: the first derivative. */
   readonly heldOutput: Float32Array<ArrayBuffer> | null;
 }
 
@@ -52,24 +61,34 @@ export interface Scheduler {
   /** Short name, as {@link schedulerNames} lists it. */
   readonly name: string;
   /**
-   * The loop list, noisiest first: what the network is given at each step index. Strictly
-   * descending, but `pndm` repeats entries and Karras sigmas may. Fractional for `euler` and
-   * `euler-ancestral` with `linspace` spacing.
+   * The loop list, noisiest first: what the network is given at each step index. A step is its
+   * index, for entries may repeat: `pndm` and the samplers of order 2 have such, and so have
+   * Karras, exponential and beta sigmas. Fractional where sigmas are chosen between training
+   * timesteps; for the EDM samplers, and for `euler` with `timestep_type: "continuous"`, a
+   * quarter of sigma's logarithm, so also negative.
    */
   readonly timesteps: readonly number[];
   /** The number of steps asked for; `timesteps` is longer where a step takes several calls. */
   readonly numInferenceSteps: number;
+  /**
+   * Entries of {@link Scheduler.timesteps} that one step takes, as diffusers counts them: 2 for
+   * `heun`, `kdpm2`, `kdpm2-ancestral` and `dpmpp-sde`, whose last step takes one, else 1.
+   */
+  readonly order: number;
   /** Timesteps of the training: a timestep lies in [0, numTrainTimesteps), rarely at its end. */
   readonly numTrainTimesteps: number;
   /** Standard deviation of the first sample: unit noise is multiplied by it. */
   readonly initNoiseSigma: number;
   /** What the network predicts. */
   readonly predictionType: PredictionType;
-  /** Product of the alphas up to each training timestep, float32 values in [0, 1). */
+  /**
+   * Product of the alphas up to each training timestep, float32 values in [0, 1); empty for the
+   * EDM samplers and `flow-euler`, which have none.
+   */
   readonly alphasCumprod: readonly number[];
   /**
-   * For `euler`, `euler-ancestral` and `dpmpp-2m`: the noise's standard deviation relative to
-   * the signal at each step index, and after the last step.
+   * The noise's standard deviation relative to the signal before each step and after the last,
+   * for samplers that work in it; for flow matching relative to signal and noise together.
    */
   readonly sigmas?: readonly number[];
   /** The state before the first step of an image, also where that is not step index 0. */
@@ -92,6 +111,21 @@ export interface Scheduler {
    */
   needsNoise(stepIndex: number): boolean;
   /**
+   * Draws the noise that {@link Scheduler.step} wants at this index: from the image's generator,
+   * but for `dpmpp-sde`, whose noise is a function of the generator's seed and the step index.
+   *
+   * @param source the image's generator
+   * @param stepIndex index into {@link Scheduler.timesteps}
+   * @param length elements of the sample
+   * @returns a new array that the caller owns, or `undefined` where no noise is wanted
+   * @throws {RangeError} If `stepIndex` is outside of the schedule.
+   */
+  drawNoise(
+    source: NoiseGenerator,
+    stepIndex: number,
+    length: number,
+  ): Float32Array<ArrayBuffer> | undefined;
+  /**
    * Goes from the sample at one step index to the sample at the next.
    *
    * @throws {RangeError} If `stepIndex` is outside of the schedule.
@@ -99,20 +133,19 @@ export interface Scheduler {
    */
   step(input: StepInput): StepOutput;
   /**
-   * Draws from q(x_t | x_0): a clean sample with the noise of a timestep, for image to image
-   * and for inpainting.
+   * Draws from q(x_t | x_0): a clean sample with the noise that it has before a step, for image
+   * to image and for inpainting.
    *
    * @param original the clean sample x_0
    * @param noise standard normal, as long as `original`
-   * @param timestep an integer in [0, numTrainTimesteps); for `euler`, `euler-ancestral` and
-   * `dpmpp-2m` one of {@link Scheduler.timesteps}
+   * @param stepIndex index into {@link Scheduler.timesteps}
    * @returns a new array that the caller owns
-   * @throws {RangeError} If there is no such timestep.
+   * @throws {RangeError} If `stepIndex` is outside of the schedule.
    * @throws {TypeError} If lengths disagree.
    */
   addNoise(
     original: Float32Array,
     noise: Float32Array,
-    timestep: number,
+    stepIndex: number,
   ): Float32Array<ArrayBuffer>;
 }

@@ -1,7 +1,17 @@
 import { describe, expect, test } from "vitest";
 
-import { createScheduler, parseSchedulerConfig } from "@phaseskip/scheduler";
+import {
+  camelCase,
+  createScheduler,
+  loadScheduler,
+  parseSchedulerConfig,
+  schedulerNames,
+  schedulerOptionKeys,
+  schedulerOptions,
+} from "@phaseskip/scheduler";
 import type { SchedulerConfig } from "@phaseskip/scheduler";
+
+import { golden } from "./golden-file.js";
 
 const make = (name: string, config: SchedulerConfig, numInferenceSteps = 10) =>
   createScheduler(name, config, { numInferenceSteps });
@@ -32,9 +42,9 @@ describe("parseSchedulerConfig()", () => {
 
 describe("createScheduler()", () => {
   test("throws RangeError that lists the names when it does not know one", () => {
-    const { message } = failure(() => make("HeunDiscreteScheduler", {}));
+    const { message } = failure(() => make("PriorScheduler", {}));
     expect(message).toMatch(
-      /^Cannot create the scheduler as its name must be one of ddpm, ddim, euler, .*, LCMScheduler: current value is "HeunDiscreteScheduler"$/,
+      /^Cannot create the scheduler as its name must be one of ddpm, ddim, euler, .*, FlowMatchEulerDiscreteScheduler: current value is "PriorScheduler"$/,
     );
   });
 
@@ -52,27 +62,28 @@ describe("options that diffusers knows and this does not are refused by name", (
   test.each<[string, string, unknown, SchedulerConfig?]>([
     ["ddpm", "variance_type", "fixed_large_log"],
     ["ddpm", "beta_schedule", "laplace"],
-    ["euler", "use_exponential_sigmas", true],
-    ["euler", "use_beta_sigmas", true],
-    [
-      "euler",
-      "timestep_type",
-      "continuous",
-      { prediction_type: "v_prediction" },
-    ],
     ["euler", "interpolation_type", "cubic"],
     ["euler", "final_sigmas_type", "none"],
     ["euler-ancestral", "prediction_type", "sample"],
     ["pndm", "prediction_type", "sample"],
-    ["dpmpp-2m", "algorithm_type", "sde-dpmsolver++"],
-    ["dpmpp-2m", "algorithm_type", "dpmsolver"],
-    ["dpmpp-2m", "solver_order", 3],
     ["dpmpp-2m", "solver_type", "rk4"],
-    ["dpmpp-2m", "use_lu_lambdas", true],
-    ["dpmpp-2m", "use_flow_sigmas", true],
-    ["dpmpp-2m", "use_exponential_sigmas", true],
-    ["dpmpp-2m", "use_beta_sigmas", true],
-    ["dpmpp-2m", "final_sigmas_type", "zero", { algorithm_type: "deis" }],
+    ["dpmpp-2m", "algorithm_type", "rk4"],
+    ["dpmpp-2m", "solver_order", 4],
+    ["dpmpp-2m", "solver_order", 3, { algorithm_type: "sde-dpmsolver" }],
+    ["dpmpp-2m", "final_sigmas_type", "zero", { algorithm_type: "dpmsolver" }],
+    ["dpmpp-2m", "use_beta_sigmas", true, { use_karras_sigmas: true }],
+    ["unipc", "final_sigmas_type", "zero", { predict_x0: false }],
+    ["unipc", "use_dynamic_shifting", true],
+    ["kdpm2", "prediction_type", "sample"],
+    ["dpmpp-sde", "noise_sampler_seed", -1],
+    ["tcd", "prediction_type", "epsilon", { rescale_betas_zero_snr: true }],
+    ["lcm", "prediction_type", "epsilon", { rescale_betas_zero_snr: true }],
+    [
+      "ddim",
+      "prediction_type",
+      "epsilon",
+      { rescale_betas_zero_snr: true, timestep_spacing: "trailing" },
+    ],
     ["ddim", "timestep_spacing", "log"],
     ["ddim", "dynamic_thresholding_ratio", 1.5, { thresholding: true }],
   ])("%s %s %j", (name, key, value, others = {}) => {
@@ -109,7 +120,10 @@ describe("values out of range", () => {
     (name) => {
       const config = { steps_offset: 2, skip_prk_steps: true };
       expect(() => make(name, config, 1000)).toThrow(
-        /as steps_offset must be such that every timestep lies in \[0, 999\] \(one is 100[01]\): current value is 2$/,
+        /as numInferenceSteps must be at most 998 where steps_offset is 2 \(timesteps run to 999, one would be 100[01]\): current value is 100[01]$/,
+      );
+      expect(() => make(name, { ...config, steps_offset: 990 }, 20)).toThrow(
+        /as steps_offset must be such that every timestep lies in \[0, 999\] \(one is \d+\): current value is 990$/,
       );
     },
   );
@@ -168,3 +182,97 @@ function failure(attempt: () => unknown): Error {
   }
   throw new Error("nothing was thrown");
 }
+
+describe("a file of another class", () => {
+  test("of DEIS gives dpmpp-2m its own algorithm", () => {
+    const file = { algorithm_type: "deis", solver_type: "logrho" };
+    const { timesteps, sigmas } = make("dpmpp-2m", file);
+    const plain = make("dpmpp-2m", {});
+    expect({ timesteps, sigmas }).toEqual({
+      timesteps: plain.timesteps,
+      sigmas: plain.sigmas,
+    });
+  });
+});
+
+describe("null is not given", () => {
+  test.each(["ddpm", "dpmpp-2m", "euler", "heun"])("%s", (name) => {
+    const nulls = { beta_start: null, variance_type: null, sigma_min: null };
+    const config = nulls as unknown as SchedulerConfig;
+    expect(make(name, config).timesteps).toEqual(make(name, {}).timesteps);
+  });
+});
+
+describe("addNoise()", () => {
+  test("finds a step by its index where timesteps repeat", () => {
+    const config = {
+      beta_schedule: "scaled_linear",
+      beta_start: 0.00085,
+      beta_end: 0.012,
+      use_karras_sigmas: true,
+    };
+    const scheduler = make("dpmpp-2m", config, 50);
+    const [noisy] = scheduler.addNoise(
+      Float32Array.of(0),
+      Float32Array.of(1),
+      47,
+    );
+    expect(scheduler.timesteps[47]).toBe(scheduler.timesteps[48]);
+    expect(noisy).toBeCloseTo(0.043352, 6);
+  });
+});
+
+describe("schedulerOptions()", () => {
+  test.each(golden("options"))(
+    "$name knows diffusers' keys",
+    ({ name, keys }) => {
+      const missing = ["solver_p", "use_dynamic_shifting", "time_shift_type"];
+      missing.push("base_shift", "max_shift", "base_image_seq_len");
+      missing.push("max_image_seq_len");
+      const own = new Set(schedulerOptionKeys(name));
+      for (const key of keys)
+        if (!missing.includes(key)) expect(own).toContain(key);
+      const beyond = [...own].filter((key) => !keys.includes(key));
+      // A range that diffusers heeds wherever a file holds it, and an argument of `step`.
+      expect(["sigma_min", "sigma_max", "eta"]).toEqual(
+        expect.arrayContaining(beyond.filter((key) => key !== "solver_p")),
+      );
+    },
+  );
+
+  test("turns camelCase into diffusers' spelling", () => {
+    const options = { useKarrasSigmas: true, predictX0: false };
+    expect(schedulerOptions("unipc", options)).toEqual({
+      use_karras_sigmas: true,
+      predict_x0: false,
+    });
+    expect(camelCase("use_karras_sigmas")).toBe("useKarrasSigmas");
+  });
+
+  test("names the nearest option where it does not know one", () => {
+    expect(() =>
+      schedulerOptions("dpmpp-2m", { useKarrasSigma: true }),
+    ).toThrow(
+      new RangeError(
+        'Cannot create the scheduler dpmpp-2m as its options must be diffusers\' (is useKarrasSigmas meant?): current option is "useKarrasSigma"',
+      ),
+    );
+    expect(() => schedulerOptions("pndm", { useKarrasSigmas: true })).toThrow(
+      RangeError,
+    );
+  });
+});
+
+describe("loadScheduler()", () => {
+  test.each(schedulerNames)(
+    "makes %s as createScheduler() does",
+    async (name) => {
+      const run = { numInferenceSteps: 10 };
+      const loaded = await loadScheduler(name, {}, run);
+      expect(loaded.name).toBe(name);
+      expect(loaded.timesteps).toEqual(
+        createScheduler(name, {}, run).timesteps,
+      );
+    },
+  );
+});

@@ -25,6 +25,8 @@ export interface GoldenRun {
   readonly prevSamples: string;
   readonly predOriginalSamples: string;
   readonly sigmas?: string;
+  /** `dpmpp-sde`: what diffusers drew from its Brownian path, step after step. */
+  readonly noises?: string;
 }
 
 /** A noise schedule. */
@@ -40,20 +42,57 @@ export interface GoldenNoise {
   readonly values: string;
 }
 
+/** Increments of one Brownian path. */
+export interface GoldenPath {
+  readonly seed: number;
+  readonly start: number;
+  readonly end: number;
+  readonly length: number;
+  readonly spans: readonly (readonly [from: number, to: number])[];
+  readonly values: string;
+}
+
+/** What a class's configuration knows. */
+export interface GoldenOptions {
+  readonly name: SchedulerName;
+  readonly keys: readonly string[];
+}
+
+/** One run of a sampler under a model's own file: arrays, or how diffusers fails. */
+export interface GoldenModelRun {
+  readonly steps: number;
+  readonly failure?: string;
+  readonly timesteps?: string;
+  readonly sigmas?: string;
+  readonly prevSamples?: string;
+  readonly noises?: string;
+}
+
 interface GoldenFiles extends Record<SchedulerName, GoldenRun> {
   readonly schedules: GoldenSchedule;
   readonly noise: GoldenNoise;
+  readonly brownian: GoldenPath;
+  readonly options: GoldenOptions;
 }
 
 /** The entries of `golden/NAME.json`. */
 export function golden<Name extends keyof GoldenFiles>(
   name: Name,
 ): readonly GoldenFiles[Name][] {
-  const text = readFileSync(
-    new URL(`golden/${name}.json`, import.meta.url),
-    "utf8",
-  );
-  return parseSchedulerConfig(text)["entries"] as readonly GoldenFiles[Name][];
+  return entries(name) as readonly GoldenFiles[Name][];
+}
+
+/** What `golden/models/NAME.json` holds, by the model's file. */
+export function modelRuns(name: SchedulerName) {
+  return entries(`models/${name}`) as readonly {
+    readonly file: string;
+    readonly runs: readonly GoldenModelRun[];
+  }[];
+}
+
+function entries(name: string): unknown {
+  const address = new URL(`golden/${name}.json`, import.meta.url);
+  return parseSchedulerConfig(readFileSync(address, "utf8"))["entries"];
 }
 
 /** Float32 values from base64. */

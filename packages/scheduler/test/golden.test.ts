@@ -6,6 +6,7 @@ import {
   schedulerNames,
 } from "@phaseskip/scheduler";
 
+import { brownianPath } from "../src/noise/brownian-path.js";
 import { golden, unpacked } from "./golden-file.js";
 import { largest, network, schedulerOf, trajectory } from "./trajectory.js";
 
@@ -59,6 +60,7 @@ describe.each(schedulerNames)("%s equals diffusers", (name) => {
         const sample = index === 0 ? free.firstSample : before;
         const scaled = scheduler.scaleModelInput(sample, stepIndex);
         const modelOutput = network(scaled, stepIndex, run.config);
+        const held = state.heldSample ?? sample;
         const output = scheduler.step({
           modelOutput,
           sample,
@@ -83,6 +85,7 @@ describe.each(schedulerNames)("%s equals diffusers", (name) => {
           scheduler.initNoiseSigma === 1;
         const magnitude = Math.max(
           largest(sample) / (isDivided ? signal : 1),
+          largest(held),
           largest(prevSample),
           largest(predOriginalSample),
         );
@@ -110,9 +113,9 @@ describe.each(schedulerNames)("%s equals diffusers", (name) => {
 
     test("addNoise", () => {
       const noisy = unpacked(run.addNoise.noisy);
-      const { noisy: actual, noisyTimestep } = trajectory(name, run);
+      const { noisy: actual, noisyIndex } = trajectory(name, run);
       expectNear(
-        [noisyTimestep],
+        [scheduler.timesteps[noisyIndex]!],
         [run.addNoise.timestep],
         TOLERANCE * scheduler.numTrainTimesteps,
       );
@@ -122,11 +125,17 @@ describe.each(schedulerNames)("%s equals diffusers", (name) => {
 });
 
 describe("every option has an effect, and only on the classes that know it", () => {
-  const runs = schedulerNames.flatMap((name) =>
-    golden(name).flatMap((run) =>
-      Object.keys(run.config).map((key) => ({ name, key, run })),
-    ),
-  );
+  const runs = schedulerNames
+    .flatMap((name) =>
+      golden(name).flatMap((run) =>
+        Object.keys(run.config).map((key) => ({ name, key, run })),
+      ),
+    )
+    .filter(
+      ({ run }) =>
+        // the same as fixed_small but for a rounding; and a seed that decides the noise alone, which is given here
+        run.name !== "fixed_small_log" && run.name !== "a seed of its own",
+    );
 
   test.each(runs)(
     "$name heeds $key as diffusers does: $run.name",
@@ -171,6 +180,31 @@ describe("noise schedules equal diffusers'", () => {
     // Only rescaling takes square roots.
     const tolerance = config.rescale_betas_zero_snr ? TOLERANCE : 0;
     expectNear(scheduler.alphasCumprod, unpacked(alphasCumprod), tolerance);
+  });
+});
+
+describe("dpmpp-sde draws diffusers' noise", () => {
+  test.each(golden("dpmpp-sde").filter((run) => run.noises))("$name", (run) => {
+    const { noises, ...own } = run;
+    const wanted = unpacked(noises!);
+    const drawn = trajectory("dpmpp-sde", own).noises.flatMap((noise) => [
+      ...(noise ?? []),
+    ]);
+    expect(drawn).toHaveLength(wanted.length);
+    // The path is looked up to six digits, between sigmas that went through a logarithm and an
+    // exponential. PyTorch's are one rounding off now and then, and the path moves by about
+    // 0.001 in a millionth: everything else is the same.
+    const errors = drawn.map((value, i) => Math.abs(value - wanted[i]!));
+    expect(Math.max(...errors)).toBeLessThan(0.02);
+  });
+});
+
+describe("brownianPath() equals torchsde bit for bit", () => {
+  test.each(golden("brownian"))("seed $seed", (path) => {
+    const { seed, start, end, length, spans, values } = path;
+    const own = brownianPath(seed, start, end, length);
+    const drawn = spans.flatMap(([from, to]) => [...own.increment(from, to)]);
+    expect(Float32Array.from(drawn)).toEqual(unpacked(values));
   });
 });
 

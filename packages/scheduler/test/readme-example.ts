@@ -14,9 +14,7 @@ let state = scheduler.initialState();
 for (const stepIndex of scheduler.timesteps.keys()) {
   const input = scheduler.scaleModelInput(sample, stepIndex);
   const modelOutput = network(input, scheduler.timesteps[stepIndex]!);
-  const noise = scheduler.needsNoise(stepIndex)
-    ? source.randn(length)
-    : undefined;
+  const noise = scheduler.drawNoise(source, stepIndex, length);
   const output = scheduler.step({
     modelOutput,
     sample,

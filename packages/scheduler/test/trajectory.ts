@@ -12,6 +12,8 @@ import type {
   SchedulerState,
 } from "@phaseskip/scheduler";
 
+import { unpacked } from "./golden-file.js";
+
 /** What a run is made of. */
 export interface Run {
   readonly config: SchedulerConfig;
@@ -21,6 +23,8 @@ export interface Run {
   readonly seed?: number;
   readonly shape?: readonly number[];
   readonly strength?: number;
+  /** Noise to use in place of the sampler's own, one step after another, in base64. */
+  readonly noises?: string;
 }
 
 /** What came of it, everything in the order of the steps. */
@@ -29,9 +33,9 @@ export interface Trajectory {
   readonly startIndex: number;
   /** What each step was given. */
   readonly noises: readonly (Float32Array | undefined)[];
-  /** A clean sample with the noise of `noisyTimestep`. */
+  /** A clean sample with the noise of the step at `noisyIndex`. */
   readonly noisy: Float32Array;
-  readonly noisyTimestep: number;
+  readonly noisyIndex: number;
   /** What the loop began with. */
   readonly firstSample: Float32Array;
   readonly prevSamples: Float32Array;
@@ -108,14 +112,15 @@ export function trajectory(
   const { timesteps } = scheduler;
   const noise = source.randn(length);
   const clean = pattern(length, 3, 1);
-  const middle = timesteps[Math.max(startIndex, timesteps.length >> 1)]!;
+  const middle = Math.max(startIndex, timesteps.length >> 1);
   const noisy = scheduler.addNoise(clean, noise, middle);
   const firstSample = startIndex
-    ? scheduler.addNoise(clean, noise, timesteps[startIndex]!)
+    ? scheduler.addNoise(clean, noise, startIndex)
     : noise.map((value) => value * scheduler.initNoiseSigma);
 
   let sample = firstSample;
   let state = scheduler.initialState();
+  const given = run.noises === undefined ? undefined : unpacked(run.noises);
   const steps = timesteps.slice(startIndex).map((_, i) => {
     const stepIndex = startIndex + i;
     const modelOutput = network(
@@ -123,9 +128,8 @@ export function trajectory(
       stepIndex,
       run.config,
     );
-    const drawn = scheduler.needsNoise(stepIndex)
-      ? source.randn(length)
-      : undefined;
+    const own = scheduler.drawNoise(source, stepIndex, length);
+    const drawn = own && (given?.slice(i * length, (i + 1) * length) ?? own);
     const output = scheduler.step({
       modelOutput,
       sample,
@@ -142,7 +146,7 @@ export function trajectory(
     startIndex,
     noises: steps.map((step) => step.drawn),
     noisy,
-    noisyTimestep: middle,
+    noisyIndex: middle,
     firstSample,
     prevSamples: Float32Array.from(
       steps.flatMap((step) => [...step.prevSample]),

@@ -1,11 +1,7 @@
 // What a report says, in numbers: `report.json` beside the page, and what the page draws.
 
 import { mean, median } from "@phaseskip/metrics";
-import type {
-  CellRow,
-  EmergenceRow,
-  ResponseRow,
-} from "../cells/cells.js";
+import type { CellRow, EmergenceRow, ResponseRow } from "../cells/cells.js";
 import { checkRows } from "./check-rows.js";
 import type { SweepResults } from "./sweep-results.js";
 import { leastAgreement } from "../sweep/converged.js";

@@ -100,9 +100,9 @@ export class Measurement {
    * @throws {PhaseskipError} If a session cannot be made.
    */
   static async open(model: ModelInspection): Promise<Measurement> {
-    const { folder, graph, size } = model;
+    const { folder, graph, size, index } = model;
     const device = await openDevice("wasm");
-    const weights = new Weights(folder, "unet/model.onnx");
+    const weights = new Weights(folder, index.unetPath);
     const executor = new UnetExecutor(device, graph, weights);
     const unet = executor.unet(size);
     const whole = await wholeSession(device, unet, weights);

@@ -15,18 +15,19 @@ import { publishedPlans } from "../bench/published-plans.js";
 export interface BenchArguments {
   /** Files and names. @default all that the model ships */
   readonly plans?: readonly string[];
+  readonly dtype?: string;
   readonly json?: true;
 }
 
 /** Runs `phaseskip bench MODEL`. */
 export async function bench(
   location: string,
-  { plans, json }: BenchArguments,
+  { plans, dtype, json }: BenchArguments,
   io: CommandIo,
 ): Promise<void> {
   const { signal } = io;
   const shown = progress(io.stderr);
-  const model = await inspectModel(location, signal);
+  const model = await inspectModel(location, signal, dtype);
   let measured: BenchRows;
   try {
     const chosen = [];

@@ -1,6 +1,7 @@
 // `phaseskip generate`: from a prompt to a PNG, with the whole model or under a plan, or both side by side.
 
 import type {
+  Dtype,
   Generated,
   GenerateOptions,
   Pipeline,
@@ -13,10 +14,12 @@ import {
   type Drawn,
   type DrawnFiles,
 } from "../terminal/drawn.js";
+import { loraArgument } from "../files/lora-argument.js";
 import { openPipeline } from "../node-pipeline.js";
 import { readNpy, writeNpy, type NpyArray } from "../pictures/npy.js";
 import { planArgument } from "../files/plan-argument.js";
 import { readPng, writePng } from "../pictures/png.js";
+import { schedulerChoice } from "../terminal/run-options.js";
 import { progress, type Progress } from "../terminal/progress.js";
 import { pictureScale, sheet } from "../pictures/sheet.js";
 
@@ -24,10 +27,17 @@ import { pictureScale, sheet } from "../pictures/sheet.js";
 export interface GenerateArguments {
   readonly prompt?: readonly string[];
   readonly negative?: string;
+  readonly prompt2?: readonly string[];
+  readonly negative2?: string;
+  readonly promptStyle?: "weighted" | "plain";
+  readonly clipSkip?: number;
+  readonly lora?: readonly string[];
+  readonly guidanceRescale?: number;
   readonly seed: number;
   readonly count?: number;
   readonly steps?: number;
   readonly scheduler?: SchedulerName;
+  readonly schedulerOption?: readonly string[];
   readonly guidance?: number;
   readonly plan: string;
   readonly height?: number;
@@ -40,6 +50,7 @@ export interface GenerateArguments {
   readonly initNoise?: string;
   readonly saveSample?: string;
   readonly backend: "wasm" | "node";
+  readonly dtype?: Dtype;
   readonly json?: true;
 }
 
@@ -67,6 +78,7 @@ export async function generate(
   const { signal } = io;
   const pipeline = await openPipeline(model, {
     device: options.backend,
+    ...(options.dtype !== undefined && { dtype: options.dtype }),
     progress: shown,
     ...(signal && { signal }),
   });
@@ -87,7 +99,7 @@ export async function generate(
   const files = await writeFiles(drawn, options);
   writeNotes(io, [...pipeline.warnings, ...drawn.generated.report.warnings]);
   if (options.json) {
-    const asked = { prompt: promptOf(options), seed: options.seed };
+    const asked = { prompt: promptOf(options.prompt), seed: options.seed };
     writeJson(io, summarizeDrawn(model, asked, drawn, files));
   } else io.stdout.write(describeDrawn(drawn, files, io));
 }
@@ -110,9 +122,9 @@ function countOf(
 }
 
 /** One text as it is, several as a list. */
-function promptOf({
-  prompt,
-}: GenerateArguments): string | readonly string[] | undefined {
+function promptOf(
+  prompt: readonly string[] | undefined,
+): string | readonly string[] | undefined {
   return prompt?.length === 1 ? prompt[0] : prompt;
 }
 
@@ -121,8 +133,11 @@ async function requestOf(
   count: number,
   noise: NpyArray | undefined,
 ): Promise<GenerateOptions> {
-  const { negative, seed, steps, scheduler, guidance } = options;
-  const prompt = promptOf(options);
+  const { negative, seed, steps, guidance } = options;
+  const scheduler = schedulerChoice(options.scheduler, options.schedulerOption);
+  const prompt = promptOf(options.prompt);
+  const prompt2 = promptOf(options.prompt2);
+  const { negative2, promptStyle, clipSkip, guidanceRescale } = options;
   const { height, width, image, strength, mask } = options;
   return {
     plan: await planArgument(options.plan),
@@ -135,10 +150,16 @@ async function requestOf(
     ...(strength !== undefined && { strength }),
     ...(mask !== undefined && { mask: await readPng("the mask", mask) }),
     ...(negative !== undefined && { negativePrompt: negative }),
+    ...(prompt2 !== undefined && { prompt2 }),
+    ...(negative2 !== undefined && { negativePrompt2: negative2 }),
+    ...(promptStyle !== undefined && { promptStyle }),
+    ...(clipSkip !== undefined && { clipSkip }),
+    ...(options.lora && { loras: options.lora.map(loraArgument) }),
+    ...(guidanceRescale !== undefined && { guidanceRescale }),
     ...(steps !== undefined && { numInferenceSteps: steps }),
     ...(scheduler !== undefined && { scheduler }),
     ...(guidance !== undefined && { guidanceScale: guidance }),
-    ...(noise && { initNoise: noise.data }),
+    ...(noise && { initNoise: noise.data, initNoiseShape: noise.shape }),
   };
 }
 

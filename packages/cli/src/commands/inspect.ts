@@ -1,16 +1,16 @@
 // `phaseskip inspect`: what a model is made of, and what a plan does to it.
 
 import {
-  elementCount,
-  isFloat,
-  nodeMacs,
-  type GraphNode,
-  type Unet,
-  type Unit,
-} from "@phaseskip/graph";
+  summarizeUnits,
+  costOf,
+  nameIn,
+  type UnitSummary,
+} from "../inspection/unit-summary.js";
+import type { Unet } from "@phaseskip/graph";
 import type { PlanDescription } from "@phaseskip/runtime";
 import {
   describeRun,
+  dtypeOf,
   type Device,
   type PlannedRun,
 } from "@phaseskip/runtime/internals";
@@ -40,11 +40,14 @@ import {
   stripLegend,
 } from "../inspection/plan-strip.js";
 import { formatTable } from "../terminal/table.js";
-import { unitKind } from "../inspection/unit-kind.js";
+
+import { speedNotes } from "../inspection/speed-notes.js";
 
 /** The options of `inspect`, read. */
 export interface InspectArguments extends ChangesArguments {
   readonly plan?: string;
+  /** Which of a network's files is read. */
+  readonly dtype?: string;
   /** Whether the model is run to measure what `blockCache` takes. */
   readonly changes?: true;
   /** Units deeper than this are not listed; blocks are 1. */
@@ -61,25 +64,10 @@ interface Planned {
   readonly device: Device | undefined;
 }
 
-/** What is said of one unit. */
-export interface UnitSummary {
-  readonly path: string;
-  /** The unit around it; "" is the Unet itself. */
-  readonly parent: string;
-  readonly kind: string;
-  /** Shapes of its outputs; the last one computed is the last. */
-  readonly outputs: readonly (readonly number[])[];
-  /** Multiply-accumulates of one call. */
-  readonly macs: number;
-  readonly parameters: number;
-  /** The unit that hands over its value, for a skip. */
-  readonly from?: string;
-}
-
 /** Runs `phaseskip inspect MODEL`. */
 export async function inspect(
   location: string,
-  { plan, depth, json, time, changes, ...runs }: InspectArguments,
+  { plan, depth, json, time, changes, dtype, ...runs }: InspectArguments,
   io: CommandIo,
 ): Promise<void> {
   const [unused] = Object.keys(runs);
@@ -88,17 +76,26 @@ export async function inspect(
       `Cannot inspect the model as --${unused} is of the runs that --changes measures: give --changes, too`,
     );
   }
-  const model = await inspectModel(location, io.signal);
+  const model = await inspectModel(location, io.signal, dtype);
   try {
     const units = summarizeUnits(model.unet);
     const planned =
       plan === undefined
         ? undefined
         : await planOn(model, plan, time, io.signal);
-    const changed = changes && (await measureRuns(location, runs, io));
-    writeNotes(io, planned?.run.warnings ?? []);
+    const changed = changes && (await measureRuns(location, runs, io, dtype));
+    const notes = [
+      ...model.index.warnings,
+      ...model.unet.warnings,
+      ...speedNotes(model.graph),
+    ];
+    const told = planned?.run.warnings ?? [];
+    writeNotes(io, [...new Set([...notes, ...told])]);
     if (json) {
-      const said = summary(location, model, units, planned);
+      const said = {
+        ...summary(location, model, units, planned),
+        warnings: notes,
+      };
       writeJson(io, { ...said, ...(changed && { changes: changed }) });
     } else {
       io.stdout.write(describeUnits(model, units, depth, io));
@@ -127,40 +124,6 @@ function sampleShape({ shape, batch }: ModelInspection): readonly number[] {
   return [batch, ...shape.slice(1)];
 }
 
-/** Every unit that a plan can act on, in the graph's order. */
-function summarizeUnits(unet: Unet): UnitSummary[] {
-  const { graph, shapes, units } = unet;
-  return [...units.units.values()].map((unit) => {
-    const { path, parent, outputs, skip } = unit;
-    const order = (value: string) => graph.producers.get(value)?.index ?? -1;
-    const made = outputs.toSorted((a, b) => order(a) - order(b));
-    const producer = skip && graph.producers.get(skip.value);
-    return {
-      path,
-      parent,
-      kind: unitKind(path),
-      outputs: made.map((value) => shapes.get(value)!.dims),
-      ...costOf(unet, unit.nodes),
-      ...(producer && { from: units.unitOf[producer.index]! }),
-    };
-  });
-}
-
-function costOf({ graph, shapes }: Unet, nodes: readonly GraphNode[]) {
-  const weights = new Set(nodes.flatMap(({ inputs }) => inputs));
-  let parameters = 0;
-  for (const name of weights) {
-    const weight = graph.weights.get(name);
-    // a scalar is a constant of the formula, nothing that was learned
-    if (weight && isFloat(weight.type) && weight.dims.length > 0)
-      parameters += elementCount(weight.dims);
-  }
-  return {
-    macs: nodes.reduce((sum, node) => sum + nodeMacs(node, shapes), 0),
-    parameters,
-  };
-}
-
 function totals({ unet }: ModelInspection) {
   return costOf(
     unet,
@@ -178,6 +141,7 @@ function summary(
   return {
     model: location,
     pipeline: index.pipelineClass,
+    unet: { file: index.unetPath, dtype: dtypeOf(unet.graph) },
     sampleShape: sampleShape(model),
     ...totals(model),
     units: units.filter(({ kind }) => kind !== "skip"),
@@ -246,6 +210,7 @@ function describeUnits(
       : "";
   return [
     `${index.pipelineClass}: ${modules.length} units, ${skips.length} skips${more}`,
+    ...unetFile(model),
     "",
     formatTable(columns, rows, { footer, stream: stdout }),
     formatTable(
@@ -256,15 +221,15 @@ function describeUnits(
   ].join("\n");
 }
 
-/** The part of a path that its parent does not say. */
-function nameIn({ path, parent }: Pick<Unit, "path" | "parent">): string {
-  return parent !== "" && path.startsWith(parent)
-    ? path.slice(parent.length)
-    : path;
+/** Which file the Unet is, where it is another than is usual. */
+function unetFile({ index, graph }: ModelInspection): string[] {
+  const [path, dtype] = [index.unetPath, dtypeOf(graph)];
+  const isUsual = path === "unet/model.onnx" && dtype === "fp32";
+  return isUsual ? [] : [`the Unet is ${path}, ${dtype}`];
 }
 
 function shapeOf({ outputs }: UnitSummary): string {
-  const shape = outputs.at(-1)!.join("×");
+  const shape = outputs.at(-1)?.join("×") ?? "?";
   return outputs.length > 1 ? `${shape}, ${outputs.length - 1} more` : shape;
 }
 

@@ -15,6 +15,7 @@ import {
   type ListedFile,
   type ModelFile,
   type ModelFolder,
+  type ModelIndex,
   type ModelManifest,
 } from "@phaseskip/runtime/internals";
 import { parsePlan } from "@phaseskip/runtime/plans";
@@ -22,12 +23,15 @@ import { writeJson, writeNotes, type CommandIo } from "../command-io.js";
 import { writeOutput } from "../files/file.js";
 import { formatCount } from "../terminal/format-count.js";
 import { modelFiles } from "../files/model-files.js";
+import { stripFiles, toldSources } from "../files/model-sources.js";
 import { licenceOf } from "../files/model-licence.js";
 import { progress } from "../terminal/progress.js";
 
 /** The options of `pack`, read. */
 export interface PackArguments {
   readonly licence?: string;
+  /** Whether what the files tell of the exporting program is taken out first. */
+  readonly strip?: true;
   readonly json?: true;
 }
 
@@ -41,7 +45,7 @@ interface Changes {
 /** Runs `phaseskip pack MODEL`. The same folder gives the same bytes. */
 export async function pack(
   location: string,
-  { licence, json }: PackArguments,
+  { licence, strip, json }: PackArguments,
   io: CommandIo,
 ): Promise<void> {
   if (/^https?:/i.test(location)) {
@@ -49,6 +53,7 @@ export async function pack(
       `Cannot pack a model over HTTP as MODEL must be a folder on this disk: current value is ${location}`,
     );
   }
+  const sourceNotes = await tellSources(location, strip === true, io);
   const folder = await openFolder(location, {
     ...(io.signal && { signal: io.signal }),
   });
@@ -56,7 +61,8 @@ export async function pack(
     const before = await existing(folder);
     const index = await loadModelIndex(folder, io.signal);
     const files = await modelFiles(folder, index, io.signal);
-    const { plans, notes } = await checkPlans(folder, files, io.signal);
+    const { plans, notes } = await checkPlans(folder, index, files, io.signal);
+    notes.unshift(...sourceNotes);
     const card = await readFile(join(folder.location, "README.md"), "utf8")
       .then(licenceOf)
       .catch(() => undefined);
@@ -77,6 +83,27 @@ export async function pack(
     writeNotes(io, notes);
     if (json) writeJson(io, { path, ...manifest, changes });
     else io.stdout.write(describe(path, manifest, before && changes));
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Says what the model's files tell of the program that exported them, and takes it out where that is asked for. */
+async function tellSources(
+  location: string,
+  isStripped: boolean,
+  { signal }: CommandIo,
+): Promise<string[]> {
+  const folder = await openFolder(location, { ...(signal && { signal }) });
+  try {
+    const index = await loadModelIndex(folder, signal);
+    const told = await toldSources(await modelFiles(folder, index, signal));
+    if (isStripped) await stripFiles(folder, told);
+    return told.map(({ path, nodes, example }) =>
+      isStripped
+        ? `${path}: paths of the exporting program are taken out of ${nodes} nodes${path === "unet/model.onnx" ? "; the file is another one now: plans whose model.unet names it as it was are refused, and have to be made again or to name it anew" : ""}`
+        : `${path}: ${nodes} nodes tell paths of the program that exported it, such as ${example}; --strip takes them out`,
+    );
   } finally {
     await folder.close();
   }
@@ -106,15 +133,13 @@ async function existing(
 /** Every plan that is shipped must be one; whether it is for this model is worth a note. */
 async function checkPlans(
   folder: ModelFolder,
+  { unetPath }: ModelIndex,
   files: readonly ModelFile[],
   signal?: AbortSignal,
 ): Promise<{ plans: readonly string[]; notes: string[] }> {
-  const unet = files.find(({ path }) => path === "unet/model.onnx")!;
-  const digest = await unetDigest(
-    folder,
-    await loadGraph(unet, unet.path),
-    signal,
-  );
+  const unet = files.find(({ path }) => path === unetPath)!;
+  const graph = await loadGraph(unet, unetPath);
+  const digest = await unetDigest(folder, graph, unetPath, signal);
   const notes: string[] = [];
   const paths = files
     .map(({ path }) => path)

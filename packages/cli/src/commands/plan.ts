@@ -170,7 +170,7 @@ function searchIdentity(
 function policies({ options, sweep }: PlanSession) {
   const { against, guidance } = options;
   // without guidance there is none to change
-  const isFree = guidance === "free" && sweep.sampler.guidanceScale !== 1;
+  const isFree = guidance === "free" && sweep.sampler.guidanceScale > 1;
   if (!isFree) return ["fixed"] as const;
   return against ? (["fixed", "free"] as const) : (["free"] as const);
 }

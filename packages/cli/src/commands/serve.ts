@@ -1,24 +1,16 @@
 // `phaseskip serve`: the playground, on this machine alone.
 
 import { existsSync } from "node:fs";
-import { readFile, readdir } from "node:fs/promises";
 import { createServer, type Server, type ServerResponse } from "node:http";
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import sirv from "sirv";
 import { PhaseskipError } from "@phaseskip/graph";
 import type { CommandIo, Site } from "../command-io.js";
+import { localModels, type LocalModel } from "../files/local-models.js";
 
 /** The options of `serve`, read. */
 export interface ServeArguments {
   readonly port: number;
-}
-
-/** A model that the playground can load. */
-interface Model {
-  readonly name: string;
-  readonly folder: string;
-  readonly plans: readonly string[];
-  readonly prompt?: string;
 }
 
 /** What a page of another machine needs, too, to run this: workers of its own, WASM, threads. */
@@ -50,7 +42,12 @@ export async function serve(
       "Cannot serve the playground as it is not built: run npm run build",
     );
   }
-  const models = await findModels(locations);
+  const models = await localModels(locations);
+  if (models.length === 0) {
+    throw new RangeError(
+      `Cannot serve the playground as there is no model in ${resolve(".")} nor in its models/: name a model folder`,
+    );
+  }
   const server = siteServer(site, models);
   await listen(server, port);
   const address = server.address();
@@ -68,7 +65,7 @@ export async function serve(
 }
 
 /** Answers with the page, its worker and the models, and nothing else. */
-function siteServer(site: Site, models: readonly Model[]): Server {
+function siteServer(site: Site, models: readonly LocalModel[]): Server {
   const options = {
     etag: true,
     dev: true, // reads the disk each time: plans are edited while it runs
@@ -131,53 +128,4 @@ async function listen(server: Server, port: number): Promise<void> {
     });
     server.listen(port, "localhost", resolve);
   });
-}
-
-/** The folders named, or those that lie here: this one, those in `models/`, those beside. */
-async function findModels(locations: readonly string[]): Promise<Model[]> {
-  const isModel = (folder: string) =>
-    existsSync(join(folder, "model_index.json"));
-  const wrong = locations.find((folder) => !isModel(folder));
-  if (wrong !== undefined) {
-    throw new RangeError(
-      `Cannot serve ${wrong} as MODEL must be a folder with a model_index.json`,
-    );
-  }
-  const found =
-    locations.length > 0
-      ? locations
-      : [".", ...(await inside("models")), ...(await inside("."))].filter(
-          isModel,
-        );
-  if (found.length === 0) {
-    throw new RangeError(
-      `Cannot serve the playground as there is no model in ${resolve(".")} nor in its models/: name a model folder`,
-    );
-  }
-  const described = await Promise.all(
-    [...new Set(found.map((f) => resolve(f)))].map(describe),
-  );
-  // fixtures with random weights draw noise: they come last
-  const rank = ({ name }: Model) => Number(name.startsWith("tiny-"));
-  return described.sort((a, b) => rank(a) - rank(b));
-}
-
-async function inside(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => []);
-  return names.sort().map((name) => join(folder, name));
-}
-
-async function describe(folder: string): Promise<Model> {
-  const plans = (await readdir(join(folder, "plans")).catch(() => []))
-    .filter((name) => name.endsWith(".json"))
-    .map((name) => basename(name, ".json"))
-    .sort((a, b) => Number(b === "balanced") - Number(a === "balanced"));
-  const index = JSON.parse(
-    await readFile(join(folder, "model_index.json"), "utf8"),
-  ) as Readonly<Record<string, unknown>>;
-  const hasText = "text_encoder" in index;
-  return {
-    ...{ name: basename(folder), folder, plans },
-    ...(hasText && { prompt: "a red boat on the left on the sea at sunset" }),
-  };
 }

@@ -1,27 +1,23 @@
 // Which files of a model folder phaseskip reads, and whether they fit together.
 
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { elementCount, loadGraph, PhaseskipError } from "@phaseskip/graph";
 import {
   externalPaths,
+  PartFiles,
+  roleOf,
   type ModelFile,
   type ModelFolder,
   type ModelIndex,
 } from "@phaseskip/runtime/internals";
 
-/** The networks of a pipeline, each in a folder of its own with a `model.onnx`. */
-const networks = [
-  "unet",
-  "text_encoder",
-  "text_encoder_2",
-  "vae_decoder",
-  "vae_encoder",
-  "features",
+/** What of a pipeline has a configuration of its own. */
+const parts = [
+  ...["unet", "text_encoder", "text_encoder_2", "vae", "vae_decoder"],
+  ...["vae_encoder", "features"],
 ];
 
 /**
- * The files that phaseskip reads, sorted by path; others may lie beside them.
+ * The files that phaseskip reads, sorted by path, every dtype of a network among them; others may lie beside them.
  * @throws {PhaseskipError} `model-invalid` If one is missing, or cut short.
  */
 export async function modelFiles(
@@ -29,30 +25,42 @@ export async function modelFiles(
   index: ModelIndex,
   signal?: AbortSignal,
 ): Promise<readonly ModelFile[]> {
-  const needed = new Set(["model_index.json", "unet/model.onnx"]);
-  if (index.hasTextEncoder) needed.add("text_encoder/model.onnx");
-  if (index.hasTextEncoder2) needed.add("text_encoder_2/model.onnx");
-  if (index.hasVae) needed.add("vae_decoder/model.onnx");
+  const found = new PartFiles(folder);
+  const device = { hasHalf: false };
+  const needed = [index.unetPath];
+  for (const part of index.textEncoders)
+    needed.push(await found.path(part, device, signal));
+  if (index.hasVae)
+    needed.push(await found.path("vae_decoder", device, signal));
+  const paths = (await folder.paths(signal)) ?? [];
   const optional = [
-    "scheduler/scheduler_config.json",
-    "features/features.json",
-    ...networks.map((name) => `${name}/config.json`),
-    ...networks.map((name) => `${name}/model.onnx`),
-    ...(await inFolder(folder, "tokenizer", /\.(json|txt)$/)),
-    ...(await inFolder(folder, "tokenizer_2", /\.(json|txt)$/)),
-    ...(await inFolder(folder, "plans", /\.json$/)),
+    ...["model_index.json", "features/features.json"],
+    ...["scheduler/scheduler_config.json", "scheduler_config.json"],
+    ...parts.map((name) => `${name}/config.json`),
+    ...paths.filter((path) => isNetwork(path) || isText(path)),
+    ...paths.filter((path) => /^plans\/[^/]+\.json$/.test(path)),
   ];
   const files = new Map<string, ModelFile>();
   for (const path of new Set([...needed, ...optional])) {
     const file = await folder.file(path, signal);
     if (file) files.set(path, file);
-    else if (needed.has(path)) throw missing(folder, path);
+    else if (needed.includes(path)) throw missing(folder, path);
     if (file && path.endsWith(".onnx"))
       for (const beside of await weightFiles(folder, file, signal))
         files.set(beside.path, beside);
   }
   return [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
+
+const isNetwork = (path: string) =>
+  path === "features/model.onnx" || roleOf(path) !== undefined;
+
+/** The files of tokenizers, which may also lie beside model_index.json. */
+const isText = (path: string) =>
+  /^tokenizer(_2)?\/[^/]+\.(json|txt)$/.test(path) ||
+  /^(tokenizer(_config)?\.json|special_tokens_map\.json|vocab\.json|merges\.txt)$/.test(
+    path,
+  );
 
 /** The files that hold a network's weights beside it, each long enough. */
 async function weightFiles(
@@ -80,17 +88,6 @@ async function weightFiles(
     );
   }
   return [...files.values()];
-}
-
-async function inFolder(
-  folder: ModelFolder,
-  name: string,
-  pattern: RegExp,
-): Promise<readonly string[]> {
-  const names = await readdir(join(folder.location, name)).catch(() => []);
-  return names
-    .filter((file) => pattern.test(file) && !file.startsWith("."))
-    .map((file) => `${name}/${file}`);
 }
 
 function missing(folder: ModelFolder, path: string): PhaseskipError {

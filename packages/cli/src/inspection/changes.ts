@@ -22,8 +22,12 @@ export async function measureRuns(
   location: string,
   { prompt, steps, scheduler }: ChangesArguments,
   { signal }: CommandIo,
+  dtype?: string,
 ): Promise<Changes> {
-  const study = await PlanStudy.open(location, signal && { signal });
+  const study = await PlanStudy.open(location, {
+    ...(dtype !== undefined && { dtype }),
+    ...(signal && { signal }),
+  });
   try {
     const runs: Changes[] = [];
     for (const [i, text] of (prompt ?? [undefined]).entries()) {

@@ -1,22 +1,16 @@
 // A model folder as instruments see it: its Unet's graph at one input size, without running it.
 
-import {
-  analyseUnet,
-  loadGraph,
-  PhaseskipError,
-  type Graph,
-} from "@phaseskip/graph";
+import { analyseUnet, type Graph } from "@phaseskip/graph";
 import type { GenerateOptions } from "@phaseskip/runtime";
 import {
   loadModelIndex,
   loadTokenizer,
   openFolder,
   parseRequest,
+  PartFiles,
   planRun as planRequest,
-  readGraph,
   sizeRun,
   unetDigest,
-  type ModelFolder,
   type ModelIndex,
   type PlannableModel,
   type PlannedRun,
@@ -33,34 +27,31 @@ export interface ModelInspection extends PlannableModel, RunSize {
  * Reads a model's configuration and its Unet's graph; no weights, no ONNX Runtime. The folder stays open: the caller
  * closes it.
  * @param location path or URL of the model folder
+ * @param dtype which of a network's files is read. @default the best that WASM runs
  * @throws {PhaseskipError} If the folder cannot be read, or holds no Unet that is known here.
  */
 export async function inspectModel(
   location: string,
   signal?: AbortSignal,
+  dtype?: string,
 ): Promise<ModelInspection> {
   const folder = await openFolder(location, {
     cache: false,
     ...(signal && { signal }),
   });
   try {
-    const index = await loadModelIndex(folder, signal);
-    const file = await folder.file("unet/model.onnx", signal);
-    if (!file) {
-      throw new PhaseskipError(
-        "model-invalid",
-        `Cannot load the model at ${folder.location} as it has no unet/model.onnx`,
-      );
-    }
-    const graph = await loadGraph(file, "unet/model.onnx");
+    const parts = new PartFiles(folder, dtype);
+    const index = await loadModelIndex(folder, signal, { parts, device });
+    const graph = await parts.graph("unet", device, signal);
+    const path = index.unetPath;
     const model: PlannableModel = {
       folder,
       index,
       unetGraph: graph,
-      textTokens: await textLength(folder, index, signal),
-      network: (name, stop) => readGraph(folder, `${name}/model.onnx`, stop),
+      textTokens: await textLength(parts, index, signal),
+      network: (name, stop) => parts.graph(name, device, stop),
       analyse: (size) => analyseUnet(graph, size),
-      digest: (stop) => unetDigest(folder, graph, stop),
+      digest: (stop) => unetDigest(folder, graph, path, stop),
     };
     return {
       ...model,
@@ -89,12 +80,19 @@ export function planRun(
   return planRequest(model, request, signal);
 }
 
+/** What a model is inspected for: WASM, which widens float16. */
+const device = { hasHalf: false };
+
 /** Tokens of every prompt, which are padded to one length; undefined without a tokenizer. */
 async function textLength(
-  folder: ModelFolder,
-  { hasTextEncoder }: ModelIndex,
+  parts: PartFiles,
+  { textEncoders }: ModelIndex,
   signal?: AbortSignal,
 ): Promise<number | undefined> {
-  if (!hasTextEncoder) return undefined;
-  return (await loadTokenizer(folder, "tokenizer", signal)).modelMaxLength;
+  const [encoder] = textEncoders;
+  if (encoder === undefined) return undefined;
+  const name = encoder.replace("text_encoder", "tokenizer");
+  const graph = () => parts.graph(encoder, device, signal);
+  const tokenizer = await loadTokenizer(parts.folder, name, signal, graph);
+  return tokenizer.modelMaxLength;
 }

@@ -21,12 +21,12 @@ export interface PredictedTimes {
  * @throws {PhaseskipError} If a session cannot be made.
  */
 export async function predictTimes(
-  { folder, graph }: ModelInspection,
+  { folder, graph, index }: ModelInspection,
   { size, schedule }: PlannedRun,
   signal?: AbortSignal,
 ): Promise<PredictedTimes> {
   const device = await openDevice("wasm");
-  const weights = new Weights(folder, "unet/model.onnx");
+  const weights = new Weights(folder, index.unetPath);
   const executor = new UnetExecutor(device, graph, weights);
   try {
     const { signatures, means } = schedule;

@@ -4,6 +4,7 @@
 import stringWidth from "string-width";
 import { styleText } from "node:util";
 import { truncate } from "./table.js";
+import { timeLeft } from "./time-left.js";
 
 /** A line of progress; see {@link progress}. */
 export interface Progress {
@@ -35,7 +36,7 @@ const ERASE_LINE = "\r\x1b[2K";
 /**
  * A progress line. On a terminal it is a bar, redrawn at most 20 times a second and gone after `clear()`; coloured
  * unless `NO_COLOR` is set. Elsewhere, and on a terminal that cannot move its cursor (`TERM=dumb`), it is a line at
- * the start of a stage and at each quarter of it.
+ * the start of a stage and at each quarter of it. A stage of more than two seconds says how long it still takes.
  * @param stream where to write
  * @default stream process.stderr
  */
@@ -47,9 +48,11 @@ export function progress(stream: ProgressStream = process.stderr): Progress {
 function bar(stream: ProgressStream): Progress {
   let drawnAt = -Infinity;
   let drawn: string | undefined;
+  const left = timeLeft();
   return {
     show(label, done, total, note = "") {
       const share = shareOf(done, total);
+      const time = left(label, share);
       const isNews = share === 1 || drawn !== label;
       if (!isNews && performance.now() - drawnAt < REDRAW_MS) return;
       // The last column stays free: some terminals wrap a line that fills it.
@@ -57,7 +60,7 @@ function bar(stream: ProgressStream): Progress {
       const line = drawBar(
         label,
         share,
-        note,
+        joined(time, note),
         (stream.columns || 80) - 1,
         stream,
       );
@@ -96,20 +99,26 @@ function drawBar(
 function quarters(stream: ProgressStream): Progress {
   let stage = "";
   let reached = -1;
+  const left = timeLeft();
   return {
     show(label, done, total, note = "") {
+      const time = left(label, shareOf(done, total));
       const quarter = Math.floor(4 * shareOf(done, total));
       if (label === stage && quarter <= reached) return;
       stage = label;
       reached = quarter;
       const percent = Math.floor(100 * shareOf(done, total));
-      stream.write(`${label}: ${percent} %${note === "" ? "" : `, ${note}`}\n`);
+      stream.write(`${label}: ${joined(`${percent} %`, time, note)}\n`);
     },
     clear() {
       stage = "";
       reached = -1;
     },
   };
+}
+
+function joined(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join(", ");
 }
 
 function shareOf(done: number, total: number): number {

@@ -1,4 +1,4 @@
-// What a segment changes inside a node: names that the bodies of an `If` or a loop read, and float16.
+// What a segment changes inside a node: names that the bodies of an `If` or a loop read, and narrow floats.
 
 import type {
   AttributeProto,
@@ -6,9 +6,8 @@ import type {
   TensorProto,
 } from "../onnx/onnx_pb.js";
 import { tensorBytes } from "../onnx/tensor.js";
-import { ElementType } from "../onnx/types.js";
 import { clone } from "../onnx/wire.js";
-import { widenHalf } from "../onnx/widen.js";
+import { heldType, widenFloats } from "../onnx/widen.js";
 
 const bodiesOf = ({ g, graphs }: AttributeProto): readonly GraphProto[] =>
   g ? [g] : graphs;
@@ -36,34 +35,45 @@ export function renameCaptured(
   return result;
 }
 
-/** An attribute without float16: in `Cast`'s `to`, in constants, and all through bodies. */
-export function widenAttribute(attribute: AttributeProto): AttributeProto {
-  const isType = attribute.name === "to" || attribute.name === "dtype";
-  const isHalfType = isType && Number(attribute.i) === ElementType.FLOAT16;
-  const isHalfTensor = attribute.t?.data_type === ElementType.FLOAT16;
-  if (!isHalfType && !isHalfTensor && bodiesOf(attribute).length === 0)
-    return attribute;
+/**
+ * An attribute without the float types that a device lacks: in `Cast`'s `to`, in constants, and all through bodies.
+ *
+ * @param hasHalf whether the device computes in float16
+ */
+export function widenAttribute(
+  attribute: AttributeProto,
+  hasHalf: boolean,
+): AttributeProto {
+  const isType = ["to", "dtype", "output_dtype"].includes(attribute.name);
+  const type = Number(attribute.i);
+  const held = isType ? heldType(type, hasHalf) : type;
+  const tensor = attribute.t;
+  const isWideTensor =
+    tensor && heldType(tensor.data_type, hasHalf) !== tensor.data_type;
+  const isChanged = held !== type || isWideTensor;
+  if (!isChanged && bodiesOf(attribute).length === 0) return attribute;
   const result = clone(attribute);
-  if (isHalfType) result.i = ElementType.FLOAT;
-  if (result.t) widenTensor(result.t);
-  bodiesOf(result).forEach(widenBody);
+  if (held !== type) result.i = held;
+  if (result.t) widenTensor(result.t, hasHalf);
+  for (const body of bodiesOf(result)) widenBody(body, hasHalf);
   return result;
 }
 
-function widenBody(body: GraphProto): void {
+function widenBody(body: GraphProto, hasHalf: boolean): void {
   for (const node of body.node)
-    node.attribute = node.attribute.map(widenAttribute);
-  body.initializer.forEach(widenTensor);
+    node.attribute = node.attribute.map((one) => widenAttribute(one, hasHalf));
+  for (const tensor of body.initializer) widenTensor(tensor, hasHalf);
   for (const { type } of [...body.input, ...body.output, ...body.value_info]) {
     const tensor = type?.tensor_type;
-    if (tensor?.elem_type === ElementType.FLOAT16)
-      tensor.elem_type = ElementType.FLOAT;
+    if (tensor) tensor.elem_type = heldType(tensor.elem_type, hasHalf);
   }
 }
 
-function widenTensor(tensor: TensorProto): void {
-  if (tensor.data_type !== ElementType.FLOAT16) return;
-  tensor.raw_data = widenHalf(tensorBytes(tensor));
+function widenTensor(tensor: TensorProto, hasHalf: boolean): void {
+  const { data_type } = tensor;
+  const held = heldType(data_type, hasHalf);
+  if (held === data_type) return;
+  tensor.raw_data = widenFloats(data_type, tensorBytes(tensor));
   tensor.int32_data = [];
-  tensor.data_type = ElementType.FLOAT;
+  tensor.data_type = held;
 }

@@ -4,6 +4,8 @@ import { Dependency } from "../dependencies.js";
 import type { GraphNode } from "../graph.js";
 import { residualOwner } from "../units/main-input.js";
 import type { Unet } from "../unet.js";
+import type { Unit } from "../units/unit.js";
+import { checkShape } from "./check-shape.js";
 
 /**
  * What a unit hands on at a step:
@@ -35,7 +37,7 @@ export interface Scale {
 
 /** One output of one unit, or its residual: where an action takes hold. */
 export interface Port {
-  /** The unit's path, or its `residualPath`. */
+  /** The unit's path, or its `residualPath`; `""` is the whole Unet. */
   readonly unit: string;
   /** The value's name in the graph. */
   readonly value: string;
@@ -74,8 +76,25 @@ export function portKey({ value, unit }: Port): string {
   return `${value}@${unit}`;
 }
 
+/** A unit by its path; `""` is the whole Unet, which no pattern but `""` matches and whose outputs are the graph's. */
+export function unitAt(
+  { graph, units }: Unet,
+  path: string,
+): Pick<Unit, "outputs" | "mainInput" | "residual" | "skip"> {
+  return path === ""
+    ? { outputs: graph.outputs.map(({ name }) => name) }
+    : units.units.get(path)!;
+}
+
+/** The units whose actions an output of the graph has seen: innermost first, the whole Unet last. */
+export function outputChain({ units }: Unet, value: string): string[] {
+  return [...units.unitsBetween(value, undefined, -1), ""];
+}
+
 /** The units whose actions a port's value has seen once it leaves the port: innermost first, its own last. */
-export function portChain({ units }: Unet, { unit, value }: Port): string[] {
+export function portChain(unet: Unet, { unit, value }: Port): string[] {
+  if (unit === "") return outputChain(unet, value);
+  const { units } = unet;
   const owner = residualOwner(unit);
   const edge =
     owner === undefined
@@ -92,6 +111,7 @@ export function portChain({ units }: Unet, { unit, value }: Port): string[] {
  * @param acted paths of the units, and of the residuals, that have an action
  * @param decide asked once for each port that is reached, outer units before the inner ones they hide
  * @param roots what is wanted. @default the Unet's output
+ * @throws {PhaseskipError} `model-unsupported` if an action takes hold of a value whose shape is not known
  */
 export function liveGraph(
   unet: Unet,
@@ -107,6 +127,7 @@ export function liveGraph(
   const meet = (port: Port): [PortDecision, isNew: boolean] => {
     const known = ports.get(portKey(port));
     if (known) return [known, false];
+    checkShape(unet, port.value, port.unit);
     const decided = decide(port);
     const decision = typeof decided === "string" ? { state: decided } : decided;
     ports.set(portKey(port), { ...port, ...decision });
@@ -120,7 +141,12 @@ export function liveGraph(
     const producer = graph.producers.get(value);
     if (producer && dependencies.isFolded[producer.index]) return;
     if ((dependencies.values.get(value) ?? 0) & Dependency.sample)
-      reachThrough(value, units.unitsBetween(value, reader, slot));
+      reachThrough(
+        value,
+        reader
+          ? units.unitsBetween(value, reader, slot)
+          : outputChain(unet, value),
+      );
     else start(producer);
   };
   const reachThrough = (value: string, chain: readonly string[]): void => {
@@ -129,6 +155,7 @@ export function liveGraph(
       const [decision, isNew] = meet({ unit, value });
       if (isNew && readsMainInput(decision)) {
         const main = units.units.get(unit)!.mainInput!;
+        checkShape(unet, main.value, unit);
         reach(main.value, main.reader, main.slot);
       }
       if (!isComputed(decision.state)) return;

@@ -1,5 +1,6 @@
 // Cuts a Unet into segments: parts that every signature either runs whole or leaves out whole.
 
+import { checkShape } from "./check-shape.js";
 import { CutEdges } from "./cut-edges.js";
 import { Dependency } from "../dependencies.js";
 import type { GraphNode } from "../graph.js";
@@ -47,6 +48,7 @@ export interface Partition {
  * @param unet the Unet
  * @param signatures the distinct live graphs of a run, or of several runs
  * @param maxSegmentBytes weights per segment, in bytes; a single node may exceed it. @default Infinity
+ * @throws {PhaseskipError} `model-unsupported` if a cut goes through a value whose shape is not known
  */
 export function partition(
   unet: Unet,
@@ -61,6 +63,13 @@ export function partition(
     for (const node of group.nodes) segmentOf.set(node.index, i);
   });
   const outputs = exportedValues();
+  const isResult = new Set(graph.outputs.map(({ name }) => name));
+  for (const value of outputs) {
+    const maker = graph.producers.get(value);
+    // the runtime tells the result's shape
+    if (maker && !isResult.has(value))
+      checkShape(unet, value, unet.units.unitOf[maker.index]!);
+  }
   return {
     segments: groups.map(({ key, nodes }) => {
       const all = withConstants(unet, nodes);

@@ -2,6 +2,7 @@
 // external file, laid out here and filled by whoever opens the session.
 
 import { renameCaptured, widenAttribute } from "./bodies.js";
+import { castEdges } from "./cast-edges.js";
 import type { Graph, GraphNode, Weight } from "../graph.js";
 import type { GraphProto, NodeProto, ValueInfoProto } from "../onnx/onnx_pb.js";
 import {
@@ -20,12 +21,12 @@ import {
 } from "../onnx/onnx_pb.js";
 import { inlineLimit } from "../onnx/read.js";
 import { elementCount, tensorBytes, valuesTensor } from "../onnx/tensor.js";
-import type { ElementType} from "../onnx/types.js";
+import type { ElementType } from "../onnx/types.js";
 import { elementSize } from "../onnx/types.js";
 import { clone, create, encode } from "../onnx/wire.js";
 import type { Segment } from "./partition.js";
 import type { Unet } from "../unet.js";
-import { heldType, widenHalf } from "../onnx/widen.js";
+import { heldType, widenFloats } from "../onnx/widen.js";
 
 /** Where one weight lies in a segment's external file. */
 export interface WeightPlacement {
@@ -61,21 +62,26 @@ const externalName = "weights";
  * @param unet the Unet that was cut
  * @param segment one of its segments
  * @param widen write float16 as float32, for devices that lack it. @default false
+ * @param isChanged weights that are changed as they are read: these lie in the external file, however small. @default none
  */
 export function segmentModel(
   unet: Unet,
   segment: Segment,
   widen = false,
+  isChanged?: (weight: string) => boolean,
 ): SegmentModel {
   const { graph, shapes } = unet;
-  const typeOf = (type: ElementType) => heldType(type, !widen);
+  // sines of a timestep near 1,000 are off by a fifth where it is rounded to float16
+  const isWide = widen || segment.kind === "timestep";
+  const typeOf = (type: ElementType) => heldType(type, !isWide);
   const fed = segment.folded.filter((value) => unet.isSizeDependent(value));
   const proto = create(readGraphProto, { name: "segment" });
   const { placements, externalBytes } = writeWeights(
     proto,
     graph,
     segment.weights,
-    widen,
+    isWide,
+    isChanged,
   );
   for (const value of segment.folded) {
     const { type, dims, data } = shapes.get(value)!;
@@ -83,15 +89,16 @@ export function segmentModel(
       proto.initializer.push(valuesTensor(value, typeOf(type), dims, data!));
   }
   const info = (name: string, value: string) =>
-    valueInfo(name, value, unet, typeOf);
+    valueInfo(name, value, unet, (type) => heldType(type, !widen));
   proto.input = [
     ...segment.inputs.map(({ name, value }) => info(name, value)),
     ...fed.map((value) => info(value, value)),
   ];
   proto.output = segment.outputs.map((value) => info(value, value));
   proto.node = segment.nodes.map((node) =>
-    segmentNode(unet, segment, node, widen),
+    segmentNode(unet, segment, node, isWide),
   );
+  if (isWide && !widen) castEdges(proto);
   return {
     bytes: encode(writeModelProto, wrapped(graph, proto)),
     externalName,
@@ -106,10 +113,16 @@ export function segmentModel(
  *
  * @param graph the graph
  * @param widen write float16 as float32, for devices that lack it. @default false
+ * @param isChanged weights that are changed as they are read: these lie in the external file, however small. @default none
  */
-export function wholeModel(graph: Graph, widen = false): SegmentModel {
+export function wholeModel(
+  graph: Graph,
+  widen = false,
+  isChanged?: (weight: string) => boolean,
+): SegmentModel {
   const proto = create(readGraphProto, { name: "whole" });
-  const weights = writeWeights(proto, graph, [...graph.weights.keys()], widen);
+  const names = [...graph.weights.keys()];
+  const weights = writeWeights(proto, graph, names, widen, isChanged);
   const source = graph.model.graph!;
   const ends = (values: readonly ValueInfoProto[]) =>
     values.map((value) => {
@@ -139,6 +152,7 @@ function writeWeights(
   graph: Graph,
   names: readonly string[],
   widen: boolean,
+  isChanged: (weight: string) => boolean = () => false,
 ) {
   const placements: WeightPlacement[] = [];
   let externalBytes = 0;
@@ -149,9 +163,12 @@ function writeWeights(
       type === weight.type
         ? weight.byteLength
         : elementCount(weight.dims) * elementSize(type)!;
-    if ("data_type" in weight.data && weight.byteLength <= inlineLimit) {
+    const isSmall =
+      "data_type" in weight.data && weight.byteLength <= inlineLimit;
+    if (isSmall && !isChanged(name)) {
       const bytes = tensorBytes(weight.data);
-      const raw_data = type === weight.type ? bytes : widenHalf(bytes);
+      const raw_data =
+        type === weight.type ? bytes : widenFloats(weight.type, bytes);
       proto.initializer.push(
         create(readTensorProto, {
           name,
@@ -211,21 +228,27 @@ function valueInfo(
   unet: Unet,
   typeOf: (type: ElementType) => ElementType,
 ): ValueInfoProto {
-  const { type } = unet.shapes.get(value)!;
-  // a dimension without a value leaves the session open to any size
-  const dim = unet
-    .fixedDims(value)
-    .map((size) =>
-      create(readTensorShapeProtoDimension, { dim_value: size ?? -1 }),
-    );
+  const known = unet.shapes.get(value);
+  const declared = unet.graph.outputs.find((output) => output.name === value);
+  const elem_type = typeOf((known ?? declared!).type);
   const tensor_type = create(readTypeProtoTensor, {
-    elem_type: typeOf(type),
-    shape: create(readTensorShapeProto, { dim }),
+    elem_type,
+    ...(known && { shape: openShape(unet, value) }),
   });
   return create(readValueInfoProto, {
     name,
     type: create(readTypeProto, { tensor_type }),
   });
+}
+
+/** A dimension without a value leaves the session open to any size. */
+function openShape(unet: Unet, value: string) {
+  const dim = unet
+    .fixedDims(value)
+    .map((size) =>
+      create(readTensorShapeProtoDimension, { dim_value: size ?? -1 }),
+    );
+  return create(readTensorShapeProto, { dim });
 }
 
 /** A node whose inputs carry the names that they have in the segment. */
@@ -265,7 +288,7 @@ function copiedNode(
     domain: node.domain,
     output: [...node.outputs],
     input,
-    attribute: widen ? attribute.map(widenAttribute) : attribute,
+    attribute: attribute.map((one) => widenAttribute(one, !widen)),
   });
 }
 

@@ -2,33 +2,27 @@
 
 import type { ByteSource } from "../byte-source.js";
 import { PhaseskipError } from "../errors.js";
-import type { Graph, GraphNode, GraphValue, Weight } from "../graph.js";
+import type { Graph, GraphNode, Weight } from "../graph.js";
 import { valuesRead } from "../graph.js";
 import { inlineFunctions } from "./inline-functions.js";
-import type {
-  GraphProto,
-  NodeProto,
-  TensorProto,
-  ValueInfoProto,
-} from "../onnx/onnx_pb.js";
+import type { GraphProto, NodeProto, TensorProto } from "../onnx/onnx_pb.js";
 import type { OnnxFile } from "../onnx/read.js";
 import { readOnnx } from "../onnx/read.js";
+import { learnRules } from "../shapes/infer.js";
 import { valuesTensor } from "../onnx/tensor.js";
 import { ElementType } from "../onnx/types.js";
 import { nodeScopes } from "../units/scopes.js";
+import { sliceProjections } from "./split-projections.js";
 import { sliceSequences } from "./split-sequences.js";
+import { toValue } from "./to-value.js";
 import { toWeight } from "./to-weight.js";
 
 /** Operator sets of ONNX itself that the shape rules and the runtime know, both ends inclusive. */
 const knownOpsets: readonly [number, number] = [9, 25];
 /** Operator sets beside ONNX's own that the runtime knows. */
-const knownDomains = new Set([
-  "",
-  "ai.onnx",
-  "com.microsoft",
-  "ai.onnx.ml",
-  "com.microsoft.nchwc",
-]);
+const knownDomains = new Set(["", "ai.onnx", "com.microsoft", "ai.onnx.ml"]);
+/** What ONNX Runtime's optimizer writes for the CPU that it runs on, at the levels `layout` and `all`. */
+const blockedLayout = "com.microsoft.nchwc";
 
 /**
  * Reads a Unet's graph; weights stay where they are and are known by their place.
@@ -52,12 +46,20 @@ export async function loadGraph(
 ): Promise<Graph> {
   const file = await readOnnx(source, name);
   checkOperatorSets(file, name);
-  return plainGraph(file, name);
+  const graph = plainGraph(file, name);
+  await learnRules(graph);
+  return graph;
 }
 
 function checkOperatorSets({ model }: OnnxFile, name: string): void {
   const local = new Set(model.functions.map((f) => f.domain));
   const used = usedDomains(model);
+  if (used.has(blockedLayout)) {
+    throw new PhaseskipError(
+      "model-unsupported",
+      `Cannot use ${name} as its operators must run on any device: those of ${blockedLayout} were made for one kind of CPU, by ONNX Runtime's optimizer at the level "layout" or "all"; take the file as it was before, or the level "extended"`,
+    );
+  }
   for (const { domain, version } of model.opset_import) {
     const isKnown = knownDomains.has(domain) || local.has(domain);
     if (!isKnown && used.has(domain)) {
@@ -108,7 +110,10 @@ function plainGraph(file: OnnxFile, name: string): Graph {
   const aliases = new Map<string, string>();
   const resolve = (value: string): string => aliases.get(value) ?? value;
   const nodes: GraphNode[] = [];
-  const protos = sliceSequences(inlineFunctions(file.model), proto.initializer);
+  const protos = sliceProjections(
+    sliceSequences(inlineFunctions(file.model), proto.initializer),
+    proto.initializer,
+  );
   // bodies name these themselves, and outputs keep their name
   const named = new Set([
     ...protos.flatMap(capturedBy),
@@ -295,15 +300,4 @@ function constantTensor(node: NodeProto): TensorProto | undefined {
     default:
       return undefined;
   }
-}
-
-function toValue(value: ValueInfoProto): GraphValue {
-  const type = value.type?.tensor_type;
-  return {
-    name: value.name,
-    type: type?.elem_type ?? ElementType.UNDEFINED,
-    dims: type?.shape?.dim.map(({ dim_value, dim_param }, i) =>
-      dim_value >= 0 ? Number(dim_value) : dim_param || `${value.name}_${i}`,
-    ),
-  };
 }

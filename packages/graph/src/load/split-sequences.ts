@@ -49,7 +49,8 @@ export function sliceSequences(
     const isEven = constants.get(split.input[1]!)!.dims.length === 0;
     const start = isEven ? at * lengths[0]! : sum(lengths.slice(0, at));
     const end = start + (isEven ? lengths[0]! : (lengths[at] ?? 0));
-    return slice(node, split, start, end);
+    const axis = split.attribute.find(({ name }) => name === "axis")?.i ?? 0;
+    return slice(node, split.input[0]!, Number(axis), start, end);
   });
   const read = new Set(sliced.flatMap(({ input }) => input));
   return sliced.filter(
@@ -58,15 +59,16 @@ export function sliceSequences(
   );
 }
 
-function slice(
+/** A node's output as a `Slice` of a value along one axis, with its bounds before it. */
+export function slice(
   at: NodeProto,
-  split: NodeProto,
+  value: string,
+  axis: number,
   start: number,
   end: number,
 ): NodeProto[] {
   const output = at.output[0]!;
-  const axis = split.attribute.find(({ name }) => name === "axis")?.i ?? 0;
-  const bounds = { starts: start, ends: end, axes: Number(axis) };
+  const bounds = { starts: start, ends: end, axes: axis };
   const constants = Object.entries(bounds).map(([name, number]) => {
     const t = valuesTensor("", ElementType.INT64, [1], [number]);
     const value = create(readAttributeProto, { name: "value", t });
@@ -77,7 +79,7 @@ function slice(
     });
   });
   const names = constants.map((constant) => constant.output[0]!);
-  const input = [split.input[0]!, ...names];
+  const input = [value, ...names];
   return [...constants, { ...at, op_type: "Slice", input, attribute: [] }];
 }
 

@@ -90,7 +90,7 @@ export function toWeight(
 
 /** A relative path of plain names, which no step leads out of its folder, however it is written. */
 function staysInside(location: string): boolean {
-  const isPlain = !/^\/|^[a-z][a-z0-9+.-]*:|[\\\0?#]|%(2f|5c)/i.test(location);
+  const isPlain = !/^\/|^[a-z][a-z0-9+.-]*:|[\\\0?]|%(2f|5c)/i.test(location);
   if (location === "" || !isPlain) return false;
   return !location.split("/").some((part) => /^(%2e|\.){2}$/i.test(part));
 }

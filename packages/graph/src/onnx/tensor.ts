@@ -122,6 +122,8 @@ function decode(type: ElementType, bytes: Uint8Array): number[] {
         return view.getFloat64(at, true);
       case ElementType.FLOAT16:
         return halfToNumber(view.getUint16(at, true));
+      case ElementType.BFLOAT16:
+        return bfloatToNumber(view.getUint16(at, true));
       case ElementType.INT64:
         return Number(view.getBigInt64(at, true));
       case ElementType.UINT64:
@@ -140,6 +142,11 @@ function decode(type: ElementType, bytes: Uint8Array): number[] {
         return view.getUint8(at);
     }
   });
+}
+
+/** The number that a bfloat16 bit pattern stands for: the upper half of a float32. */
+function bfloatToNumber(bits: number): number {
+  return new Float32Array(Uint32Array.of(bits << 16).buffer)[0]!;
 }
 
 /** The number that a float16 bit pattern stands for. */

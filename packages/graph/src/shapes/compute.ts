@@ -1,4 +1,4 @@
-// Shape rules of the operators that do the work: convolutions, products, norms, pools, resizing.
+// Shape rules of the operators that do the work: products, norms, reductions, resizing, attention.
 
 import type { GraphNode } from "../graph.js";
 import { intAttribute, intsAttribute, stringAttribute } from "../graph.js";
@@ -7,109 +7,11 @@ import { ElementType } from "../onnx/types.js";
 import type { ShapeRule, ValueInfo } from "./rule.js";
 import { broadcast, knownData, positiveAxis, required } from "./rule.js";
 
-interface Window {
-  readonly kernel: readonly number[];
-  readonly steps: readonly number[];
-  readonly spread: readonly number[];
-  readonly pads: readonly number[];
-}
-
-function windowOf(node: GraphNode, kernel: readonly number[]): Window {
-  const fill = (value: number) => kernel.map(() => value);
-  return {
-    kernel,
-    steps: intsAttribute(node, "strides") ?? fill(1),
-    spread: intsAttribute(node, "dilations") ?? fill(1),
-    pads: intsAttribute(node, "pads") ?? [...fill(0), ...fill(0)],
-  };
-}
-
-/** Sizes after a window has slid over `spatial`. */
-function slid(
-  node: GraphNode,
-  spatial: readonly number[],
-  window: Window,
-): number[] {
-  const automatic = stringAttribute(node, "auto_pad", "NOTSET");
-  const round = intAttribute(node, "ceil_mode", 0) ? Math.ceil : Math.floor;
-  return spatial.map((size, i) => {
-    const step = window.steps[i]!;
-    if (automatic.startsWith("SAME")) return Math.ceil(size / step);
-    const padding =
-      automatic === "VALID"
-        ? 0
-        : window.pads[i]! + window.pads[i + spatial.length]!;
-    return (
-      round(
-        (size + padding - window.spread[i]! * (window.kernel[i]! - 1) - 1) /
-          step,
-      ) + 1
-    );
-  });
-}
-
-const conv: ShapeRule = (node, inputs) => {
-  const input = required(inputs, 0);
-  const weight = required(inputs, 1);
-  const group = intAttribute(node, "group", 1);
-  if (input.dims[1] !== weight.dims[1]! * group) {
-    throw new Error(
-      `a convolution of ${weight.dims[1]! * group} channels cannot take [${input.dims}]`,
-    );
-  }
-  const spatial = slid(
-    node,
-    input.dims.slice(2),
-    windowOf(node, weight.dims.slice(2)),
-  );
-  return [
-    { type: input.type, dims: [input.dims[0]!, weight.dims[0]!, ...spatial] },
-  ];
-};
-
-const convTranspose: ShapeRule = (node, inputs) => {
-  const input = required(inputs, 0);
-  const weight = required(inputs, 1);
-  const spatial = input.dims.slice(2);
-  const { kernel, steps, spread, pads } = windowOf(node, weight.dims.slice(2));
-  const extra = intsAttribute(node, "output_padding") ?? spatial.map(() => 0);
-  const isSame = stringAttribute(node, "auto_pad", "NOTSET").startsWith("SAME");
-  const sizes =
-    intsAttribute(node, "output_shape") ??
-    spatial.map((size, i) => {
-      if (isSame) return size * steps[i]!;
-      const padding = pads[i]! + pads[i + spatial.length]!;
-      return (
-        steps[i]! * (size - 1) +
-        extra[i]! +
-        spread[i]! * (kernel[i]! - 1) +
-        1 -
-        padding
-      );
-    });
-  const channels = weight.dims[1]! * intAttribute(node, "group", 1);
-  return [{ type: input.type, dims: [input.dims[0]!, channels, ...sizes] }];
-};
-
-const pool: ShapeRule = (node, inputs) => {
-  const input = required(inputs, 0);
-  const kernel = intsAttribute(node, "kernel_shape");
-  if (!kernel) throw new Error("it has no kernel_shape");
-  const spatial = slid(node, input.dims.slice(2), windowOf(node, kernel));
-  const dims = [...input.dims.slice(0, 2), ...spatial];
-  return [
-    { type: input.type, dims },
-    { type: ElementType.INT64, dims },
-  ];
-};
-
-const globalPool: ShapeRule = (_, inputs) => {
-  const { type, dims } = required(inputs, 0);
-  return [{ type, dims: dims.map((dim, axis) => (axis < 2 ? dim : 1)) }];
-};
-
 /** The shape of a matrix product as NumPy's `matmul` has it. */
-function matrixProduct(a: readonly number[], b: readonly number[]): number[] {
+export function matrixProduct(
+  a: readonly number[],
+  b: readonly number[],
+): number[] {
   const left = a.length === 1 ? [1, ...a] : a;
   const right = b.length === 1 ? [...b, 1] : b;
   if (left.at(-1) !== right.at(-2))
@@ -120,7 +22,8 @@ function matrixProduct(a: readonly number[], b: readonly number[]): number[] {
   return dims;
 }
 
-const matMul: ShapeRule = (node, inputs) => {
+/** A matrix product, either side transposed where an attribute says so. */
+export const matMul: ShapeRule = (node, inputs) => {
   const a = required(inputs, 0);
   const b = required(inputs, 1);
   const turned = (dims: readonly number[], attribute: string) =>
@@ -135,7 +38,8 @@ const matMul: ShapeRule = (node, inputs) => {
   ];
 };
 
-const gemm: ShapeRule = (node, inputs) => {
+/** A product of two matrices. */
+export const gemm: ShapeRule = (node, inputs) => {
   const a = required(inputs, 0);
   const b = required(inputs, 1);
   const rows = a.dims[intAttribute(node, "transA", 0) ? 1 : 0]!;
@@ -179,7 +83,8 @@ const einsum: ShapeRule = (node, inputs) => {
   ];
 };
 
-const layerNorm: ShapeRule = (node, inputs) => {
+/** Norms of the last axes, and what they divided by. */
+export const layerNorm: ShapeRule = (node, inputs) => {
   const { type, dims } = required(inputs, 0);
   const axis = positiveAxis(intAttribute(node, "axis", -1), dims.length);
   const reduced: ValueInfo = {
@@ -274,19 +179,11 @@ const attention: ShapeRule = (node, inputs) => {
 
 /** Rules by operator. */
 export const computeRules: Record<string, ShapeRule> = {
-  Conv: conv,
-  FusedConv: conv,
-  ConvTranspose: convTranspose,
-  AveragePool: pool,
-  MaxPool: pool,
-  LpPool: pool,
-  GlobalAveragePool: globalPool,
-  GlobalMaxPool: globalPool,
   MatMul: matMul,
-  FusedMatMul: matMul,
   Gemm: gemm,
   Einsum: einsum,
   LayerNormalization: layerNorm,
+  SimplifiedLayerNormalization: layerNorm,
   BatchNormalization: batchNorm,
   Resize: resize,
   Upsample: resize,

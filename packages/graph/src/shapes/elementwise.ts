@@ -108,7 +108,10 @@ const range: ShapeRule = (_, inputs) => {
   return [{ type, dims: [count], data }];
 };
 
-const same: ShapeRule = (_, inputs) => [withoutData(required(inputs, 0))];
+/** A result of the shape and type of the first input. */
+export const same: ShapeRule = (_, inputs) => [
+  withoutData(required(inputs, 0)),
+];
 const identity: ShapeRule = (_, inputs) => [required(inputs, 0)];
 
 function withoutData({ type, dims }: ValueInfo): ValueInfo {
@@ -195,21 +198,9 @@ export const elementwiseRules: Record<string, ShapeRule> = {
         "ThresholdedRelu",
         "Trilu",
         "CumSum",
-        "QuickGelu",
       ],
-      ...[
-        "FastGelu",
-        "BiasGelu",
-        "LpNormalization",
-        "LRN",
-        "InstanceNormalization",
-      ],
-      ...[
-        "GroupNormalization",
-        "RMSNormalization",
-        "SimplifiedLayerNormalization",
-        "GroupNorm",
-      ],
+      ...["LpNormalization", "LRN", "InstanceNormalization"],
+      ...["GroupNormalization", "RMSNormalization", "RotaryEmbedding"],
     ].map((operator) => [operator, same]),
   ),
 };

@@ -2,6 +2,7 @@
 
 import { PhaseskipError } from "../errors.js";
 import type { Graph, GraphNode, Weight } from "../graph.js";
+import { valuesRead } from "../graph.js";
 import type { GraphProto, TensorProto } from "../onnx/onnx_pb.js";
 import {
   elementCount,
@@ -14,21 +15,56 @@ import { computeRules } from "./compute.js";
 import { elementwiseRules } from "./elementwise.js";
 import { layoutRules } from "./layout.js";
 import { pickRules } from "./pick.js";
+import { declaredShapes } from "./declared.js";
 import type { ShapeRule, ValueInfo } from "./rule.js";
 import { UnknownShapeError, dataLimit } from "./rule.js";
+import { windowRules } from "./window.js";
 
-const rules: Readonly<Record<string, ShapeRule>> = {
-  ...elementwiseRules,
-  ...layoutRules,
-  ...pickRules,
-  ...computeRules,
+type RuleSet = Readonly<Record<string, ShapeRule>>;
+
+/** Rules by operator set, then by operator; those of optimizers' and quantizers' operators once a graph had such. */
+let rules: Readonly<Record<string, RuleSet>> = {
+  "": {
+    ...elementwiseRules,
+    ...layoutRules,
+    ...pickRules,
+    ...windowRules,
+    ...computeRules,
+  },
 };
+
+/** Fetches the rules of the operators that optimizers and quantizers write, where a graph has such. */
+export async function learnRules({
+  nodes,
+}: Pick<Graph, "nodes">): Promise<void> {
+  const isTools = ({ domain, opType }: GraphNode) =>
+    domain !== "" || /Quant|Integer|^QLinear/.test(opType);
+  if ("com.microsoft" in rules || !nodes.some(isTools)) return;
+  const { toolRules } = await import("./tool-rules.js");
+  rules = { ...toolRules, "": { ...rules[""], ...toolRules[""] } };
+}
 
 /** Elements of all values together that may follow from shapes alone; exports have some thousand. */
 const mostFolded = 2 ** 20;
 
 /** What is known of values by name, in a graph and in the graphs around it. */
 type Known = Pick<ReadonlyMap<string, ValueInfo>, "get">;
+
+/** A node whose outputs' shapes nothing here tells. */
+export interface UnruledNode {
+  /** The node. */
+  readonly node: GraphNode;
+  /** Why, in words. */
+  readonly reason: string;
+}
+
+/** What is known of a graph's values. */
+export interface InferredShapes {
+  /** By value: type, dimensions and, where they follow from shapes alone, elements. Missing is what is not known. */
+  readonly shapes: Map<string, ValueInfo>;
+  /** Nodes without a shape rule, or whose shapes only a run tells; the file may say the shapes of their outputs. */
+  readonly unruled: readonly UnruledNode[];
+}
 
 /**
  * Infers the shape of every value without running anything.
@@ -43,6 +79,27 @@ export function inferShapes(
   graph: Graph,
   inputDims: ReadonlyMap<string, readonly number[]>,
 ): Map<string, ValueInfo> {
+  const { shapes, unruled } = inferKnownShapes(graph, inputDims);
+  const [first] = unruled;
+  if (!first) return shapes;
+  throw new PhaseskipError(
+    "model-unsupported",
+    `Cannot infer the shapes of the graph as ${first.reason}`,
+  );
+}
+
+/**
+ * Infers the shapes that can be known without running anything: where an operator has no rule, those that the
+ * file's own `value_info` tells; what is made of others stays unknown.
+ *
+ * @param graph the graph
+ * @param inputDims the concrete dimensions of every graph input
+ * @throws {PhaseskipError} `model-invalid` if shapes do not fit together
+ */
+export function inferKnownShapes(
+  graph: Graph,
+  inputDims: ReadonlyMap<string, readonly number[]>,
+): InferredShapes {
   const values = new Map<string, ValueInfo>();
   for (const input of graph.inputs) {
     const dims = inputDims.get(input.name);
@@ -65,29 +122,49 @@ export function inferShapes(
       ({ domain }) => domain === "" || domain === "ai.onnx",
     )?.version ?? 0,
   );
+  const unruled: UnruledNode[] = [];
+  const declared = declaredShapes(graph, inputDims);
   const isRead = new Set(graph.outputs.map((output) => output.name));
   let folded = 0;
   for (const node of graph.nodes) {
-    const made = nodeInfo(node, values, opset);
+    const isKnown = valuesRead(node).every(
+      // what nothing makes at all is an error, and the rule says so
+      (value) => values.has(value) || !graph.producers.has(value),
+    );
+    const made = isKnown ? ruledInfo(node) : undefined;
     for (const [slot, output] of node.outputs.entries()) {
-      const info = made[slot];
+      const info = made ? made[slot] : declared(output);
       folded += info?.data?.length ?? 0;
       if (output && info) values.set(output, info);
-      else if (graph.consumers.has(output) || isRead.has(output)) {
-        throw new PhaseskipError(
-          "model-unsupported",
-          `Cannot infer the shapes of the Unet as what is known of ${labelOf(node)} must include its output ${slot}: it is read`,
-        );
+      else if (made && (graph.consumers.has(output) || isRead.has(output))) {
+        const reason = `what is known of ${labelOf(node)} must include its output ${slot}: it is read`;
+        // ONNX's own operators are known: one that has no such output contradicts itself
+        if (node.domain === "")
+          throw new PhaseskipError(
+            "model-unsupported",
+            `Cannot infer the shapes of the graph as ${reason}`,
+          );
+        unruled.push({ node, reason });
       }
     }
     if (folded > mostFolded) {
       throw new PhaseskipError(
         "model-unsupported",
-        `Cannot infer the shapes of the Unet as at most ${mostFolded} elements may follow from shapes alone: there are more, up to ${labelOf(node)}`,
+        `Cannot infer the shapes of the graph as at most ${mostFolded} elements may follow from shapes alone: there are more, up to ${labelOf(node)}`,
       );
     }
   }
-  return values;
+  return { shapes: values, unruled };
+
+  function ruledInfo(node: GraphNode): readonly ValueInfo[] | undefined {
+    try {
+      return nodeInfo(node, values, opset);
+    } catch (error) {
+      if (!(error instanceof UnknownShapeError)) throw error;
+      unruled.push({ node, reason: error.message });
+      return undefined;
+    }
+  }
 }
 
 function weightInfo({ type, dims, data }: Weight): ValueInfo {
@@ -101,14 +178,13 @@ function weightInfo({ type, dims, data }: Weight): ValueInfo {
 
 function nodeInfo(node: GraphNode, values: Known, opset: number): ValueInfo[] {
   const label = labelOf(node);
-  const rule = node.opType === "If" ? conditional(values, opset) : ruleOf(node);
+  const rule =
+    node.opType === "If"
+      ? conditional(values, opset)
+      : rules[node.domain]?.[node.opType];
   if (!rule) {
-    const operator = node.domain
-      ? `${node.domain}.${node.opType}`
-      : node.opType;
-    throw new PhaseskipError(
-      "model-unsupported",
-      `Cannot infer the shapes of the Unet as the operator ${operator} has no shape rule: it is used by ${label}`,
+    throw new UnknownShapeError(
+      `the operator ${operatorName(node)} has no shape rule: it is used by ${label}`,
     );
   }
   try {
@@ -118,18 +194,20 @@ function nodeInfo(node: GraphNode, values: Known, opset: number): ValueInfo[] {
     return rule(node, inputs, opset).map(checkInfo);
   } catch (cause) {
     if (cause instanceof PhaseskipError) throw cause;
+    const { message } = cause as Error;
+    if (cause instanceof UnknownShapeError)
+      throw new UnknownShapeError(`${label}: ${message}`, { cause });
     throw new PhaseskipError(
-      cause instanceof UnknownShapeError
-        ? "model-unsupported"
-        : "model-invalid",
-      `Cannot infer the shapes of the Unet at ${label}: ${(cause as Error).message}`,
+      "model-invalid",
+      `Cannot infer the shapes of the graph at ${label}: ${message}`,
       { cause },
     );
   }
 }
 
-function labelOf({ opType, proto }: GraphNode): string {
-  return `${opType}${proto.name ? ` (${proto.name})` : ""}`;
+function labelOf(node: GraphNode): string {
+  const { name } = node.proto;
+  return `${operatorName(node)}${name ? ` (${name})` : ""}`;
 }
 
 /** A rule says of a contradictory node what no value can be. */
@@ -143,24 +221,12 @@ function checkInfo(info: ValueInfo): ValueInfo {
   return info;
 }
 
-/** Operators of com.microsoft that the rules mean; others there share a name with ONNX's own at most. */
-const microsoft = new Set([
-  ...[
-    "FusedConv",
-    "FusedMatMul",
-    "Gelu",
-    "BiasGelu",
-    "FastGelu",
-    "QuickGelu",
-    "GroupNorm",
-  ],
-  ...["SimplifiedLayerNormalization", "Trilu"],
-]);
-
-function ruleOf({ domain, opType }: GraphNode): ShapeRule | undefined {
-  const isKnown =
-    domain === "" || (domain === "com.microsoft" && microsoft.has(opType));
-  return isKnown ? rules[opType] : undefined;
+/** An operator's name with its operator set, such as `com.microsoft.MatMulNBits`. */
+export function operatorName({
+  domain,
+  opType,
+}: Pick<GraphNode, "domain" | "opType">): string {
+  return domain ? `${domain}.${opType}` : opType;
 }
 
 /** Both branches of an `If` have the same shapes, unless the condition is known. */

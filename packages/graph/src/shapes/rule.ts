@@ -37,7 +37,7 @@ export function required(
   return input;
 }
 
-/** A shape that depends on values which only a run would tell. */
+/** A shape that nothing here tells: an operator without a rule, or values that only a run would give. */
 export class UnknownShapeError extends Error {}
 
 /**

@@ -7,22 +7,23 @@ import type { Graph, GraphNode } from "../graph.js";
 /**
  * Module paths by node index; a node that an optimizer left without a name belongs to what the nearest
  * named nodes before and after it have in common.
+ *
+ * @param scopes by node index, outermost first
  */
 export function namedChains(
   graph: Graph,
   dependencies: Dependencies,
   prefix: string,
+  scopes: readonly (readonly string[])[],
 ): string[][] {
   const isSignal = ({ index }: GraphNode) =>
     dependencies.nodes[index]! & Dependency.sample;
   const isLost = (node: GraphNode) =>
-    node.scopes.length === 0 && isSignal(node);
+    scopes[node.index]!.length === 0 && isSignal(node);
   const chains = graph.nodes.map((node) =>
-    node.scopes
-      .filter(
-        (scope) => scope.startsWith(prefix) && scope.length > prefix.length,
-      )
-      .map((scope) => scope.slice(prefix.length)),
+    scopes[node.index]!.filter(
+      (scope) => scope.startsWith(prefix) && scope.length > prefix.length,
+    ).map((scope) => scope.slice(prefix.length)),
   );
   const nearest = (
     nodes: readonly GraphNode[],

@@ -6,6 +6,9 @@ import type { NodeProto } from "../onnx/onnx_pb.js";
 /** Modules within one another that are followed; a diffusers Unet has about ten. */
 export const deepestModule = 64;
 
+/** What is an operator's name is no module. */
+const operatorLike = /^[A-Z][A-Za-z0-9]*(_\d+)?$/;
+
 const dynamoScopes = "pkg.torch.onnx.name_scopes";
 
 /**
@@ -26,6 +29,8 @@ export function nodeScopes(node: NodeProto): string[] {
     return checkDepth(paths.filter((scope) => scope !== ""));
   }
   const elements = checkDepth(node.name.split("/").slice(1, -1));
+  // optimizers call what they fuse after the nodes that it was, as in `/conv_act/Mul/QuickGeluFusion/`
+  while (operatorLike.test(elements.at(-1) ?? "")) elements.pop();
   return elements.map((_, i) => elements.slice(0, i + 1).join("."));
 }
 

@@ -30,23 +30,49 @@ export function findSkips(
 ): Omit<Skip, "path">[] {
   const skips: Omit<Skip, "path">[] = [];
   for (const node of graph.nodes) {
-    if (node.opType !== "Concat" || node.inputs.length !== 2) continue;
     if (!(dependencies.nodes[node.index]! & Dependency.sample)) continue;
-    const dims = shapes.get(node.outputs[0]!)!.dims;
-    if (
-      dims.length < 3 ||
-      positiveAxis(intAttribute(node, "axis", 0), dims.length) !== 1
-    )
-      continue;
-    for (const slot of [1, 0]) {
+    const slots = joinedSlots(node);
+    if (slots.length !== 2 || !joinsChannels(node, shapes)) continue;
+    for (const [i, slot] of [...slots.entries()].reverse()) {
+      const other = node.inputs[slots[1 - i]!]!;
       const value = node.inputs[slot]!;
-      if (isMadeFrom(graph, node.inputs[1 - slot]!, value)) {
+      if (isMadeFrom(graph, other, rounded(graph, value))) {
         skips.push({ reader: node, slot, value });
         break;
       }
     }
   }
   return skips;
+}
+
+/** Which inputs a concatenation joins; quantised ones have a scale and a zero point beside each. */
+function joinedSlots({ opType, inputs }: GraphNode): number[] {
+  if (opType === "Concat") return inputs.map((_, slot) => slot);
+  if (opType !== "QLinearConcat") return [];
+  return inputs.flatMap((_, slot) => (slot % 3 === 2 ? [slot] : []));
+}
+
+/** Whether a concatenation joins the channels of feature maps. */
+function joinsChannels(
+  node: GraphNode,
+  shapes: ReadonlyMap<string, ValueInfo>,
+): boolean {
+  const axis = intAttribute(node, "axis", 0);
+  const dims = shapes.get(node.outputs[0]!)?.dims;
+  if (!dims) return axis === 1;
+  return dims.length >= 3 && positiveAxis(axis, dims.length) === 1;
+}
+
+/** The value that a value is but for its rounding to whole numbers and back: each reader may have its own. */
+function rounded(graph: Graph, value: string): string {
+  const producer = graph.producers.get(value);
+  if (!producer || !isRounding(producer)) return value;
+  return rounded(graph, producer.inputs[0]!);
+}
+
+/** Whether a node only turns floats into whole numbers, or those back. */
+export function isRounding({ opType }: GraphNode): boolean {
+  return opType === "QuantizeLinear" || opType === "DequantizeLinear";
 }
 
 /** Whether `value` is computed from `source`. */

@@ -34,6 +34,8 @@ export interface Units {
   readonly units: ReadonlyMap<string, Unit>;
   /** By node index: the path of the deepest unit that the node belongs to; "" is the Unet itself. */
   readonly unitOf: readonly string[];
+  /** Whether the file has no module names left, and the units were guessed from the shape of the graph. */
+  readonly isGuessed: boolean;
   /**
    * The units whose actions a reader of a value sees, innermost first: those that hold the value's
    * producer and not its reader, then the skip that the edge is, or the `residualPath` of the units whose

@@ -10,13 +10,14 @@ import { findMainInput, findResidual, residualPath } from "./main-input.js";
 import { isFloat } from "../onnx/types.js";
 import { scopesFromShape } from "./scopes-from-shape.js";
 import { namedChains } from "./named-chains.js";
+import { scopesFromWeights } from "./scopes-from-weights.js";
 import { deepestModule, wrapperPrefix } from "./scopes.js";
 import type { ValueInfo } from "../shapes/rule.js";
 import type { Skip } from "./skips.js";
-import { findSkips } from "./skips.js";
+import { findSkips, isRounding } from "./skips.js";
 
 /**
- * Finds a Unet's units and skips: by the module names that exporters leave, else by its shape.
+ * Finds a Unet's units and skips: by the module names that exporters leave in nodes or weights, else by its shape.
  *
  * @throws {PhaseskipError} `model-unsupported` if the graph is not recognisable as a Unet; `model-invalid` if its
  * modules lie too deep in one another
@@ -26,7 +27,8 @@ export function findUnits(
   shapes: ReadonlyMap<string, ValueInfo>,
   dependencies: Dependencies,
 ): Units {
-  const prefix = wrapperPrefix(graph.nodes.flatMap((node) => node.scopes));
+  const scopes = scopesFromWeights(graph, dependencies);
+  const prefix = wrapperPrefix(scopes.flat());
   const edges = findSkips(graph, shapes, dependencies);
   if (prefix === undefined && edges.length === 0) {
     throw new PhaseskipError(
@@ -37,7 +39,7 @@ export function findUnits(
   const chains =
     prefix === undefined
       ? scopesFromShape(graph, shapes, dependencies, edges)
-      : namedChains(graph, dependencies, prefix);
+      : namedChains(graph, dependencies, prefix, scopes);
   const parents = findParents(chains);
   const enclosing = (path: string): string[] => pathsAround(path, parents);
   const unitOf = assignNodes(graph, dependencies, chains, enclosing);
@@ -68,7 +70,7 @@ export function findUnits(
     const before = unitsBetween(value, reader, slot);
     known[reader.index]!.set(slot, [...before, residualPath(unit.path)]);
   }
-  return { units, unitOf, unitsBetween };
+  return { units, unitOf, isGuessed: prefix === undefined, unitsBetween };
 
   function collectUnits(): Map<string, Unit> {
     const outputs = new Map<string, Set<string>>();
@@ -80,7 +82,9 @@ export function findUnits(
     ) => {
       const isSignal =
         (dependencies.values.get(value) ?? 0) & Dependency.sample;
-      if (!isSignal || !isFloat(shapes.get(value)!.type)) return;
+      const type = shapes.get(value)?.type;
+      // what is not known may be one: a plan that acts there is told
+      if (!isSignal || (type !== undefined && !isFloat(type))) return;
       for (const path of unitsBetween(value, reader, slot)) {
         outputs.set(path, (outputs.get(path) ?? new Set()).add(value));
       }
@@ -212,6 +216,15 @@ function assignNodes(
   return unitOf;
 }
 
+/** The nodes that read what a node makes, behind its rounding to whole numbers and back. */
+function readersOf(graph: Graph, node: GraphNode): GraphNode[] {
+  return node.outputs
+    .flatMap((output) => graph.consumers.get(output) ?? [])
+    .flatMap((reader) =>
+      isRounding(reader) ? readersOf(graph, reader) : [reader],
+    );
+}
+
 /** A skip is named after the module that takes what it was joined to. */
 function nameSkips(
   edges: readonly Omit<Skip, "path">[],
@@ -223,9 +236,9 @@ function nameSkips(
   const skips = new Map<string, Skip>();
   const names = new Map<string, number>();
   for (const edge of edges) {
-    const readers = edge.reader.outputs
-      .flatMap((output) => graph.consumers.get(output) ?? [])
-      .filter((reader) => !dependencies.isFolded[reader.index]);
+    const readers = readersOf(graph, edge.reader).filter(
+      (reader) => !dependencies.isFolded[reader.index],
+    );
     const consumer = common(
       readers.map((reader) => enclosing(unitOf[reader.index]!)),
     );

@@ -20,7 +20,7 @@ const kinds: readonly (readonly [PhaseskipErrorCode, RegExp, string])[] = [
   [
     "fetch-failed",
     /no available backend|failed to (fetch|load).*(wasm|module)|error loading dynamically imported|importing a module/i,
-    " as ONNX Runtime's files must be where wasmPaths says, or beside the file that imports it, and allowed by the content security policy",
+    " as ONNX Runtime's files must be where wasmPaths says, or beside the file that imports it, served with the type text/javascript (.mjs) or application/wasm, and allowed by the content security policy",
   ],
 ];
 
@@ -50,6 +50,14 @@ export async function attempt<T>(
       "",
     ];
     const line = said.split("\n")[0]!.slice(0, 300);
+    if (code === "fetch-failed") {
+      const { moduleProblem } = await import("./module-problem.js");
+      const problem = await moduleProblem(said);
+      if (problem)
+        throw new PhaseskipError(code, `Cannot ${what} as ${problem}`, {
+          cause,
+        });
+    }
     throw new PhaseskipError(code, `Cannot ${what}${why}: ${line}`, { cause });
   }
 }

@@ -1,7 +1,7 @@
 // Whether a model fits a device, judged before anything is tried.
 
 import type { Graph } from "@phaseskip/graph";
-import { ElementType, PhaseskipError } from "@phaseskip/graph";
+import { PhaseskipError, heldType } from "@phaseskip/graph";
 import type { Device } from "./device.js";
 
 /** Bytes that a WebAssembly memory can have. */
@@ -20,7 +20,7 @@ export function misfit(
 ): string | undefined {
   let total = 0;
   for (const { name, type, byteLength } of weights.values()) {
-    const isWidened = type === ElementType.FLOAT16 && !device.hasHalf;
+    const isWidened = heldType(type, device.hasHalf) !== type;
     const bytes = isWidened ? 2 * byteLength : byteLength;
     if (bytes > device.maxTensorBytes)
       return `its weight ${name} takes ${megabytes(bytes)}: this GPU takes tensors of at most ${megabytes(device.maxTensorBytes)}`;

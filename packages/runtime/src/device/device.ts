@@ -77,6 +77,8 @@ export interface Device {
   ): DeviceTensor;
   /** Reads a float tensor back as float32; new memory. */
   read(tensor: DeviceTensor): Promise<Float32Array<ArrayBuffer>>;
+  /** A float32 tensor's own elements where they lie in this memory, not to be written to; undefined on a GPU. */
+  values(tensor: DeviceTensor): Float32Array | undefined;
   /** Whether it is of no more use. */
   isLost(): boolean;
   /** Gives it back when all its sessions are released. */

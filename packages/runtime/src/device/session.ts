@@ -97,6 +97,11 @@ export async function openDevice(
     tensor: (type, dims, data) =>
       new OrtTensor(makeTensor(ort, heldType(type, hasHalf), dims, data)),
     read: async (tensor) => readFloats(tensor as OrtTensor, gpu?.loss),
+    values: (tensor) => {
+      const { ort } = tensor as OrtTensor;
+      const isHere = !gpu && ort.location === "cpu" && ort.type === "float32";
+      return isHere ? (ort.data as Float32Array) : undefined;
+    },
     isLost: () => gpu?.loss.error !== undefined,
     close: () => gpu?.device.destroy(),
     async createSession(bytes, external) {

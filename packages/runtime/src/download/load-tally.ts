@@ -19,6 +19,13 @@ export class LoadTally {
       this.#files.set(path, { loaded: 0, total: size });
   }
 
+  /** Says that networks, and the weights beside them, will not be loaded after all. */
+  spare(networks: readonly string[]): void {
+    for (const path of this.#files.keys())
+      if (networks.some((network) => path.startsWith(network)))
+        this.#files.delete(path);
+  }
+
   /** Tells of something, with how far the whole is. */
   report(event: FolderEvent): void {
     if (event.kind === "download") {

@@ -40,7 +40,7 @@ const Base =
  * it waits until it comes near the window.
  *
  * Attributes: `model`, `prompt`, `negative-prompt`, `seed`, `plan` (a name), `steps`, `guidance-scale`,
- * `scheduler`, `device`, `worker-src`, `alt`, `manual`, `loading`. Parts for styling: `canvas`, `bar`,
+ * `scheduler`, `device`, `dtype`, `worker-src`, `alt`, `manual`, `loading`. Parts for styling: `canvas`, `bar`,
  * `progress`, `cancel`, `status`.
  *
  * @example
@@ -55,7 +55,14 @@ export class PhaseskipImage extends Base {
   /** Attributes whose change draws anew. */
   static readonly observedAttributes: readonly string[] = [
     ...["model", "prompt", "negative-prompt", "seed", "plan", "steps"],
-    ...["guidance-scale", "scheduler", "device", "worker-src", "manual"],
+    ...[
+      "guidance-scale",
+      "scheduler",
+      "device",
+      "dtype",
+      "worker-src",
+      "manual",
+    ],
   ];
 
   readonly #choice = new PipelineChoice();

@@ -1,4 +1,4 @@
-// Which pipeline an element draws with: that of its attributes model, device and worker-src, shared with others.
+// Which pipeline an element draws with: that of its attributes model, device, dtype and worker-src, shared with others.
 
 import type { FolderProgress } from "../download/load-progress.js";
 import type { LoadOptions, Pipeline } from "../pipeline.js";
@@ -25,7 +25,8 @@ export class PipelineChoice {
     signal: AbortSignal,
   ): Promise<Pipeline> {
     const request = pipelineRequest(element, worker);
-    const of = [request.model, request.device, worker ?? request.workerSrc];
+    const { model, device, dtype, workerSrc } = request;
+    const of = [model, device, dtype, worker ?? workerSrc];
     if (this.#share && !of.every((part, i) => part === this.#share?.of[i]))
       this.leave();
     this.#share ??= { of, ...sharePipeline(request, onProgress) };
@@ -73,5 +74,7 @@ function pipelineRequest(
   }
   const device = (element.getAttribute("device") ??
     "auto") as PipelineRequest["device"];
-  return { model, device, worker, workerSrc };
+  const dtype = (element.getAttribute("dtype") ??
+    undefined) as PipelineRequest["dtype"];
+  return { model, device, dtype, worker, workerSrc };
 }

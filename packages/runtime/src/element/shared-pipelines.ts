@@ -11,6 +11,7 @@ export type PipelineRequest = Pick<LoadOptions, "worker"> & {
   /** The worker file's URL, where `worker` is made from it; else an identity is taken of `worker` itself. */
   readonly workerSrc: string | undefined;
   readonly device: NonNullable<LoadOptions["device"]>;
+  readonly dtype: LoadOptions["dtype"] | undefined;
 };
 
 /** A share in a pipeline. */
@@ -41,6 +42,7 @@ export function sharePipeline(
     request.model,
     request.workerSrc ?? workerNumber(request.worker),
     request.device,
+    request.dtype,
   ]);
   const entry = entries.get(key) ?? open(key, request);
   entry.shares++;
@@ -59,12 +61,16 @@ export function sharePipeline(
   };
 }
 
-function open(key: string, { model, worker, device }: PipelineRequest): Entry {
+function open(
+  key: string,
+  { model, worker, device, dtype }: PipelineRequest,
+): Entry {
   const listeners: Entry["listeners"] = new Set();
   const controller = new AbortController();
   const pipeline = load(model, {
     worker,
     device,
+    ...(dtype !== undefined && { dtype }),
     signal: controller.signal,
     onProgress: (progress) => {
       for (const listener of listeners) listener(progress);

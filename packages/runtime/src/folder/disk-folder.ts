@@ -1,7 +1,7 @@
 // A model folder on disk, with positioned reads; Node only. Its counterpart for browsers is no-disk-folder.ts.
 
-import { open, stat, type FileHandle } from "node:fs/promises";
-import { resolve, sep } from "node:path";
+import { open, readdir, stat, type FileHandle } from "node:fs/promises";
+import { join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PhaseskipError } from "@phaseskip/graph";
 import { pathInside, type ModelFolder } from "./folder.js";
@@ -10,6 +10,8 @@ import { readJson, type ModelFile } from "../store/model-file.js";
 
 /** One positioned read is bounded by what the system call takes (2 GiB). */
 const READ_BYTES = 2 ** 30;
+/** Folders inside each other that are listed: `unet/onnx/model.onnx` lies as deep as a network may. */
+const LIST_DEPTH = 2;
 const ABSENT = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG"]);
 
 /**
@@ -91,6 +93,13 @@ export async function openDiskFolder(
       const file = await folder.file(path, signal);
       return file && readJson(file, root + sep + file.path);
     },
+    async paths() {
+      assertOpen();
+      return filesIn(root, LIST_DEPTH);
+    },
+    spare() {
+      // nothing is read before it is asked for
+    },
     async complete() {
       assertOpen();
     },
@@ -104,6 +113,20 @@ export async function openDiskFolder(
     },
   };
   return folder;
+}
+
+/** Paths of the files in a folder, hidden ones left out. */
+async function filesIn(root: string, depth: number): Promise<string[]> {
+  const entries = await readdir(root, { withFileTypes: true }).catch(() => []);
+  const files: string[] = [];
+  for (const entry of entries) {
+    if (entry.name.startsWith(".")) continue;
+    if (!entry.isDirectory()) files.push(entry.name);
+    else if (depth > 0)
+      for (const path of await filesIn(join(root, entry.name), depth - 1))
+        files.push(`${entry.name}/${path}`);
+  }
+  return files.sort();
 }
 
 async function openFile(path: string): Promise<FileHandle | undefined> {

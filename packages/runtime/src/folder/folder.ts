@@ -39,6 +39,13 @@ export interface ModelFolder {
     options?: FileOptions,
   ): Promise<unknown>;
   /**
+   * Paths of the folder's files, where that is known: on disk, or over HTTP from the model's phaseskip.json.
+   * @returns `undefined` where nothing lists them
+   */
+  paths(signal?: AbortSignal): Promise<readonly string[] | undefined>;
+  /** Says that networks and the weights beside them will not be read, as others of the folder stand in for them. */
+  spare(paths: readonly string[]): void;
+  /**
    * Says that all files of the model were opened. Over HTTP it makes sure that they belong together, and notes it, so
    * that the model loads without a network from then on.
    * @throws {PhaseskipError} `integrity` If the model changed on the server in between.

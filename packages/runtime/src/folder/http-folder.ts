@@ -81,6 +81,11 @@ export function openHttpFolder(
       const file = await folder.file(path, signal, options);
       return file && readJson(file, location + file.path);
     },
+    async paths(signal) {
+      assertOpen();
+      return store.paths(signal);
+    },
+    spare: (paths) => store.spare(paths),
     async complete(signal) {
       assertOpen();
       await store.complete(signal);

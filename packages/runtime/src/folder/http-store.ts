@@ -81,6 +81,10 @@ export interface HttpStore {
     optional: boolean,
   ): Promise<ModelFile | undefined>;
   /** See `ModelFolder`. */
+  paths(signal?: AbortSignal): Promise<readonly string[] | undefined>;
+  /** See `ModelFolder`. */
+  spare(paths: readonly string[]): void;
+  /** See `ModelFolder`. */
   complete(signal: AbortSignal | undefined): Promise<void>;
   /** Drops what is kept in memory, and lets the model be evicted. */
   release(): void;
@@ -311,6 +315,11 @@ export function httpStore(
       const stored = await fetchFile(path, signal, optional, listed, elsewhere);
       return stored && openStored(path, stored);
     },
+    async paths(signal) {
+      const list = await listOf(signal);
+      return list && [...list.files.keys()];
+    },
+    spare: (paths) => tally.spare(paths),
     async complete(signal) {
       await freshness.assertTogether(signal);
       const { versions } = freshness;

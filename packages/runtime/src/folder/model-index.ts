@@ -1,8 +1,16 @@
-// What a model folder says about itself: model_index.json and the configurations
-// of its parts, as one value.
+// What a model folder holds, as one value: what model_index.json and the configurations of its parts say, where they are
+// there, else what its networks are. A file of its own in an app, which is fetched while the model is.
 
+import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelFolder } from "./folder.js";
+import { PartFiles, type HalfDevice } from "./part-files.js";
+import { roleOf, type PartName } from "./part-name.js";
+import { unetConfig, type UnetConfig } from "./unet-config.js";
+import { vaeConfig } from "./vae-config.js";
+
+export { PartFiles } from "./part-files.js";
+export type { UnetConfig } from "./unet-config.js";
 
 /** The pipeline classes of diffusers that are known here. */
 const PIPELINE_CLASSES = [
@@ -13,38 +21,25 @@ const PIPELINE_CLASSES = [
   "StableDiffusionXLPipeline",
 ] as const;
 
-/** What AutoencoderKL takes where its configuration says nothing (diffusers 0.42, autoencoder_kl.py). */
-const SCALING_FACTOR = 0.18215;
-
-/** The Unet's configuration, as far as the ONNX file does not say it itself. */
-export interface UnetConfig {
-  /** Height and width of the sample, in pixels or latent pixels; `undefined` where the model leaves it open. */
-  readonly sampleSize: readonly [height: number, width: number] | undefined;
-  /** Sides of the sample are multiples of this: each block but the last halves them. */
-  readonly sizeMultiple: number;
-  /** Channels of the sample. */
-  readonly inChannels: number;
-  /** Channels of the output; more than `inChannels` where it holds a learned variance. */
-  readonly outChannels: number;
-  /** Width of the text embedding; `undefined`: the Unet takes no text. */
-  readonly crossAttentionDim: number | undefined;
-}
-
 /** What a model folder holds. */
 export interface ModelIndex {
-  /** diffusers' class, without the prefix that exporters put before it. */
+  /** diffusers' text-to-image class of these parts, without the prefix that exporters put before it. */
   readonly pipelineClass: string;
+  /** The Unet's file. */
+  readonly unetPath: string;
   /** Whether the Unet is conditioned on a text. */
   readonly hasTextEncoder: boolean;
-  /** Whether there is a second text encoder. */
+  /** Whether there is a second text encoder, as Stable Diffusion XL has. */
   readonly hasTextEncoder2: boolean;
+  /** The text encoders that there are, in the order in which the Unet reads them. */
+  readonly textEncoders: readonly ("text_encoder" | "text_encoder_2")[];
   /** Whether the sample is a latent that a VAE decodes. */
   readonly hasVae: boolean;
-  /** unet/config.json. */
+  /** What the Unet is. */
   readonly unetConfig: UnetConfig;
   /** scheduler/scheduler_config.json, as it is. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
-  /** Guidance weight that the model asks for, 1 = off; `undefined` where it says nothing. */
+  /** Guidance weight that the model asks for, 1 = off; `undefined` where only its class does. */
   readonly guidanceScale: number | undefined;
   /** The latent is divided by this before it is decoded; 1 without a VAE. */
   readonly scalingFactor: number;
@@ -54,7 +49,20 @@ export interface ModelIndex {
   readonly forceZerosForEmptyPrompt: boolean;
   /** The model's licence, where model_index.json names it. */
   readonly licence: string | undefined;
+  /** What the caller should know of the folder, in sentences. */
+  readonly warnings: readonly string[];
 }
+
+/** How a folder is read. */
+export interface IndexOptions {
+  /** Its networks. @default those of the dtype that the device does best with */
+  readonly parts?: PartFiles;
+  /** The device, or what chooses it for the Unet. @default one without float16 */
+  readonly device?: HalfDevice | ((unet: UnetReader) => Promise<HalfDevice>);
+}
+
+/** Gives the Unet's graph as a device would run it. */
+export type UnetReader = (device: HalfDevice) => Promise<Graph>;
 
 /**
  * Reads what a model folder holds.
@@ -64,72 +72,107 @@ export interface ModelIndex {
 export async function loadModelIndex(
   folder: ModelFolder,
   signal?: AbortSignal,
+  {
+    parts = new PartFiles(folder),
+    device: on = { hasHalf: false },
+  }: IndexOptions = {},
 ): Promise<ModelIndex> {
-  const index = await jsonObject(folder, "model_index.json", signal);
-  const pipelineClass = text(index["_class_name"])?.replace(/^(ORT|Onnx)/, "");
-  if (pipelineClass === undefined) {
-    throw invalid(folder, "model_index.json", "it has no _class_name");
-  }
-  const has = await partsOf(folder, index, signal);
-  assertKnown(folder, pipelineClass, index, has);
+  const index = await readIndex(folder, signal);
+  const has = await partsOf(parts, index, signal);
+  const pipelineClass = knownClass(folder, index, has);
+  const read: UnetReader = (one) => parts.graph("unet", one, signal);
+  const device = typeof on === "function" ? await on(read) : on;
+  const graph = await read(device);
 
-  const unet = await jsonObject(folder, "unet/config.json", signal);
-  const scheduler = "scheduler/scheduler_config.json";
-  const schedulerConfig = await jsonObject(folder, scheduler, signal);
-  const vae = has.vae
-    ? await folder.json("vae_decoder/config.json", signal, { optional: true })
-    : { scaling_factor: 1, block_out_channels: [1] };
-  const vaeConfig = isObject(vae) ? vae : {};
-  for (const key of ["latents_mean", "shift_factor"]) {
-    if (!vaeConfig[key]) continue;
-    throw new PhaseskipError(
-      "model-unsupported",
-      `Cannot load the model at ${folder.location} as its VAE's ${key} must be left out: its latents are more than scaled`,
+  const config = (path: string) => optionalObject(folder, path, signal);
+  const unet = unetConfig(
+    graph,
+    await config("unet/config.json"),
+    folder.location,
+  );
+  assertChannels(folder, pipelineClass, unet);
+  const warnings: string[] = [];
+  let schedulerConfig =
+    (await config("scheduler/scheduler_config.json")) ??
+    (await config("scheduler_config.json"));
+  if (!schedulerConfig) {
+    if (!has.vae) throw missing(folder, "scheduler/scheduler_config.json");
+    schedulerConfig = stableDiffusionScheduler;
+    warnings.push(
+      "the folder has no scheduler/scheduler_config.json: Stable Diffusion's own is taken, PNDM with epsilon prediction; a model that was trained or distilled for another one needs that file",
     );
   }
+  const vae = has.vae
+    ? await readVae(folder, parts, device, pipelineClass, config, signal)
+    : { scalingFactor: 1, vaeScaleFactor: 1 };
   return {
     pipelineClass,
-    hasTextEncoder: has.textEncoder,
-    hasTextEncoder2: has.textEncoder2,
+    unetPath: await parts.path("unet", device, signal),
+    hasTextEncoder: has.textEncoders.length > 0,
+    hasTextEncoder2: has.textEncoders.includes("text_encoder_2"),
+    textEncoders: has.textEncoders,
     hasVae: has.vae,
-    unetConfig: unetConfig(folder, unet),
+    unetConfig: unet,
     schedulerConfig,
     guidanceScale: number(index["guidance_scale"]),
-    scalingFactor: number(vaeConfig["scaling_factor"]) ?? SCALING_FACTOR,
-    vaeScaleFactor: halvings(vaeConfig["block_out_channels"]) ?? 8,
+    ...vae,
     forceZerosForEmptyPrompt: index["force_zeros_for_empty_prompt"] !== false,
     licence: text(index["licence"]) ?? text(index["license"]),
+    warnings,
   };
 }
 
+/** The scheduler of Stable Diffusion 1 and 2.1 base, as its folder has it. */
+const stableDiffusionScheduler = {
+  _class_name: "PNDMScheduler",
+  beta_start: 0.00085,
+  beta_end: 0.012,
+  beta_schedule: "scaled_linear",
+  num_train_timesteps: 1000,
+  set_alpha_to_one: false,
+  skip_prk_steps: true,
+  steps_offset: 1,
+};
+
+/** model_index.json; a folder may lack it where its networks say what they are. */
+async function readIndex(
+  folder: ModelFolder,
+  signal: AbortSignal | undefined,
+): Promise<Record<string, unknown>> {
+  const path = "model_index.json";
+  const index = await optionalObject(folder, path, signal);
+  if (index) {
+    if (text(index["_class_name"]) !== undefined) return index;
+    throw invalid(folder, path, "it has no _class_name");
+  }
+  const paths = await folder.paths(signal);
+  const unet = paths
+    ? paths.some((one) => roleOf(one) === "unet")
+    : await folder.file("unet/model.onnx", signal, { optional: true });
+  if (unet) return {};
+  throw missing(folder, path);
+}
+
 interface Parts {
-  readonly textEncoder: boolean;
-  readonly textEncoder2: boolean;
+  readonly textEncoders: ModelIndex["textEncoders"];
   readonly vae: boolean;
 }
 
 /** Which parts there are: model_index.json lists them as `[library, class]`, with nulls for one left out. */
 async function partsOf(
-  folder: ModelFolder,
+  parts: PartFiles,
   index: Record<string, unknown>,
   signal: AbortSignal | undefined,
 ): Promise<Parts> {
-  if (Object.values(index).some(Array.isArray)) {
-    const lists = (part: string) => partClass(index, part) !== undefined;
-    return {
-      textEncoder: lists("text_encoder"),
-      textEncoder2: lists("text_encoder_2"),
-      vae: lists("vae") || lists("vae_decoder"),
-    };
-  }
-  const holds = async (part: string) =>
-    (await folder.file(`${part}/model.onnx`, signal, { optional: true })) !==
-    undefined;
-  return {
-    textEncoder: await holds("text_encoder"),
-    textEncoder2: await holds("text_encoder_2"),
-    vae: await holds("vae_decoder"),
-  };
+  const isListing = Object.values(index).some(Array.isArray);
+  const has = async (part: PartName, ...names: string[]) =>
+    isListing
+      ? [part, ...names].some((name) => partClass(index, name) !== undefined)
+      : (await parts.find(part, { hasHalf: false }, signal)) !== undefined;
+  const textEncoders: ("text_encoder" | "text_encoder_2")[] = [];
+  for (const part of ["text_encoder", "text_encoder_2"] as const)
+    if (await has(part)) textEncoders.push(part);
+  return { textEncoders, vae: await has("vae_decoder", "vae") };
 }
 
 function partClass(
@@ -140,85 +183,105 @@ function partClass(
   return Array.isArray(entry) ? text(entry[1]) : undefined;
 }
 
-/** Text to pixels has no class of its own in diffusers: it is known by a conditional Unet, CLIP, and no VAE. */
-function assertKnown(
+/**
+ * The class that draws with these parts: one that is known, or the text-to-image class of one that has other inputs.
+ * Text to pixels has no class of its own in diffusers: it is known by a conditional Unet, CLIP, and no VAE.
+ * @throws {PhaseskipError} `model-unsupported` If nothing here draws with them
+ */
+function knownClass(
   folder: ModelFolder,
-  pipelineClass: string,
   index: Record<string, unknown>,
   has: Parts,
-): void {
-  if ((PIPELINE_CLASSES as readonly string[]).includes(pipelineClass)) return;
+): string {
+  const said = text(index["_class_name"]) ?? "";
+  const bare = said.replace(/^(ORT|Onnx)/, "");
+  const plain = bare.replace(/(Img2Img|Inpaint)(Legacy)?(?=Pipeline$)/, "");
+  const known: readonly string[] = PIPELINE_CLASSES;
+  const isXl = has.textEncoders.includes("text_encoder_2");
+  if (known.includes(plain) && isXl === (plain === known.at(-1))) return plain;
   const unet = partClass(index, "unet") ?? "UNet2DConditionModel";
   const encoder = partClass(index, "text_encoder") ?? "CLIPTextModel";
-  const isTextToPixels =
-    has.textEncoder &&
-    !has.textEncoder2 &&
-    !has.vae &&
+  const isText =
+    has.textEncoders.length > 0 &&
     /^(UNet2DConditionModel|ORT|Onnx)/.test(unet) &&
     /^(CLIPText|ORT|Onnx)/.test(encoder);
-  if (isTextToPixels) return;
+  if (isText && has.vae)
+    return isXl ? known.at(-1)! : "StableDiffusionPipeline";
+  if (isText && !isXl) return bare;
+  if (said === "") throw missing(folder, "model_index.json");
   throw new PhaseskipError(
     "model-unsupported",
-    `Cannot load the model at ${folder.location} as its pipeline is a ${pipelineClass}: known are ${PIPELINE_CLASSES.join(", ")}, and a UNet2DConditionModel with a CLIP text encoder and no VAE`,
+    `Cannot load the model at ${folder.location} as its pipeline is a ${bare}: known are ${known.join(", ")}, their forms for images and masks, and a UNet2DConditionModel with a CLIP text encoder and no VAE`,
   );
 }
 
-function unetConfig(
+/** What a Unet that reads more than the sample was made for, by its channels. */
+const purposes: Readonly<Record<number, string>> = {
+  5: "a depth map beside it, as a depth-to-image model does",
+  7: "a small picture beside it, as an upscaler does",
+  8: "a second latent beside it, as an InstructPix2Pix model does",
+  9: "a mask and a masked image beside it, as an inpainting model does",
+};
+
+/** @throws {PhaseskipError} `model-unsupported` If the Unet reads more than the sample, or gives less */
+function assertChannels(
+  { location }: ModelFolder,
+  pipelineClass: string,
+  { inChannels, outChannels }: UnetConfig,
+): void {
+  // twice as many hold a learned variance
+  if (outChannels === inChannels || outChannels === 2 * inChannels) return;
+  const purpose = outChannels === 4 ? purposes[inChannels] : undefined;
+  throw new PhaseskipError(
+    "model-unsupported",
+    `Cannot load the model at ${location} as a ${pipelineClass} as its Unet must take as many channels as it gives, ${outChannels}: it takes ${inChannels}${purpose ? `, ${purpose}` : ""}; export the text-to-image model of its family`,
+  );
+}
+
+async function readVae(
   folder: ModelFolder,
-  config: Record<string, unknown>,
-): UnetConfig {
-  const channels = (key: string) => {
-    const value = number(config[key]);
-    if (value !== undefined && Number.isInteger(value) && value > 0) {
-      return value;
-    }
-    const found = JSON.stringify(config[key]);
-    throw invalid(
-      folder,
-      "unet/config.json",
-      `${key} must be a whole number from 1 on: current value is ${found}`,
+  parts: PartFiles,
+  device: HalfDevice,
+  pipelineClass: string,
+  config: (path: string) => Promise<Record<string, unknown> | undefined>,
+  signal: AbortSignal | undefined,
+) {
+  const vae =
+    (await config("vae_decoder/config.json")) ??
+    (await config("vae/config.json"));
+  for (const key of ["latents_mean", "shift_factor"]) {
+    if (!vae?.[key]) continue;
+    throw new PhaseskipError(
+      "model-unsupported",
+      `Cannot load the model at ${folder.location} as its VAE's ${key} must be left out: its latents are more than scaled`,
     );
-  };
-  // Some blocks may have another width each; the first is that of the text.
-  const width = config["cross_attention_dim"];
-  return {
-    sampleSize: sampleSize(config["sample_size"]),
-    sizeMultiple: halvings(config["down_block_types"]) ?? 1,
-    inChannels: channels("in_channels"),
-    outChannels: channels("out_channels"),
-    crossAttentionDim: number(Array.isArray(width) ? width[0] : width),
-  };
+  }
+  return vaeConfig(
+    vae,
+    () => parts.graph("vae_decoder", device, signal),
+    pipelineClass === "StableDiffusionXLPipeline",
+  );
 }
 
-/** What blocks that are listed divide the sides by, where each but the last halves them. */
-function halvings(blocks: unknown): number | undefined {
-  return Array.isArray(blocks) ? 2 ** (blocks.length - 1) : undefined;
-}
-
-function sampleSize(value: unknown): readonly [number, number] | undefined {
-  const sides: unknown[] = Array.isArray(value) ? value : [value, value];
-  const [height, width] = sides;
-  const isSize = (side: unknown) => Number.isInteger(side) && Number(side) > 0;
-  return isSize(height) && isSize(width)
-    ? [Number(height), Number(width)]
-    : undefined;
-}
-
-async function jsonObject(
+/** A JSON object, or undefined where the folder has no such file. */
+async function optionalObject(
   folder: ModelFolder,
   path: string,
   signal: AbortSignal | undefined,
-): Promise<Record<string, unknown>> {
-  const value = await folder.json(path, signal);
-  if (value === undefined) {
-    const isHttp = /^https?:/.test(folder.location);
-    throw new PhaseskipError(
-      isHttp && path === "model_index.json" ? "fetch-failed" : "model-invalid",
-      `Cannot load the model at ${folder.location} as it has no ${path}${isHttp ? " (404)" : ""}: wanted is a folder as diffusers exports it to ONNX`,
-    );
-  }
+): Promise<Record<string, unknown> | undefined> {
+  const optional = path !== "model_index.json";
+  const value = await folder.json(path, signal, { optional });
+  if (value === undefined) return undefined;
   if (!isObject(value)) throw invalid(folder, path, "it is no JSON object");
   return value;
+}
+
+function missing({ location }: ModelFolder, path: string): PhaseskipError {
+  const isHttp = /^https?:/.test(location);
+  return new PhaseskipError(
+    isHttp && path === "model_index.json" ? "fetch-failed" : "model-invalid",
+    `Cannot load the model at ${location} as it has no ${path}${isHttp ? " (404)" : ""}: wanted is a folder as diffusers exports it to ONNX`,
+  );
 }
 
 function invalid(folder: ModelFolder, path: string, reason: string) {

@@ -9,16 +9,18 @@ import { bytesOfHex, hasSha256, sha256 } from "../store/sha256.js";
 
 /**
  * `sha256:` and the hexadecimal SHA-256 over the SHA-256 digests of the 16 MiB chunks of a Unet's files:
- * `unet/model.onnx`, then its external files by location, each one from a new chunk on.
+ * the ONNX file, then its external files by location, each one from a new chunk on.
  *
  * @param folder the model folder
  * @param graph the Unet's graph, which names the external files
+ * @param path the Unet's ONNX file
  * @returns undefined outside a secure context, where there is no SHA-256
  * @throws {PhaseskipError} `model-invalid` If a file is missing
  */
 export async function unetDigest(
   folder: ModelFolder,
   graph: Pick<Graph, "weights">,
+  path: string,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
   if (!hasSha256()) return undefined;
@@ -26,12 +28,14 @@ export async function unetDigest(
   for (const { data } of graph.weights.values())
     if ("location" in data && data.location) locations.add(data.location);
   let digests = "";
-  for (const name of ["model.onnx", ...[...locations].sort()]) {
-    const file = await folder.file(`unet/${name}`, signal);
+  const directory = path.slice(0, path.lastIndexOf("/") + 1);
+  const beside = [...locations].sort().map((name) => directory + name);
+  for (const name of [path, ...beside]) {
+    const file = await folder.file(name, signal);
     if (!file) {
       throw new PhaseskipError(
         "model-invalid",
-        `Cannot load the model as its weights file unet/${name} is missing from ${folder.location}`,
+        `Cannot load the model as its weights file ${name} is missing from ${folder.location}`,
       );
     }
     digests += await chunkDigests(file, signal);

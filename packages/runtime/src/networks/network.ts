@@ -1,16 +1,15 @@
 // A network of a pipeline that always runs whole: a text encoder, or one half of a VAE.
 
 import type { Graph } from "@phaseskip/graph";
-import {
-  PhaseskipError,
-  elementCount,
-  loadGraph,
-  wholeModel,
-} from "@phaseskip/graph";
+import { elementCount, wholeModel } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
+import type { PartFiles } from "../folder/part-files.js";
+import type { PartName } from "../folder/part-name.js";
+import { checkKernels } from "../device/check-kernels.js";
 import { breathe } from "../device/macrotask.js";
 import type { Device, DeviceTensor, Session } from "../device/session.js";
 import { checkOutput } from "../unet/check-output.js";
+import type { WeightChanges } from "../unet/weights.js";
 import { openExternalFiles, Weights } from "../unet/weights.js";
 
 /** What a network reads or makes, without the batch. */
@@ -26,6 +25,7 @@ export class Network {
   readonly #folder: ModelFolder;
   readonly #device: Device;
   readonly #path: string;
+  readonly #weights: Weights;
   #session: Session | undefined;
 
   private constructor(
@@ -38,6 +38,7 @@ export class Network {
     this.#folder = folder;
     this.#device = device;
     this.#path = path;
+    this.#weights = new Weights(folder, path);
   }
 
   /**
@@ -45,14 +46,30 @@ export class Network {
    * @throws {PhaseskipError} `model-invalid` If the folder has no such file
    */
   static async open(
-    folder: ModelFolder,
+    parts: PartFiles,
     device: Device,
-    path: string,
+    part: PartName,
     signal?: AbortSignal,
   ): Promise<Network> {
-    const graph = await readGraph(folder, path, signal);
+    const { folder } = parts;
+    const graph = await parts.graph(part, device, signal);
+    const path = await parts.path(part, device, signal);
+    checkKernels(graph, device, path);
     await openExternalFiles(folder, path, graph, signal);
     return new Network(folder, device, path, graph);
+  }
+
+  /** The same file with another graph, whose session is its own. */
+  with(graph: Graph): Network {
+    return new Network(this.#folder, this.#device, this.#path, graph);
+  }
+
+  /** Has something made of its weights; a session that holds them otherwise is freed. */
+  async change(changes: WeightChanges | undefined): Promise<void> {
+    const names = [...this.graph.weights.keys()];
+    const before = this.#weights.changesOf(names);
+    this.#weights.changes = changes;
+    if (this.#weights.changesOf(names) !== before) await this.release();
   }
 
   /** Makes its session, unless it is there. @throws {PhaseskipError} the device's errors */
@@ -115,30 +132,11 @@ export class Network {
   }
 
   async #createSession(signal?: AbortSignal): Promise<Session> {
-    const model = wholeModel(this.graph, !this.#device.hasHalf);
-    const weights = new Weights(this.#folder, this.#path);
-    const external = await weights.external(model, signal);
+    const { isChanged } = this.#weights;
+    const model = wholeModel(this.graph, !this.#device.hasHalf, isChanged);
+    const external = await this.#weights.external(model, signal);
     return this.#device.createSession(model.bytes, external);
   }
-}
-
-/**
- * Reads an ONNX file's graph, without its weights.
- * @throws {PhaseskipError} `model-invalid` If the folder has no such file
- */
-export async function readGraph(
-  folder: ModelFolder,
-  path: string,
-  signal?: AbortSignal,
-): Promise<Graph> {
-  const file = await folder.file(path, signal);
-  if (!file) {
-    throw new PhaseskipError(
-      "model-invalid",
-      `Cannot load the model at ${folder.location} as it has no ${path}`,
-    );
-  }
-  return loadGraph(file, path);
 }
 
 function repeated(

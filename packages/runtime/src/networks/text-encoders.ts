@@ -5,15 +5,38 @@ import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
 import type { ModelIndex } from "../folder/model-index.js";
+import type { PartFiles } from "../folder/part-files.js";
 import type { Device } from "../device/session.js";
 import type { EncodedText, Tokenizer } from "../text/tokenizer.js";
 import { loadTokenizer } from "../text/tokenizer.js";
+import type { TextReading } from "../text/text-windows.js";
+import { textWindows, windowsOf } from "../text/text-windows.js";
+import { lastNorm, layerOutput } from "./skip-layers.js";
+import type { WeightChanges } from "../unet/weights.js";
 import { Network } from "./network.js";
+import { weighTokens } from "./weigh-tokens.js";
+
+/** What is embedded: one text, or one for each of two encoders. */
+export interface ToldText {
+  /** For the first encoder. */
+  readonly text: string;
+  /** For the second one. */
+  readonly text2: string;
+}
+
+/** How a text is embedded. */
+export interface EmbedOptions extends TextReading {
+  /** Last layers of the encoders to leave out; SDXL's leave out one more. */
+  readonly clipSkip: number;
+}
+
+/** What tokenizers could not read of a text. */
+export type ReadText = Omit<EncodedText, "ids">;
 
 /** A text as the Unet takes it. */
 export interface EmbeddedText {
-  /** What the tokenizer says of it. */
-  readonly encoded: EncodedText;
+  /** What each tokenizer says of it. */
+  readonly read: readonly ReadText[];
   /** `[token, width]`. */
   readonly hidden: Float32Array<ArrayBuffer>;
   /** Of the whole text, for a Unet that takes `text_embeds`. */
@@ -21,10 +44,15 @@ export interface EmbeddedText {
 }
 
 interface Encoder {
+  /** Its folder in the layout of diffusers. */
+  readonly name: string;
   readonly tokenizer: Tokenizer;
   readonly network: Network;
-  /** Output that the Unet reads. */
-  readonly hidden: string;
+  readonly layers: number;
+  /** How many layers before the last one's the output is that the Unet reads; undefined: behind the last norm. */
+  readonly back: number | undefined;
+  /** Its last norm behind an earlier layer, as asked for last. */
+  norm?: Network;
   /** Output for the whole text, where the Unet reads it. */
   readonly pooled: string | undefined;
 }
@@ -43,31 +71,35 @@ export class TextEncoders {
    * that is not known
    */
   static async open(
-    folder: ModelFolder,
+    parts: PartFiles,
     device: Device,
-    index: ModelIndex,
+    { textEncoders }: ModelIndex,
     signal?: AbortSignal,
   ): Promise<TextEncoders> {
-    const isXl = index.hasTextEncoder2;
+    const { folder } = parts;
+    const isXl = textEncoders.includes("text_encoder_2");
     const encoders: Encoder[] = [];
-    for (const suffix of isXl ? ["", "_2"] : [""]) {
-      const name = `text_encoder${suffix}`;
+    for (const name of textEncoders) {
       const tokenizer = await loadTokenizer(
         folder,
-        `tokenizer${suffix}`,
+        name.replace("text_encoder", "tokenizer"),
         signal,
+        () => parts.graph(name, device, signal),
       );
-      const path = `${name}/model.onnx`;
-      const network = await Network.open(folder, device, path, signal);
+      const network = await Network.open(parts, device, name, signal);
       checkInputs(network, name);
+      const layers = await layerCount(folder, name, network, signal);
+      if (isXl) layerOutput(network.graph, name, layers, 1);
       encoders.push({
+        name,
         tokenizer,
         network,
-        hidden: isXl
-          ? await penultimate(folder, name, network, signal)
-          : hiddenOutput(network),
+        layers,
+        back: isXl ? 1 : undefined,
         pooled:
-          suffix === "_2" ? outputOf(network, name, "text_embeds") : undefined,
+          name === "text_encoder_2"
+            ? outputOf(network, name, "text_embeds")
+            : undefined,
       });
     }
     checkLengths(folder, encoders);
@@ -86,37 +118,111 @@ export class TextEncoders {
 
   /** An encoder's graph, by its folder. */
   graph(name: string): Graph | undefined {
-    const i = ["text_encoder", "text_encoder_2"].indexOf(name);
-    return this.#encoders[i]?.network.graph;
+    return this.#encoders.find((one) => one.name === name)?.network.graph;
   }
 
-  /** Embeds a text. */
-  async embed(text: string, signal?: AbortSignal): Promise<EmbeddedText> {
-    const texts = this.#encoders.map(({ tokenizer }) => tokenizer.encode(text));
+  /** Has something made of the encoders' weights, each known by its folder. */
+  async change(of: (name: string) => WeightChanges | undefined): Promise<void> {
+    for (const { name, network } of this.#encoders)
+      await network.change(of(name));
+  }
+
+  /** Windows of {@link tokens} that a text needs. */
+  windows(text: string): number {
+    const needed = this.#encoders.map((one) => windowsOf(one.tokenizer, text));
+    return Math.max(...needed);
+  }
+
+  /**
+   * Embeds a text. What stands for the whole of it is made of its first window.
+   * @throws {RangeError} If there are not as many layers as are to be left out
+   */
+  async embed(
+    { text, text2 }: ToldText,
+    reading: EmbedOptions,
+    signal?: AbortSignal,
+  ): Promise<EmbeddedText> {
+    const { clipSkip } = reading;
+    const read: ReadText[] = [];
     const hidden: Float32Array[] = [];
     let pooled: Float32Array<ArrayBuffer> | undefined;
     for (const [i, encoder] of this.#encoders.entries()) {
-      const { ids } = texts[i]!;
-      const rows = Object.fromEntries(
-        encoder.network.graph.inputs.map(({ name }) => {
-          const data = name === "attention_mask" ? ids.map(() => 1) : ids;
-          return [name, { dims: [ids.length], data }];
-        }),
+      const own = i === 0 ? text : text2;
+      const { windows, weights, ...said } = textWindows(
+        encoder.tokenizer,
+        own,
+        reading,
       );
-      const fetches = [encoder.hidden, encoder.pooled].filter(
-        (name) => name !== undefined,
-      );
-      const made = await encoder.network.run(rows, fetches, signal);
-      hidden.push(made[0]!.data);
-      pooled = made[1]?.data;
+      read.push(said);
+      const made: Float32Array[] = [];
+      for (const ids of windows) {
+        const [states, whole] = await encode(encoder, clipSkip, ids, signal);
+        made.push(states!);
+        if (made.length === 1) pooled = whole;
+      }
+      const all = joined(made);
+      hidden.push(weights ? weighTokens(all, weights) : all);
     }
-    return { hidden: beside(hidden, this.tokens), pooled, encoded: texts[0]! };
+    const rows = this.tokens * reading.windows;
+    return { hidden: beside(hidden, rows), pooled, read };
   }
 
   /** Frees the sessions. */
   async release(): Promise<void> {
-    for (const { network } of this.#encoders) await network.release();
+    for (const { network, norm } of this.#encoders) {
+      await network.release();
+      await norm?.release();
+    }
   }
+}
+
+/** Runs an encoder on one window, without its last layers. */
+async function encode(
+  encoder: Encoder,
+  clipSkip: number,
+  ids: readonly number[],
+  signal?: AbortSignal,
+): Promise<Float32Array<ArrayBuffer>[]> {
+  const { network, pooled } = encoder;
+  const rows = Object.fromEntries(
+    network.graph.inputs.map(({ name }) => {
+      const data = name === "attention_mask" ? ids.map(() => 1) : ids;
+      return [name, { dims: [ids.length], data }];
+    }),
+  );
+  const hidden = hiddenOutput(encoder, clipSkip);
+  const fetches = pooled === undefined ? [hidden] : [hidden, pooled];
+  const [states, whole] = await network.run(rows, fetches, signal);
+  const isNormed = encoder.back !== undefined || clipSkip === 0;
+  if (isNormed)
+    return [states!, ...(whole ? [whole] : [])].map((one) => one.data);
+  const norm = await normAfter(encoder, hidden);
+  const [normed] = await norm.run(
+    { [hidden]: states! },
+    norm.graph.outputs.map(({ name }) => name),
+    signal,
+  );
+  return [normed!.data];
+}
+
+/** The last norm behind an earlier layer; the one made last is kept. */
+async function normAfter(encoder: Encoder, hidden: string): Promise<Network> {
+  const { network, name, layers, norm } = encoder;
+  if (norm?.graph.inputs[0]!.name === hidden) return norm;
+  await norm?.release();
+  const { graph } = network;
+  const last = layerOutput(graph, name, layers, 0);
+  const end = hiddenOutput(encoder, 0);
+  encoder.norm = network.with(lastNorm(graph, last, hidden, end));
+  return encoder.norm;
+}
+
+function joined(arrays: readonly Float32Array[]): Float32Array {
+  const [first] = arrays as [Float32Array];
+  if (arrays.length === 1) return first;
+  const all = new Float32Array(arrays.length * first.length);
+  arrays.forEach((array, i) => all.set(array, i * first.length));
+  return all;
 }
 
 /** Rows of several arrays, `[row, width]` each, beside each other. */
@@ -137,26 +243,30 @@ function beside(
   return all;
 }
 
-function hiddenOutput({ graph }: Network): string {
-  const names = graph.outputs.map(({ name }) => name);
+/** The output that the Unet reads, some layers earlier. */
+function hiddenOutput(encoder: Encoder, clipSkip: number): string {
+  const { graph } = encoder.network;
+  const { back, name, layers } = encoder;
+  if (back !== undefined || clipSkip > 0)
+    return layerOutput(graph, name, layers, (back ?? 0) + clipSkip);
+  const names = graph.outputs.map((output) => output.name);
   return names.includes("last_hidden_state") ? "last_hidden_state" : names[0]!;
 }
 
-/** `hidden_states.0` is what enters the first layer, so the last but one's output has the number of layers less one. */
-async function penultimate(
+/** How many layers an encoder has, where its configuration or its outputs say it. */
+async function layerCount(
   folder: ModelFolder,
   name: string,
-  network: Network,
+  { graph }: Network,
   signal?: AbortSignal,
-): Promise<string> {
+): Promise<number> {
   const config = (await folder.json(`${name}/config.json`, signal, {
     optional: true,
   })) as { num_hidden_layers?: unknown } | undefined;
-  const states = network.graph.outputs.filter(({ name: output }) =>
+  const states = graph.outputs.filter(({ name: output }) =>
     output.startsWith("hidden_states."),
   ).length;
-  const layers = Number(config?.num_hidden_layers ?? Math.max(states - 1, 1));
-  return outputOf(network, name, `hidden_states.${layers - 1}`);
+  return Number(config?.num_hidden_layers ?? Math.max(states - 1, 1));
 }
 
 function outputOf({ graph }: Network, name: string, output: string): string {

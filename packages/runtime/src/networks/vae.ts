@@ -2,42 +2,41 @@
 
 import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
-import type { ModelFolder } from "../folder/folder.js";
 import type { ModelIndex } from "../folder/model-index.js";
+import type { PartFiles } from "../folder/part-files.js";
 import type { Device } from "../device/session.js";
 import { Network } from "./network.js";
 import type { ImageArray } from "../picture/picture.js";
 
 /** A model's VAE; its encoder is loaded when it is first needed. */
 export class Vae {
-  readonly #folder: ModelFolder;
+  readonly #parts: PartFiles;
   readonly #device: Device;
   readonly #index: ModelIndex;
   readonly #decoder: Network;
   #encoder: Network | undefined;
 
   private constructor(
-    folder: ModelFolder,
+    parts: PartFiles,
     device: Device,
     index: ModelIndex,
     decoder: Network,
   ) {
-    this.#folder = folder;
+    this.#parts = parts;
     this.#device = device;
     this.#index = index;
     this.#decoder = decoder;
   }
 
-  /** @throws {PhaseskipError} `model-invalid` If the folder has no vae_decoder/model.onnx */
+  /** @throws {PhaseskipError} `model-invalid` If the folder has no decoder */
   static async open(
-    folder: ModelFolder,
+    parts: PartFiles,
     device: Device,
     index: ModelIndex,
     signal?: AbortSignal,
   ): Promise<Vae> {
-    const path = "vae_decoder/model.onnx";
-    const decoder = await Network.open(folder, device, path, signal);
-    return new Vae(folder, device, index, decoder);
+    const decoder = await Network.open(parts, device, "vae_decoder", signal);
+    return new Vae(parts, device, index, decoder);
   }
 
   /** The graph of one of its halves, if that is loaded. */
@@ -127,13 +126,13 @@ export class Vae {
   }
 
   async #openEncoder(signal?: AbortSignal): Promise<Network> {
-    const path = "vae_encoder/model.onnx";
-    if (!(await this.#folder.file(path, signal, { optional: true }))) {
+    const part = "vae_encoder";
+    if (!(await this.#parts.find(part, this.#device, signal))) {
       throw new PhaseskipError(
         "model-unsupported",
-        `Cannot draw from an image as the model at ${this.#folder.location} has no ${path}, which turns pixels into latents: export the model with it, as Optimum does`,
+        `Cannot draw from an image as the model at ${this.#parts.folder.location} has no ${part}/model.onnx, which turns pixels into latents: export the model with it, as Optimum does`,
       );
     }
-    return Network.open(this.#folder, this.#device, path, signal);
+    return Network.open(this.#parts, this.#device, part, signal);
   }
 }

@@ -2,12 +2,14 @@
 
 import { PhaseskipError } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
-import type { EncodedText } from "../text/tokenizer.js";
-import { contextText } from "./context-text.js";
+import type { ContextEmbeds, ContextText } from "../prompt/context-text.js";
+import { contextText } from "../prompt/context-text.js";
 import type { Model } from "./model.js";
-import type { PlannedRun } from "./plan-run.js";
+import type { PlannedRun } from "./planned-run.js";
 import type { Request } from "./request.js";
-import type { EmbeddedText } from "../networks/text-encoders.js";
+import type { Embeddings } from "../prompt/text-options.js";
+import { promptCount } from "../prompt/text-options.js";
+import type { EmbeddedText, ReadText } from "../networks/text-encoders.js";
 
 /** One image's inputs of the Unet that stay the same at every step, by name; each without the batch. */
 export type Conditioning = Readonly<Record<string, Float32Array>>;
@@ -36,34 +38,46 @@ export async function conditionRun(
     .filter((name) => name !== "sample" && name !== "timestep");
   const embedded = new Map<string, EmbeddedText>();
   const warnings = new Set<string>();
-  const embed = async (text: string, what: string) => {
-    const known = embedded.get(text) ?? (await model.embed(text, signal));
-    embedded.set(text, known);
-    for (const said of textWarnings(what, known.encoded)) warnings.add(said);
+  const { promptStyle: style = "plain", clipSkip = 0 } = request;
+  const reading = {
+    windows: (run.size.tokens ?? 0) / (model.textTokens ?? 1),
+    style,
+  };
+  const embed = async (told: ContextText) => {
+    // diffusers leaves out no layers of a negative prompt
+    const skip = told.what === "prompt" ? clipSkip : 0;
+    const how = { ...reading, clipSkip: skip };
+    const key = JSON.stringify([told.text, told.text2, skip]);
+    const known = embedded.get(key) ?? (await model.embed(told, how, signal));
+    embedded.set(key, known);
+    for (const read of known.read)
+      for (const said of textWarnings(told.what, read)) warnings.add(said);
     return known;
   };
-  const conditioning = async (context: Context, i: number) => {
+  const conditioning = async (
+    context: Context,
+    i: number,
+  ): Promise<Conditioning> => {
     const told = contextText(index, request, context, i);
     if (!told) return {};
-    const { isZero } = told;
-    const text = await embed(told.text, told.what);
-    const value = (values: Float32Array) =>
-      isZero ? new Float32Array(values.length) : values;
-    return {
-      encoder_hidden_states: value(text.hidden),
-      ...(text.pooled && { text_embeds: value(text.pooled) }),
-    };
+    const made = told.embeds
+      ? givenInputs(told.embeds, i)
+      : index.hasTextEncoder
+        ? embeddedInputs(await embed(told))
+        : {};
+    return told.isZero ? zeros(made) : made;
   };
   const width = run.unet.shapes.get("timestep_cond")?.dims.at(-1) ?? 0;
   const shared = {
     timestep_cond: guidanceEmbedding(run.guidanceScale, width),
-    time_ids: timeIds(model, run, request),
   };
   const images: Partial<Record<Context, Conditioning[]>> = {};
   for (const context of contexts) {
     const list: Conditioning[] = (images[context] = []);
-    for (let i = 0; i < (request.prompts?.length ?? 1); i++) {
-      const made = { ...shared, ...(await conditioning(context, i)) };
+    const time_ids = timeIds(model, run, sizesOf(request, context));
+    for (let i = 0; i < promptCount(request); i++) {
+      const told = await conditioning(context, i);
+      const made = { ...shared, time_ids, ...told };
       const inputs = taken.map((name) => [name, valueOf(made, name)] as const);
       for (let n = 0; n < request.numImagesPerPrompt; n++)
         list.push(Object.fromEntries(inputs));
@@ -101,11 +115,57 @@ function guidanceEmbedding(guidanceScale: number, width: number): Float32Array {
   return embedding;
 }
 
+/** The caller's own embeddings of one prompt. */
+function givenInputs(
+  { hidden, pooled }: ContextEmbeds,
+  i: number,
+): Conditioning {
+  const row = ({ data, shape }: Embeddings) => {
+    const length = data.length / shape[0]!;
+    return data.subarray(i * length, (i + 1) * length);
+  };
+  return {
+    encoder_hidden_states: row(hidden),
+    ...(pooled && { text_embeds: row(pooled) }),
+  };
+}
+
+function embeddedInputs({ hidden, pooled }: EmbeddedText): Conditioning {
+  return {
+    encoder_hidden_states: hidden,
+    ...(pooled && { text_embeds: pooled }),
+  };
+}
+
+function zeros(inputs: Conditioning): Conditioning {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, { length }]) => [
+      name,
+      new Float32Array(length),
+    ]),
+  );
+}
+
+type Sizes = Pick<
+  Request,
+  "originalSize" | "cropsCoordsTopLeft" | "targetSize"
+>;
+
+/** A context's sizes; the negative prompt has its own where they are given. */
+function sizesOf(request: Request, context: Context): Sizes {
+  if (context === "cond" || !request.negativeOriginalSize) return request;
+  return {
+    originalSize: request.negativeOriginalSize,
+    cropsCoordsTopLeft: request.negativeCropsCoordsTopLeft,
+    targetSize: request.negativeTargetSize,
+  };
+}
+
 /** SDXL's sizes, in pixels: original height and width, top and left of the part, target height and width. */
 function timeIds(
   { index }: Model,
   { shape }: PlannedRun,
-  { originalSize, cropsCoordsTopLeft = [0, 0], targetSize }: Request,
+  { originalSize, cropsCoordsTopLeft = [0, 0], targetSize }: Sizes,
 ): Float32Array {
   const [, , height, width] = shape;
   const own = [height * index.vaeScaleFactor, width * index.vaeScaleFactor];
@@ -118,7 +178,7 @@ function timeIds(
 
 function textWarnings(
   what: string,
-  { unknown, truncated }: EncodedText,
+  { unknown, truncated }: ReadText,
 ): string[] {
   const words = unknown.map((word) => `"${word}"`).join(", ");
   return [

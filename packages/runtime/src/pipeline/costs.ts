@@ -1,10 +1,10 @@
 // What a run costs in multiply-accumulates: one count for a plan's description and for a run's report.
 
-import type { Unet } from "@phaseskip/graph";
+import type { LiveGraph, Unet } from "@phaseskip/graph";
 import { Dependency, nodeMacs } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
 import type { Schedule, ScheduledStep } from "../schedule/schedule.js";
-import type { PlannedRun } from "./plan-run.js";
+import type { PlannedRun } from "./planned-run.js";
 import type { TextRuns } from "./text-chunks.js";
 
 /** Multiply-accumulates of a Unet's parts under a run's signatures; each is of one call. */
@@ -50,30 +50,52 @@ export function partCosts(
   return costs;
 }
 
+/** Unet calls that each context of a step counts for: those of a pair share one. */
+export function callsPerContext({
+  chunkCount,
+  isPaired,
+}: Pick<PlannedRun, "chunkCount" | "isPaired">): number {
+  return isPaired ? chunkCount / 2 : chunkCount;
+}
+
+/** Whether a signature runs any of the Unet; where the whole output is kept, nothing runs. */
+export function runsAnything({ isLive }: LiveGraph): boolean {
+  return isLive.includes(true);
+}
+
 /** Adds up a run's steps in the order in which they run. */
 export class RunCosts {
   /** The parts of one call. */
   readonly parts: PartCosts;
-  readonly #chunkCount: number;
+  /** Unet calls for each context of a step; half of one for a context in a pair. */
+  readonly #calls: number;
   readonly #textRuns: TextRuns;
   readonly #begun = new Set<Context>();
+  readonly #runs: readonly boolean[];
   #timestep: number | undefined;
+  /** The timestep whose part was computed last. */
+  #embedded: number | undefined;
   #macs = 0;
   #steps = 0;
   #timesteps = 0;
 
-  /** @param run the Unet, its schedule, and the number of Unet calls for each context of a step */
+  /** @param run the Unet, its schedule, and how its images and contexts share Unet calls */
   constructor(
-    run: Pick<PlannedRun, "unet" | "schedule" | "chunkCount" | "textRuns">,
+    run: Pick<
+      PlannedRun,
+      "unet" | "schedule" | "chunkCount" | "isPaired" | "textRuns"
+    >,
   ) {
     this.parts = partCosts(run.unet, run.schedule);
-    this.#chunkCount = run.chunkCount;
+    this.#runs = run.schedule.signatures.map(runsAnything);
+    this.#calls = callsPerContext(run);
     this.#textRuns = run.textRuns;
   }
 
   /**
    * Multiply-accumulates of a step, by context in their order. What is computed once is counted where it is first
-   * needed: the text's part at its context's first step, the timestep's part in the step's first context.
+   * needed: the text's part at its context's first step, the timestep's part in the step's first context that runs any
+   * of the Unet.
    */
   step({ timestep, contexts }: ScheduledStep): number[] {
     const { text, timestep: embedded, signatures } = this.parts;
@@ -81,12 +103,15 @@ export class RunCosts {
     this.#timestep = timestep;
     this.#steps++;
     if (isNew) this.#timesteps++;
-    return contexts.map(({ context, signature }, i) => {
-      let macs = signatures[signature]! * this.#chunkCount;
+    return contexts.map(({ context, signature }) => {
+      let macs = signatures[signature]! * this.#calls;
       if (!this.#begun.has(context))
         macs += text.used * this.#textRuns[context];
       this.#begun.add(context);
-      if (i === 0 && isNew) macs += embedded.used;
+      if (this.#runs[signature] && this.#embedded !== timestep) {
+        macs += embedded.used;
+        this.#embedded = timestep;
+      }
       this.#macs += macs;
       return macs;
     });
@@ -102,13 +127,13 @@ export class RunCosts {
    * @param contexts 2 where guidance is on, else 1
    */
   full(contexts: number): number {
-    return this.#steps * contexts * this.#chunkCount * this.parts.whole;
+    return this.#steps * contexts * this.#calls * this.parts.whole;
   }
 
   /** The same with what depends on the text or the timestep alone computed once: the exact savings. */
   exact(contexts: number): number {
     const { text, timestep } = this.parts;
-    const calls = this.#steps * contexts * this.#chunkCount;
+    const calls = this.#steps * contexts * this.#calls;
     const { cond, uncond } = this.#textRuns;
     const texts = contexts === 1 ? cond : cond + uncond;
     return (

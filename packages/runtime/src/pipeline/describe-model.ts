@@ -17,6 +17,7 @@ export async function describeModel(
   signal?: AbortSignal,
 ): Promise<PlanDescription> {
   const run = await planRun(model, request, signal);
+  await model.useLoras(request.loras, signal);
   const { device, unet: executor } = model;
   if (!hasTimes) return describeRun(run, device);
   const { unet, schedule } = run;

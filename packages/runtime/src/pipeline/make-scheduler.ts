@@ -3,9 +3,11 @@
 import { PhaseskipError } from "@phaseskip/graph";
 import type { Scheduler } from "@phaseskip/scheduler";
 import {
-  createScheduler,
+  loadScheduler,
   schedulerClassNames,
+  schedulerNameOf,
   schedulerNames,
+  schedulerOptions,
   timestepsFrom,
 } from "@phaseskip/scheduler";
 import type { ModelIndex } from "../folder/model-index.js";
@@ -13,21 +15,25 @@ import { planTitle, type Plan } from "../plan/plan.js";
 import type { Request } from "./request.js";
 
 /**
- * Makes the scheduler that is asked for, or the model's own.
+ * Makes the scheduler that is asked for, or the model's own, with the options that are asked for.
  * @throws {TypeError | RangeError} If it does not take what is asked for
  * @throws {PhaseskipError} `model-unsupported` If the model's own is not known; `plan-invalid` if it does not take the
  * plan's steps
  */
-export function makeScheduler(
+export async function makeScheduler(
   { schedulerConfig, pipelineClass }: ModelIndex,
   request: Pick<
     Request,
     "scheduler" | "numInferenceSteps" | "originalInferenceSteps"
   >,
   plan: Plan,
-): Scheduler {
+): Promise<Scheduler> {
+  const { name: asked, ...given } =
+    typeof request.scheduler === "string"
+      ? { name: request.scheduler }
+      : (request.scheduler ?? {});
   const own = String(schedulerConfig["_class_name"]);
-  if (request.scheduler === undefined && !schedulerClassNames.includes(own)) {
+  if (asked === undefined && !schedulerClassNames.includes(own)) {
     throw new PhaseskipError(
       "model-unsupported",
       `Cannot sample with the model's own scheduler, ${own}, as it is not known here: choose one of ${schedulerNames.join(", ")}`,
@@ -43,13 +49,19 @@ export function makeScheduler(
     (isDistilled ? 4 : 50);
   let scheduler: Scheduler;
   try {
-    scheduler = createScheduler(
-      request.scheduler ?? own,
+    const name = schedulerNameOf(asked ?? own);
+    const { eta, ...options } = schedulerOptions(name, given);
+    scheduler = await loadScheduler(
+      name,
       {
-        ...schedulerConfig,
+        ...withoutDefaults(schedulerConfig, Object.keys(options)),
         ...(original !== undefined && { original_inference_steps: original }),
+        ...options,
       },
-      timesteps ? { timesteps } : { numInferenceSteps },
+      {
+        ...(timesteps ? { timesteps } : { numInferenceSteps }),
+        ...(eta !== undefined && { eta: eta as number }),
+      },
     );
   } catch (cause) {
     const isPlans = request.numInferenceSteps === undefined && plan.steps;
@@ -66,6 +78,17 @@ export function makeScheduler(
     );
   }
   return scheduler;
+}
+
+/** A configuration whose `_use_default_values` no longer hide what is given in a call. */
+function withoutDefaults(
+  config: ModelIndex["schedulerConfig"],
+  given: readonly string[],
+): ModelIndex["schedulerConfig"] {
+  const hidden = config["_use_default_values"];
+  if (!Array.isArray(hidden)) return config;
+  const kept = hidden.filter((key) => !given.includes(String(key)));
+  return { ...config, _use_default_values: kept };
 }
 
 /** The whole schedule, or its last part where an image is the start. */

@@ -3,17 +3,25 @@
 import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
 import type { ModelIndex } from "../folder/model-index.js";
-import { loadModelIndex } from "../folder/model-index.js";
+import type { UnetReader } from "../folder/model-index.js";
+import { checkKernels } from "../device/check-kernels.js";
 import type { Device } from "../device/session.js";
 import { SegmentTimes } from "../unet/segment-times.js";
 import { UnetExecutor } from "../unet/executor.js";
+import type { PartFiles } from "../folder/part-files.js";
 import { unetDigest } from "../folder/unet-digest.js";
 import { openExternalFiles, Weights } from "../unet/weights.js";
-import { readGraph } from "../networks/network.js";
 import type { ImageArray } from "../picture/picture.js";
 import type { NetworkName } from "./plannable-model.js";
 import type { PlannableModel } from "./plannable-model.js";
-import type { EmbeddedText, TextEncoders } from "../networks/text-encoders.js";
+import type {
+  EmbeddedText,
+  EmbedOptions,
+  TextEncoders,
+  ToldText,
+} from "../networks/text-encoders.js";
+import type { LoraPart } from "../lora/lora-key.js";
+import type { Lora, ModelLoras } from "../lora/model-loras.js";
 import type { Vae } from "../networks/vae.js";
 
 /** A model folder on a device. */
@@ -25,48 +33,62 @@ export class Model implements PlannableModel {
   readonly unet: UnetExecutor;
   /** How long the Unet's segments take. */
   readonly times: SegmentTimes;
+  readonly #parts: PartFiles;
+  readonly #weights: Weights;
+  #loras: ModelLoras | undefined;
   #text: TextEncoders | undefined;
   #vae: Vae | undefined;
   #digest: string | undefined;
 
   private constructor(
-    folder: ModelFolder,
+    parts: PartFiles,
     device: Device,
     index: ModelIndex,
     unetGraph: Graph,
   ) {
+    const { folder } = parts;
+    this.#parts = parts;
     this.folder = folder;
     this.device = device;
     this.index = index;
     this.unetGraph = unetGraph;
-    const weights = new Weights(folder, "unet/model.onnx");
+    this.#weights = new Weights(folder, index.unetPath);
     this.times = new SegmentTimes(folder.location);
-    this.unet = new UnetExecutor(device, unetGraph, weights);
+    this.unet = new UnetExecutor(device, unetGraph, this.#weights);
   }
 
   /**
    * Loads a model: its files are there then. Sessions are made by `start`, or by the first run; the Unet's always by that,
    * as it knows the plan.
    * @param on the device, or what chooses it for the Unet
+   * @param dtype which of a network's files is taken. @default the one that the device does best with
    * @throws {PhaseskipError} as the parts of the folder demand
    */
   static async load(
     folder: ModelFolder,
-    on: Device | ((unet: Graph) => Promise<Device>),
+    on: Device | ((unet: UnetReader) => Promise<Device>),
     signal?: AbortSignal,
+    dtype?: string,
   ): Promise<Model> {
-    const index = await loadModelIndex(folder, signal);
-    const graph = await readGraph(folder, "unet/model.onnx", signal);
-    const device = typeof on === "function" ? await on(graph) : on;
-    const model = new Model(folder, device, index, graph);
-    await openExternalFiles(folder, "unet/model.onnx", graph, signal);
+    const { loadModelIndex, PartFiles } =
+      await import("../folder/model-index.js");
+    const parts = new PartFiles(folder, dtype);
+    let device!: Device;
+    const choose = async (unet: UnetReader) =>
+      (device = typeof on === "function" ? await on(unet) : on);
+    const how = { parts, device: choose };
+    const index = await loadModelIndex(folder, signal, how);
+    const graph = await parts.graph("unet", device, signal);
+    checkKernels(graph, device, index.unetPath);
+    const model = new Model(parts, device, index, graph);
+    await openExternalFiles(folder, index.unetPath, graph, signal);
     if (index.hasTextEncoder) {
       const { TextEncoders } = await import("../networks/text-encoders.js");
-      model.#text = await TextEncoders.open(folder, device, index, signal);
+      model.#text = await TextEncoders.open(parts, device, index, signal);
     }
     if (index.hasVae) {
       const { Vae } = await import("../networks/vae.js");
-      model.#vae = await Vae.open(folder, device, index, signal);
+      model.#vae = await Vae.open(parts, device, index, signal);
     }
     await folder.complete(signal);
     return model;
@@ -86,7 +108,7 @@ export class Model implements PlannableModel {
   /** The graph of a network beside the Unet. */
   async network(name: NetworkName, signal?: AbortSignal): Promise<Graph> {
     const loaded = this.#text?.graph(name) ?? this.#vae?.graph(name);
-    return loaded ?? readGraph(this.folder, `${name}/model.onnx`, signal);
+    return loaded ?? this.#parts.graph(name, this.device, signal);
   }
 
   /** The Unet at a size; looked at once for each size. */
@@ -96,13 +118,45 @@ export class Model implements PlannableModel {
 
   /** What plans know the model by: `sha256:` and 64 digits; undefined where there is no SHA-256. */
   async digest(signal?: AbortSignal): Promise<string | undefined> {
-    this.#digest ??= await unetDigest(this.folder, this.unetGraph, signal);
+    const { folder, unetGraph, index } = this;
+    const path = index.unetPath;
+    this.#digest ??= await unetDigest(folder, unetGraph, path, signal);
     return this.#digest;
   }
 
-  /** Embeds a text; only of a model that has a text encoder. */
-  async embed(text: string, signal?: AbortSignal): Promise<EmbeddedText> {
-    return this.#text!.embed(text, signal);
+  /**
+   * Merges LoRAs into the weights, and takes out those that were merged before: sessions whose weights stay as they are
+   * are kept.
+   * @throws {PhaseskipError} If a file cannot be fetched, or does not fit the model
+   */
+  async useLoras(
+    loras: readonly Lora[] = [],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    if (loras.length === 0 && !this.#loras) return;
+    const { ModelLoras } = await import("../lora/model-loras.js");
+    this.#loras ??= new ModelLoras();
+    const graphs: Partial<Record<LoraPart, Graph>> = { unet: this.unetGraph };
+    for (const name of ["text_encoder", "text_encoder_2"] as const) {
+      const graph = this.#text?.graph(name);
+      if (graph) graphs[name] = graph;
+    }
+    const changes = await this.#loras.changes(loras, graphs, signal);
+    this.#weights.changes = changes.get("unet");
+    await this.#text?.change((name) => changes.get(name as LoraPart));
+  }
+
+  /** Windows of `textTokens` that a text needs. */
+  readonly textWindows = (text: string): number =>
+    this.#text?.windows(text) ?? 1;
+
+  /** Embeds what a context is told; only of a model that has a text encoder. */
+  async embed(
+    told: ToldText,
+    reading: EmbedOptions,
+    signal?: AbortSignal,
+  ): Promise<EmbeddedText> {
+    return this.#text!.embed(told, reading, signal);
   }
 
   /** @throws {RangeError} If samples of this size cannot be decoded */
@@ -125,6 +179,7 @@ export class Model implements PlannableModel {
     await this.unet.dispose();
     await this.#text?.release();
     await this.#vae?.release();
+    await this.#loras?.close();
     await this.folder.close();
   }
 }

@@ -5,10 +5,12 @@ import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError, networkMacs } from "@phaseskip/graph";
 import type { ModelIndex } from "../folder/model-index.js";
 import type { Schedule } from "../schedule/schedule.js";
-import { contextText } from "./context-text.js";
+import { contextText } from "../prompt/context-text.js";
 import type { RunSize } from "./run-size.js";
 import type { PlannableModel } from "./plannable-model.js";
 import type { Request } from "./request.js";
+import type { TextRequest } from "../prompt/text-options.js";
+import { promptCount } from "../prompt/text-options.js";
 
 /** Multiply-accumulates of a pipeline's networks in a whole run. */
 export interface PipelineMacs {
@@ -42,8 +44,8 @@ const known = new WeakMap<Graph, Map<string, number>>();
  */
 export async function networkCosts(
   model: PlannableModel,
-  request: Pick<Request, "prompts" | "negativePrompts" | "image">,
-  { shape }: RunSize,
+  request: TextRequest & Pick<Request, "image">,
+  { shape, size }: RunSize,
   { steps }: Pick<Schedule, "steps">,
   signal?: AbortSignal,
 ): Promise<NetworkCosts> {
@@ -66,12 +68,11 @@ export async function networkCosts(
     }
   };
   const isGuided = steps.some(({ contexts }) => contexts.length > 1);
-  const texts = textCount(index, request, isGuided);
+  const windows = textTokens && (size.tokens ?? textTokens) / textTokens;
+  const texts = textCount(index, request, isGuided) * windows;
   let perText = 0;
-  if (index.hasTextEncoder)
-    perText = await count("text_encoder", [1, textTokens]);
-  if (index.hasTextEncoder2)
-    perText += await count("text_encoder_2", [1, textTokens]);
+  for (const name of index.textEncoders)
+    perText += await count(name, [1, textTokens]);
   const [, channels, height, width] = shape;
   const picture = [height, width].map((side) => side * index.vaeScaleFactor);
   const isEncoded = index.hasVae && request.image !== undefined;
@@ -106,15 +107,22 @@ export function pipelineMacs(
 /** Texts that are embedded, each once. */
 function textCount(
   index: ModelIndex,
-  request: Pick<Request, "prompts" | "negativePrompts">,
+  request: TextRequest,
   isGuided: boolean,
 ): number {
   // a description may leave the prompt open
-  const prompts = request.prompts ?? ["a prompt"];
-  const texts = prompts.flatMap((_, i) =>
-    (["cond", "uncond"] as const)
-      .slice(0, isGuided ? 2 : 1)
-      .map((one) => contextText(index, { ...request, prompts }, one, i)?.text),
-  );
-  return new Set(texts).size;
+  const asked = request.promptEmbeds
+    ? request
+    : { ...request, prompts: request.prompts ?? ["a prompt"] };
+  const contexts = (["cond", "uncond"] as const).slice(0, isGuided ? 2 : 1);
+  const texts = new Set<string>();
+  for (let i = 0; i < promptCount(asked); i++) {
+    for (const context of contexts) {
+      const told = contextText(index, asked, context, i);
+      // zeros are made of what the encoders make of the prompt
+      if (told && !told.embeds)
+        texts.add(JSON.stringify([told.text, told.text2]));
+    }
+  }
+  return texts.size;
 }

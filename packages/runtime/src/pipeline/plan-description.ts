@@ -5,10 +5,10 @@ import { elementCount, partition } from "@phaseskip/graph";
 import type { Schedule, ScheduledStep } from "../schedule/scheduled.js";
 import { cacheBytes } from "../unet/cache-bytes.js";
 import { compileProgram } from "../unet/program.js";
-import { RunCosts } from "./costs.js";
+import { callsPerContext, RunCosts, runsAnything } from "./costs.js";
 import type { PipelineMacs } from "./network-costs.js";
 import { pipelineMacs } from "./network-costs.js";
-import type { PlannedRun } from "./plan-run.js";
+import type { PlannedRun } from "./planned-run.js";
 import type { ContextReport, StepReport } from "./report.js";
 import { contextActs } from "./report.js";
 
@@ -114,18 +114,21 @@ function describeSteps(
   steps: readonly ScheduledStep[],
   { hasHalf = false, times }: DescribedDevice,
 ): PlanDescription {
-  const { unet, schedule, chunkCount, contextCount } = run;
+  const { unet, schedule, chunkCount, contextCount, isPaired } = run;
   const parts = partition(unet, schedule.signatures);
   const caches = cacheBytes(unet, schedule.signatures, parts, steps, hasHalf);
   const costs = new RunCosts(run);
   const clock = times && new Clock(run, parts.segments, times);
   const outputBytes = 4 * elementCount(run.shape);
-  const deltaFrom = steps.findIndex(({ keepsDelta }) => keepsDelta);
+  let deltas = 0;
   const described = steps.map((step, i): StepDescription => {
     const macs = costs.step(step);
     const spent = clock?.step(step);
-    // what guidance keeps stays to the end of the run
-    const delta = deltaFrom >= 0 && i >= deltaFrom ? outputBytes : 0;
+    const kept = caches.steps[i]!;
+    // what guidance keeps is there until the last step that takes it
+    if (step.keepsDelta) deltas++;
+    const delta = deltas * outputBytes;
+    deltas -= step.dropsDeltas?.length ?? 0;
     return {
       stepIndex: step.stepIndex,
       timestep: step.timestep,
@@ -135,7 +138,9 @@ function describeSteps(
         ...contextActs(scheduled),
         macs: macs[c]!,
         ...(spent && { milliseconds: spent[c]! }),
-        cacheBytes: caches.steps[i]![c]! * chunkCount + delta,
+        // what a pair keeps holds both contexts' rows
+        cacheBytes:
+          (isPaired ? kept.at(-1)! / 2 : kept[c]!) * chunkCount + delta,
       })),
     };
   });
@@ -185,11 +190,10 @@ class Clock {
 
   /** Time of a step by context; what depends on the timestep alone counts in its first, as it does in a report. */
   step({ timestep, contexts }: ScheduledStep): number[] {
-    const { unet, schedule, chunkCount } = this.#run;
-    const isNew = timestep !== this.#timestep;
-    this.#timestep = timestep;
+    const { unet, schedule } = this.#run;
+    const calls = callsPerContext(this.#run);
     const partition = { segments: this.#segments };
-    return contexts.map(({ signature, stores, reads }, i) => {
+    return contexts.map(({ signature, stores, reads }) => {
       const live = schedule.signatures[signature]!;
       const { runs } = compileProgram(
         unet,
@@ -203,7 +207,9 @@ class Clock {
         runs.flatMap((one) => (one.kind === "segment" ? [one.segment] : [])),
       );
       const once = this.#segments.filter(({ kind }) => kind === "timestep");
-      return spent * chunkCount + (i === 0 && isNew ? this.#sum(once) : 0);
+      const isNew = runsAnything(live) && timestep !== this.#timestep;
+      if (isNew) this.#timestep = timestep;
+      return spent * calls + (isNew ? this.#sum(once) : 0);
     });
   }
 

@@ -1,21 +1,24 @@
 // From a request to what will run at every step, without a device: what a run does first, and all that a
 // description needs.
 
-import { sizeRun, type SizeRequest, type RunSize } from "./run-size.js";
+import type { PlannedRun } from "./planned-run.js";
+import { sizeRun, type SizeRequest } from "./run-size.js";
 import type { PlannableModel } from "./plannable-model.js";
-import { PhaseskipError } from "@phaseskip/graph";
-import type { Scheduler } from "@phaseskip/scheduler";
+import { PhaseskipError, fixedBatch } from "@phaseskip/graph";
 
+import { classDefaults } from "../folder/class-defaults.js";
+import type { ModelIndex } from "../folder/model-index.js";
 import { loadPlan } from "../folder/model-plans.js";
 import type { Plan } from "../plan/plan.js";
 import { emptyPlan, planTitle } from "../plan/plan.js";
-import type { Schedule } from "../schedule/schedule.js";
+
 import { schedulePlan } from "../schedule/schedule.js";
-import type { NetworkCosts } from "./network-costs.js";
+
 import { networkCosts } from "./network-costs.js";
 import type { Request } from "./request.js";
 
-import type { TextRuns } from "./text-chunks.js";
+import { pairsContexts } from "./paired-contexts.js";
+import { timestepWarnings } from "./timestep-rounding.js";
 import { textRuns } from "./text-chunks.js";
 
 /** The part of a request that decides what runs. */
@@ -27,31 +30,13 @@ export type PlanRequest = Pick<
   | "originalInferenceSteps"
   | "strength"
   | "mask"
-  | "negativePrompts"
   | keyof SizeRequest
 > &
   Partial<Pick<Request, "decisions" | "means">>;
 
-/** A run before its first step. */
-export interface PlannedRun extends RunSize {
-  /** The plan, parsed. */
-  readonly plan: Plan;
-  /** The sampler, at the run's number of steps. */
-  readonly scheduler: Scheduler;
-  /** The scheduler's step index at the run's first step: above 0 where an image is the start. */
-  readonly startIndex: number;
-  /** What runs at every step. */
-  readonly schedule: Schedule;
-  /** How often what depends on the text alone is computed. */
-  readonly textRuns: TextRuns;
-  /** What the networks beside the Unet cost. */
-  readonly networks: NetworkCosts;
-  /** What the caller should know before it runs, in sentences. */
-  readonly warnings: readonly string[];
-}
-
 /**
  * Lays a request out on a model.
+ * @param mayPair whether both contexts may go through the Unet in one call; they are apart where they are looked into
  * @throws {RangeError} If the model does not take what is asked for
  * @throws {PhaseskipError} `plan-invalid` If the plan cannot run here; `model-unsupported` for an unknown scheduler
  */
@@ -59,35 +44,64 @@ export async function planRun(
   model: PlannableModel,
   request: PlanRequest,
   signal?: AbortSignal,
+  mayPair = true,
 ): Promise<PlannedRun> {
   const plan = await readPlan(model, request.plan, signal);
   const warnings = await checkModel(model, plan, signal);
   const { makeScheduler, runTimesteps } = await import("./make-scheduler.js");
-  const scheduler = makeScheduler(model.index, request, plan);
+  const scheduler = await makeScheduler(model.index, request, plan);
   const sized = sizeRun(model, request);
-  const { startIndex, timesteps } = runTimesteps(scheduler, request);
+  const strength = strengthOf(model.index, request);
+  const from = { ...request, strength };
+  const { startIndex, timesteps } = runTimesteps(scheduler, from);
   const { decisions, means } = request;
   const schedule = schedulePlan(sized.unet, {
     plan,
     ...(decisions && { decisions }),
     ...(means && { means }),
     timesteps,
+    startIndex,
     numTrainTimesteps: scheduler.numTrainTimesteps,
     guidanceScale: sized.guidanceScale,
     isGuided: sized.contextCount === 2,
     scheduler: scheduler.name,
   });
+  const fixed = fixedBatch(model.unetGraph);
+  const isPaired = mayPair && pairsContexts(fixed, schedule);
+  const rows = isPaired ? sized.batch / 2 : sized.batch;
   const networks = await networkCosts(model, request, sized, schedule, signal);
-  return {
+  const run = {
     ...sized,
     plan,
     scheduler,
     startIndex,
     schedule,
-    textRuns: textRuns(model.index, request, sized.batch),
+    isPaired,
+    rows,
+    chunkCount: Math.ceil(sized.shape[0] / rows),
+    textRuns: textRuns(model.index, request, rows, isPaired),
     networks,
-    warnings: [...warnings, ...schedule.warnings, ...networks.warnings],
+    warnings: [
+      ...warnings,
+      ...sized.unet.warnings,
+      ...timestepWarnings(sized.unet.shapes.get("timestep"), timesteps),
+      ...schedule.warnings,
+      ...networks.warnings,
+    ],
   };
+  const isPlain = plan === emptyPlan && !request.mask;
+  if (isPlain && !request.negativePrompts) return run;
+  const { kindWords } = await import("./kind-words.js");
+  const words = kindWords(model.index, request, run);
+  return { ...run, warnings: [...run.warnings, ...words] };
+}
+
+/** How far a request leaves its image; what the model's class takes where the request does not say. */
+export function strengthOf(
+  { pipelineClass }: Pick<ModelIndex, "pipelineClass">,
+  request: Pick<Request, "image" | "mask" | "strength">,
+): number {
+  return request.strength ?? classDefaults(pipelineClass, request).strength;
 }
 
 /** A plan that the model ships, under its file's name if it has none; or the plan given, its form checked. */

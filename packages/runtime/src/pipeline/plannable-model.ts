@@ -14,6 +14,8 @@ export interface PlannableModel {
   readonly unetGraph: Graph;
   /** Tokens of every text, which are padded to one length; undefined without a tokenizer. */
   readonly textTokens: number | undefined;
+  /** Windows of `textTokens` that a text needs; missing where no text is read. */
+  readonly textWindows?: (text: string) => number;
   /** The Unet at a size. */
   analyse(size: UnetSize): Unet;
   /**

@@ -8,33 +8,62 @@ import { isChannelMeans } from "../plan/channel-means.js";
 import type { Plan } from "../plan/plan.js";
 import type { InputPicture } from "../picture/input-picture.js";
 import { pictureProblem } from "../picture/input-picture.js";
+import type { Lora } from "../lora/model-loras.js";
+import { shownValue } from "../prompt/shown-value.js";
+import type { TextOptions, TextRequest } from "../prompt/text-options.js";
+import {
+  parseTextOptions,
+  promptCount,
+  textFields,
+} from "../prompt/text-options.js";
+
+/** A scheduler with options: `{ name: "dpmpp-2m", useKarrasSigmas: true }`. */
+export interface SchedulerChoice {
+  /** Its short name. @default the model's own class */
+  readonly name?: SchedulerName;
+  /** An option of its class. */
+  readonly [option: string]: unknown;
+}
 
 /** What to draw. */
-export interface GenerateOptions {
-  /**
-   * The text; needed by models that take one, refused by others. Of several, each is drawn `numImagesPerPrompt` times,
-   * in their order.
-   */
-  readonly prompt?: string | readonly string[];
-  /** What guidance leads away from: one text for all prompts, or one for each. @default "" */
-  readonly negativePrompt?: string | readonly string[];
+export interface GenerateOptions extends TextOptions {
   /** Image i has a generator of its own, seeded `seed + i`. An integer from 0. @default 0 */
   readonly seed?: number;
   /** Images to draw of each prompt. @default 1 */
   readonly numImagesPerPrompt?: number;
-  /** Sampling steps. @default the plan's, else 50; 4 for a `LatentConsistencyModelPipeline` */
-  readonly numInferenceSteps?: number;
-  /** A scheduler by its short name, made from the model's own configuration. @default the model's */
-  readonly scheduler?: SchedulerName;
   /**
-   * Guidance weight: `uncond + s·(cond − uncond)`; 1 is off. A Unet that takes the weight as an input is told it, and
-   * runs in one context. @default the model's, else 7.5 for text, 1 without
+   * Sampling steps. diffusers' `DDPMPipeline` takes 1,000 where nothing is said: too many for a page, so it is 50 here.
+   * @default the plan's, else 50; 4 for a `LatentConsistencyModelPipeline`
+   */
+  readonly numInferenceSteps?: number;
+  /**
+   * A scheduler by its short name, made from the model's own configuration; or that name with options of its class,
+   * diffusers' keys in camelCase, which go before the configuration's. @default the model's
+   */
+  readonly scheduler?: SchedulerName | SchedulerChoice;
+  /**
+   * Guidance weight: `uncond + s·(cond − uncond)` above 1; up to 1 it is off, as in diffusers: one context runs, and a
+   * negative prompt has no effect. A Unet that takes the weight as an input is told it, and runs in one context.
+   * @default the model's, else that of its class in diffusers: 7.5, Stable Diffusion XL 5, latent consistency models 8.5; 1
+   * without a text
    */
   readonly guidanceScale?: number;
+  /**
+   * From 0 to 1: how far guidance's output is scaled back to the standard deviation of `cond`'s, against pictures too
+   * bright; 0 is off (arXiv 2305.08891, section 3.4). @default 0
+   */
+  readonly guidanceRescale?: number;
   /** Opting in: `"none"`, the name of a plan that the model ships, or a plan. @default "none" */
   readonly plan?: string | Plan;
+  /** LoRAs to merge into the model's weights for this call. @default the pipeline's */
+  readonly loras?: readonly Lora[];
   /** Noise of unit variance to start from, `[image, channel, height, width]`. @default drawn from the seeds */
   readonly initNoise?: Float32Array;
+  /**
+   * Shape of `initNoise`, as `sampleShape` of an earlier picture has it; it says the size of the pictures where neither the
+   * call nor the model does.
+   */
+  readonly initNoiseShape?: readonly number[];
   /** Height of the pictures, in pixels: a multiple of what the model demands. @default the image's, else the model's */
   readonly height?: number;
   /** Width of the pictures, in pixels: a multiple of what the model demands. @default the image's, else the model's */
@@ -46,11 +75,11 @@ export interface GenerateOptions {
   readonly image?: InputPicture;
   /**
    * How far to leave `image`, from above 0 to 1: the part of the steps that run, the last ones.
-   * @default 0.8, with a mask 1
+   * @default that of the model's class in diffusers: 0.8, with a mask 1; Stable Diffusion XL 0.3, with a mask 0.9999
    */
   readonly strength?: number;
   /**
-   * What of `image` to draw anew, of the same size: where it is lighter than mid-grey. The rest is kept: exactly in
+   * What of `image` to draw anew, of the same size: where it is lighter than mid-grey, whatever its alpha. The rest is kept: exactly in
    * pixel space, else in the latent, whose pixels take the mask's value at their upper left corner.
    */
   readonly mask?: InputPicture;
@@ -64,6 +93,12 @@ export interface GenerateOptions {
   readonly cropsCoordsTopLeft?: readonly [top: number, left: number];
   /** SDXL: height and width that the picture is to look as if it were scaled to. @default its own */
   readonly targetSize?: readonly [height: number, width: number];
+  /** SDXL: `originalSize` of the negative prompt; goes with `negativeTargetSize`. @default the prompt's sizes */
+  readonly negativeOriginalSize?: readonly [height: number, width: number];
+  /** SDXL: `cropsCoordsTopLeft` of the negative prompt; goes with the other two. @default [0, 0] */
+  readonly negativeCropsCoordsTopLeft?: readonly [top: number, left: number];
+  /** SDXL: `targetSize` of the negative prompt; goes with `negativeOriginalSize`. @default the prompt's sizes */
+  readonly negativeTargetSize?: readonly [height: number, width: number];
   /** The `lcm` scheduler: steps of the schedule whose steps are skipped. @default the model's, else 50 */
   readonly originalInferenceSteps?: number;
 }
@@ -79,32 +114,22 @@ type Optional<T> = { readonly [K in keyof T]-?: T[K] | undefined };
 /** A request that is known to be well formed; what the model decides is still open. */
 export interface Request
   extends
+    TextRequest,
     Required<
       Pick<DenoiseOptions, "seed" | "numImagesPerPrompt" | "plan" | "preview">
     >,
     Optional<
       Omit<
         DenoiseOptions,
-        | "seed"
-        | "numImagesPerPrompt"
-        | "plan"
-        | "preview"
-        | "prompt"
-        | "negativePrompt"
+        "seed" | "numImagesPerPrompt" | "plan" | "preview" | keyof TextOptions
       >
-    > {
-  /** By prompt. */
-  readonly prompts: readonly string[] | undefined;
-  /** By prompt. */
-  readonly negativePrompts: readonly string[] | undefined;
-}
+    > {}
 
 /** Images that a request draws. */
-export function imageCount({
-  prompts,
-  numImagesPerPrompt,
-}: Pick<Request, "prompts" | "numImagesPerPrompt">): number {
-  return (prompts?.length ?? 1) * numImagesPerPrompt;
+export function imageCount(
+  request: Pick<Request, "prompts" | "promptEmbeds" | "numImagesPerPrompt">,
+): number {
+  return promptCount(request) * request.numImagesPerPrompt;
 }
 
 /**
@@ -125,7 +150,7 @@ export function parseRequest(
     value: unknown,
     Kind: ErrorConstructor = TypeError,
   ) => {
-    const message = `Cannot ${doing} as ${name} must be ${wanted}: current value is ${describe(value)}`;
+    const message = `Cannot ${doing} as ${name} must be ${wanted}: current value is ${shownValue(value)}`;
     return new Kind(message);
   };
   if (typeof options !== "object" || options === null) {
@@ -170,23 +195,12 @@ export function parseRequest(
       (value) =>
         Array.isArray(value) && value.length === 2 && value.every(isFinite),
     );
-  const texts = (name: "prompt" | "negativePrompt") => {
-    const value = checked<string | readonly string[]>(
-      name,
-      "a string or a list of strings, one at least",
-      (given) =>
-        isString(given) ||
-        (Array.isArray(given) && given.length > 0 && given.every(isString)),
-    );
-    return typeof value === "string" ? [value] : value;
-  };
   const picture = (name: "image" | "mask") => {
     const value = options[name];
     const problem = value === undefined ? undefined : pictureProblem(value);
     if (problem === undefined) return value;
     throw new TypeError(`Cannot ${doing} as ${name} must be ${problem}`);
   };
-  const prompts = texts("prompt");
   const image = picture("image");
   const mask = picture("mask");
   const strength = number(
@@ -206,17 +220,31 @@ export function parseRequest(
       `Cannot ${doing} as mask must have the image's size, ${image.width} × ${image.height} pixels: current size is ${mask.width} × ${mask.height}`,
     );
   }
+  const negativeSizes = {
+    negativeOriginalSize: pair("negativeOriginalSize"),
+    negativeCropsCoordsTopLeft: pair("negativeCropsCoordsTopLeft"),
+    negativeTargetSize: pair("negativeTargetSize"),
+  };
+  checkTogether(negativeSizes, doing);
   return {
-    prompts,
-    negativePrompts: perPrompt(texts("negativePrompt"), prompts, doing),
+    ...parseTextOptions(options, doing),
     seed: integer("seed", 0) ?? 0,
     numImagesPerPrompt: integer("numImagesPerPrompt", 1) ?? 1,
     numInferenceSteps: integer("numInferenceSteps", 1),
-    scheduler: checked("scheduler", "a string", isString),
+    scheduler: checked(
+      "scheduler",
+      "a scheduler's name, or an object of its name and options",
+      (value) => isString(value) || isSchedulerChoice(value),
+    ),
     guidanceScale: number(
       "guidanceScale",
       "a finite number of at least 0",
       (value) => value >= 0 && value < Infinity,
+    ),
+    guidanceRescale: number(
+      "guidanceRescale",
+      "from 0 to 1",
+      (value) => value >= 0 && value <= 1,
     ),
     plan:
       checked<string | Plan>(
@@ -230,7 +258,17 @@ export function parseRequest(
       "a Float32Array",
       (value) => value instanceof Float32Array,
     ),
+    initNoiseShape: checked(
+      "initNoiseShape",
+      "the shape of initNoise, [image, channel, height, width]",
+      isShape,
+    ),
     preview: integer("preview", 0) ?? 0,
+    loras: checked(
+      "loras",
+      "a list, each with url, a string, and maybe scale, a finite number",
+      isLoraList,
+    ),
     height: integer("height", 1),
     width: integer("width", 1),
     image,
@@ -249,42 +287,67 @@ export function parseRequest(
     originalSize: pair("originalSize"),
     cropsCoordsTopLeft: pair("cropsCoordsTopLeft"),
     targetSize: pair("targetSize"),
+    ...negativeSizes,
     originalInferenceSteps: integer("originalInferenceSteps", 1),
   };
 }
 
 const fields = new Set<string>([
-  ...["prompt", "negativePrompt", "seed", "numImagesPerPrompt"],
+  "loras",
+  ...textFields,
+  ...["seed", "numImagesPerPrompt", "guidanceRescale"],
+  ...["negativeOriginalSize", "negativeCropsCoordsTopLeft"],
+  "negativeTargetSize",
   ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "initNoise"],
+  "initNoiseShape",
   ...["preview", "height", "width", "image", "strength", "mask"],
   ...["originalSize", "cropsCoordsTopLeft", "targetSize"],
   ...["originalInferenceSteps", "decisions", "means"],
 ]);
 
-const isSameSize = (a: InputPicture, b: InputPicture): boolean =>
-  a.width === b.width && a.height === b.height;
-
-function perPrompt(
-  negative: readonly string[] | undefined,
-  prompts: readonly string[] = [""],
+/** diffusers takes the negative prompt's sizes where both are given, and leaves out the rest without a word. */
+function checkTogether(
+  sizes: Pick<
+    Request,
+    "negativeOriginalSize" | "negativeCropsCoordsTopLeft" | "negativeTargetSize"
+  >,
   doing: string,
-): readonly string[] | undefined {
-  if (negative?.length === 1) return prompts.map(() => negative[0]!);
-  if (!negative || negative.length === prompts.length) return negative;
-  throw new RangeError(
-    `Cannot ${doing} as negativePrompt must be one text, or one for each of ${prompts.length} prompts: current number is ${negative.length}`,
+): void {
+  const [given] = Object.entries(sizes).find(([, pair]) => pair) ?? [];
+  const needed = (["negativeOriginalSize", "negativeTargetSize"] as const).find(
+    (name) => !sizes[name],
+  );
+  if (given === undefined || needed === undefined) return;
+  throw new TypeError(
+    `Cannot ${doing} as ${given} goes beside ${needed}: ${needed} is missing`,
   );
 }
 
+function isLoraList(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every((one: unknown) => {
+      const { url, scale = 1 } = (one ?? {}) as Partial<Lora>;
+      return isString(url) && isFinite(scale);
+    })
+  );
+}
+
+const isSameSize = (a: InputPicture, b: InputPicture): boolean =>
+  a.width === b.width && a.height === b.height;
+
 type ErrorConstructor = new (message: string) => Error;
+
+const isShape = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.length === 4 &&
+  value.every((size) => Number.isSafeInteger(size) && size > 0);
+const isSchedulerChoice = (value: unknown): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  !Array.isArray(value) &&
+  (!("name" in value) || isString(value.name));
 
 const isString = (value: unknown): boolean => typeof value === "string";
 const isNumber = (value: unknown): boolean => typeof value === "number";
 const isFinite = (value: unknown): boolean => Number.isFinite(value);
-
-function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (value === null || typeof value === "number" || typeof value === "boolean")
-    return String(value);
-  return Array.isArray(value) ? "an array" : `a value of type ${typeof value}`;
-}

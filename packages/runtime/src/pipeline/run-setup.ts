@@ -7,7 +7,7 @@ import type { UnetStream } from "../unet/stream.js";
 import type { Conditioning, RunConditioning } from "./conditioning.js";
 import { conditionRun } from "./conditioning.js";
 import type { Model } from "./model.js";
-import type { PlannedRun } from "./plan-run.js";
+import type { PlannedRun } from "./planned-run.js";
 import { planRun } from "./plan-run.js";
 import type { Request } from "./request.js";
 import type { ImageState } from "./start-images.js";
@@ -34,11 +34,13 @@ export async function prepareRun(
   model: Model,
   request: Request,
   signal?: AbortSignal,
+  mayPair = true,
 ): Promise<RunSetup> {
   checkPrompt(model, request);
-  const run = await planRun(model, request, signal);
+  const run = await planRun(model, request, signal, mayPair);
   model.checkSize(run.shape[2], run.shape[3]);
   checkTensorSizes(run.unet.shapes, model.device);
+  await model.useLoras(request.loras, signal);
   const { signatures, means } = run.schedule;
   await model.unet.prepare(run.unet, signatures, signal, means);
   return beginRun(model, run, request, signal);
@@ -66,29 +68,34 @@ export async function beginRun(
 /** Begins the streams of all chunks; those that were begun are freed where one fails. */
 async function beginChunks(
   { unet, index }: Model,
-  { batch }: PlannedRun,
+  { rows, isPaired }: PlannedRun,
   request: Request,
   images: readonly ImageState[],
   told: RunConditioning,
   signal?: AbortSignal,
 ): Promise<Chunk[]> {
   const chunks: Chunk[] = [];
-  const alike = (context: Context) =>
-    textChunks(index, request, context, batch)[chunks.length - 1]!;
+  const contexts = Object.keys(told.images) as Context[];
+  const calls = isPaired ? [contexts] : contexts.map((context) => [context]);
   try {
-    for (let i = 0; i < images.length; i += batch) {
-      const chunk: Chunk = { images: images.slice(i, i + batch), streams: {} };
+    for (let i = 0; i < images.length; i += rows) {
+      const chunk: Chunk = { images: images.slice(i, i + rows), streams: {} };
       chunks.push(chunk);
-      for (const [context, all] of Object.entries(told.images)) {
+      for (const together of calls) {
         await breathe();
         signal?.throwIfAborted();
-        const inputs = batchedInputs(all.slice(i, i + batch), batch);
-        chunk.streams[context as Context] = await unet.begin(
-          context as Context,
+        // a pair's stream goes by its first context
+        const [context] = together as [Context];
+        const inputs = together.flatMap((one) =>
+          filled(told.images[one]!.slice(i, i + rows), rows),
+        );
+        const alike = textChunks(index, request, together, rows);
+        chunk.streams[context] = await unet.begin(
+          context,
           undefined,
-          inputs,
+          batchedInputs(inputs),
           Object.values(chunk.streams)[0],
-          chunks[alike(context as Context)]?.streams[context as Context],
+          chunks[alike[chunks.length - 1]!]?.streams[context],
         );
       }
     }
@@ -99,17 +106,14 @@ async function beginChunks(
   }
 }
 
-function batchedInputs(
-  images: readonly Conditioning[],
-  batch: number,
-): Conditioning {
+function batchedInputs(images: readonly Conditioning[]): Conditioning {
   const names = Object.keys(images[0]!);
   return Object.fromEntries(
     names.map((name) => [
       name,
       batched(
         images.map((image) => image[name]!),
-        batch,
+        images.length,
       ),
     ]),
   );
@@ -122,6 +126,14 @@ export function disposeChunks(chunks: readonly Chunk[]): void {
   }
 }
 
+/** A list as long as `count`; what is missing repeats the last. */
+function filled<T>(list: readonly T[], count: number): T[] {
+  return Array.from(
+    { length: count },
+    (_, i) => list[Math.min(i, list.length - 1)]!,
+  );
+}
+
 /** Arrays of one image each as one batch; what is missing to its size repeats the last. */
 export function batched(
   arrays: readonly Float32Array[],
@@ -129,17 +141,28 @@ export function batched(
 ): Float32Array<ArrayBuffer> {
   const length = arrays[0]!.length;
   const all = new Float32Array(length * batch);
-  for (let i = 0; i < batch; i++)
-    all.set(arrays[Math.min(i, arrays.length - 1)]!, i * length);
+  filled(arrays, batch).forEach((array, i) => all.set(array, i * length));
   return all;
 }
 
 /** @throws {TypeError} If the request has a prompt that the model does not take, or lacks one that it does */
 export function checkPrompt(
   { index }: Model,
-  { prompts, negativePrompts }: Request,
+  {
+    prompts,
+    negativePrompts,
+    prompts2,
+    negativePrompts2,
+    promptEmbeds,
+  }: Request,
 ): void {
-  if (index.hasTextEncoder && !prompts) {
+  if ((prompts2 ?? negativePrompts2) && !index.hasTextEncoder2) {
+    const name = prompts2 ? "prompt2" : "negativePrompt2";
+    throw new TypeError(
+      `Cannot generate an image as ${name} is for a second text encoder, which this model does not have; leave it out`,
+    );
+  }
+  if (index.hasTextEncoder && !prompts && !promptEmbeds) {
     throw new TypeError(
       "Cannot generate an image as this model draws from a text: prompt is missing",
     );

@@ -120,33 +120,31 @@ async function runStep(
   costs: RunCosts,
   signal?: AbortSignal,
 ): Promise<StepReport> {
-  const { scheduler, schedule, chunks, batch } = setup;
+  const { scheduler, chunks, rows } = setup;
   const { timestep } = step;
   const stepIndex = setup.startIndex + step.stepIndex;
-  const next = schedule.steps[step.stepIndex + 1]?.timestep;
   const samples = chunks.map(({ images }) => {
     if (step.priorNoise !== 0)
       for (const image of images) addPriorNoise(image, step.priorNoise);
     return batched(
       images.map(({ sample }) => scheduler.scaleModelInput(sample, stepIndex)),
-      batch,
+      rows,
     );
   });
   const done = await unetSteps.run(step, samples, signal);
   for (const [chunk, { images }] of chunks.entries()) {
     const modelOutput = done.outputs[chunk]!;
-    const length = modelOutput.length / batch;
+    const length = modelOutput.length / rows;
     images.forEach((image, i) => {
-      const needsNoise = scheduler.needsNoise(stepIndex);
       const { prevSample, predOriginalSample, state } = scheduler.step({
         modelOutput: modelOutput.subarray(i * length, (i + 1) * length),
         sample: image.sample,
         stepIndex,
         state: image.state,
-        ...(needsNoise && { noise: image.noise.randn(image.sample.length) }),
+        noise: scheduler.drawNoise(image.noise, stepIndex, image.sample.length),
       });
       Object.assign(image, { sample: prevSample, predOriginalSample, state });
-      restoreKept(image, scheduler, next);
+      restoreKept(image, scheduler, stepIndex + 1);
     });
   }
   const macs = costs.step(done.step);

@@ -8,28 +8,34 @@ import type { Request } from "./request.js";
 
 /**
  * Height and width of the sample: what the request asks for, or what the graph is fixed to, else what the
- * configuration says. They are the picture's, divided by what the VAE enlarges.
+ * configuration says, else the noise that is given. They are the picture's, divided by what the VAE enlarges.
  * @throws {RangeError} If the model cannot draw at the size that is asked for, or from an image of its size
  * @throws {PhaseskipError} `model-invalid` if nothing says the size
  */
 export function sampleSize(
   folder: ModelFolder,
-  { unetConfig, vaeScaleFactor }: ModelIndex,
+  { unetConfig, vaeScaleFactor, hasVae, hasTextEncoder2 }: ModelIndex,
   graph: Graph,
-  request: Pick<Request, "height" | "width" | "image">,
+  request: Pick<Request, "height" | "width" | "image" | "initNoiseShape">,
 ): readonly [height: number, width: number] {
   const { image } = request;
+  // diffusers' classes draw 512 pixels, Stable Diffusion XL's 1024, where no configuration says a size
+  const ofClass = hasVae ? (hasTextEncoder2 ? 128 : 64) : undefined;
   const dims = graph.inputs.find(({ name }) => name === "sample")?.dims;
   const side = (name: "height" | "width", axis: 0 | 1): number => {
     const dim = dims?.[axis + 2];
     const fixed = typeof dim === "number" ? dim : undefined;
     const pixels = request[name] ?? image?.[name];
-    const own = fixed ?? unetConfig.sampleSize?.[axis];
+    const own =
+      fixed ??
+      unetConfig.sampleSize?.[axis] ??
+      request.initNoiseShape?.[axis + 2] ??
+      ofClass;
     if (pixels === undefined) {
       if (own !== undefined) return own;
       throw new PhaseskipError(
         "model-invalid",
-        `Cannot choose a size for the model at ${folder.location} as its unet/config.json has no sample_size`,
+        `Cannot choose a size for the model at ${folder.location} as its unet/config.json has no sample_size: give height and width`,
       );
     }
     const what =

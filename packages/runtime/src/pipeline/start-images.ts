@@ -9,7 +9,8 @@ import type {
 import { generator } from "@phaseskip/scheduler";
 import { imageArray, maskArray } from "../picture/input-picture.js";
 import type { Model } from "./model.js";
-import type { PlannedRun } from "./plan-run.js";
+import { strengthOf } from "./plan-run.js";
+import type { PlannedRun } from "./planned-run.js";
 import type { Request } from "./request.js";
 
 /** One image on its way. */
@@ -42,11 +43,11 @@ interface KeptPart {
  */
 export async function startImages(
   model: Model,
-  { scheduler, schedule, shape }: PlannedRun,
+  { scheduler, startIndex, shape }: PlannedRun,
   request: Request,
   signal?: AbortSignal,
 ): Promise<ImageState[]> {
-  const { seed, initNoise, image, mask: picture, strength } = request;
+  const { seed, initNoise, image, mask: picture } = request;
   const [count, channels, height, width] = shape;
   const length = channels * height * width;
   if (initNoise && initNoise.length !== count * length) {
@@ -57,8 +58,8 @@ export async function startImages(
   const clean = image && imageArray(image, model.index.hasVae ? 3 : channels);
   const original = clean && (await model.encode(clean, signal)).data;
   const mask = picture && maskArray(picture, height, width);
-  const isPureNoise = !image || (mask && (strength ?? 1) === 1);
-  const [timestep] = schedule.steps.map((step) => step.timestep);
+  const isPureNoise =
+    !image || (mask && strengthOf(model.index, request) === 1);
   return Array.from({ length: count }, (_, i) => {
     const random = generator(seed + i);
     const noise = initNoise
@@ -66,7 +67,7 @@ export async function startImages(
       : random.randn(length);
     const sample =
       original && !isPureNoise
-        ? scheduler.addNoise(original, noise, timestep!)
+        ? scheduler.addNoise(original, noise, startIndex)
         : noise.map((value) => value * scheduler.initNoiseSigma);
     return {
       sample,
@@ -81,19 +82,19 @@ export async function startImages(
 
 /**
  * Puts what is kept back into an image's sample and estimate.
- * @param timestep that of the next step; undefined after the last one
+ * @param stepIndex that of the next step, in the scheduler's timesteps: beyond them after the last one
  */
 export function restoreKept(
   image: ImageState,
   scheduler: Scheduler,
-  timestep: number | undefined,
+  stepIndex: number,
 ): void {
   if (!image.kept) return;
   const { original, noise, mask } = image.kept;
   const known =
-    timestep === undefined
-      ? original
-      : scheduler.addNoise(original, noise, timestep);
+    stepIndex < scheduler.timesteps.length
+      ? scheduler.addNoise(original, noise, stepIndex)
+      : original;
   const paste = (onto: Float32Array<ArrayBuffer>, from: Float32Array) =>
     onto.map((value, i) => (mask[i % mask.length] === 1 ? value : from[i]!));
   image.sample = paste(image.sample, known);

@@ -2,47 +2,51 @@
 
 import type { ModelIndex } from "../folder/model-index.js";
 import type { Context } from "../plan/plan.js";
-import { contextText } from "./context-text.js";
+import { contextText } from "../prompt/context-text.js";
 import type { Request } from "./request.js";
 import { imageCount } from "./request.js";
+import type { TextRequest } from "../prompt/text-options.js";
 
 /**
- * For each chunk of a context, the first chunk that is told the same.
- * @param batch images of one chunk; the last image fills up the last chunk
+ * For each chunk, the first chunk that is told the same.
+ * @param contexts those that go through the Unet in one call: one, or both
+ * @param rows images of one chunk; the last image fills up the last chunk
  */
 export function textChunks(
   index: ModelIndex,
-  request: Pick<Request, "prompts" | "negativePrompts" | "numImagesPerPrompt">,
-  context: Context,
-  batch: number,
+  request: TextRequest & Pick<Request, "numImagesPerPrompt">,
+  contexts: readonly Context[],
+  rows: number,
 ): number[] {
   const count = imageCount(request);
-  const told = (image: number) => {
-    const i = Math.floor(image / request.numImagesPerPrompt);
-    const text = contextText(index, request, context, i);
-    return text?.isZero ? undefined : text?.text;
-  };
-  const chunks = Array.from({ length: Math.ceil(count / batch) }, (_, chunk) =>
+  const told = (image: number) =>
+    contexts.map((context) => {
+      const i = Math.floor(image / request.numImagesPerPrompt);
+      return contextText(index, request, context, i)?.key ?? null;
+    });
+  const chunks = Array.from({ length: Math.ceil(count / rows) }, (_, chunk) =>
     JSON.stringify(
-      Array.from(
-        { length: batch },
-        (_, i) => told(Math.min(chunk * batch + i, count - 1)) ?? null,
+      Array.from({ length: rows }, (_, i) =>
+        told(Math.min(chunk * rows + i, count - 1)),
       ),
     ),
   );
   return chunks.map((texts) => chunks.indexOf(texts));
 }
 
-/** How often a context's text is gone through: once for all chunks that are told the same. */
+/** How often a context's text is gone through: once for all chunks that are told the same; half a time each for a pair. */
 export type TextRuns = Readonly<Record<Context, number>>;
 
-/** Counts them for both contexts. */
+/** Counts them for both contexts, which may go through the Unet in one call. */
 export function textRuns(
   index: ModelIndex,
   request: Parameters<typeof textChunks>[1],
-  batch: number,
+  rows: number,
+  isPaired: boolean,
 ): TextRuns {
-  const runs = (context: Context) =>
-    new Set(textChunks(index, request, context, batch)).size;
-  return { cond: runs("cond"), uncond: runs("uncond") };
+  const runs = (...contexts: Context[]) =>
+    new Set(textChunks(index, request, contexts, rows)).size;
+  if (!isPaired) return { cond: runs("cond"), uncond: runs("uncond") };
+  const half = runs("cond", "uncond") / 2;
+  return { cond: half, uncond: half };
 }

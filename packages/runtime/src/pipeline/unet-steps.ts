@@ -5,8 +5,9 @@ import type { AdaptiveDecision } from "../schedule/adaptive-decision.js";
 import type { ScheduledStep } from "../schedule/scheduled.js";
 import type { ScheduledContext } from "../schedule/scheduled-context.js";
 import type { UnetExecutor } from "../unet/executor.js";
+import { weightedSum } from "../unet/weighted-sum.js";
 import type { UnetCall } from "../unet/unet-call.js";
-import { guided } from "./guided.js";
+import { guided } from "../schedule/guided.js";
 import type { Chunk, RunSetup } from "./run-setup.js";
 
 /** What the Unet made of one step. */
@@ -23,12 +24,18 @@ export interface UnetStep {
 export class UnetSteps {
   readonly #unet: UnetExecutor;
   readonly #chunks: readonly Chunk[];
+  readonly #isPaired: boolean;
   readonly #adaptive: AdaptiveRun | undefined;
   readonly #given: AdaptiveDecision[] = [];
-  /** By chunk: `uncond − cond` of the last step that ran both, where it is taken again. */
-  #deltas: readonly Float32Array[] = [];
+  /** By step and chunk: `uncond − cond` of steps that ran both, until it is taken for the last time. */
+  readonly #deltas = new Map<number, Float32Array[]>();
 
-  constructor(unet: UnetExecutor, { schedule, chunks }: RunSetup) {
+  readonly #rescale: { readonly weight: number; readonly rows: number };
+
+  constructor(unet: UnetExecutor, setup: RunSetup) {
+    const { schedule, chunks, isPaired, guidanceRescale, rows } = setup;
+    this.#isPaired = isPaired;
+    this.#rescale = { weight: guidanceRescale, rows };
     this.#unet = unet;
     this.#chunks = chunks;
     this.#adaptive = schedule.adaptive?.();
@@ -48,6 +55,7 @@ export class UnetSteps {
     samples: readonly Float32Array[],
     signal?: AbortSignal,
   ): Promise<UnetStep> {
+    if (this.#isPaired) return this.#runPairs(step, samples, signal);
     const contexts: ScheduledContext[] = [];
     const milliseconds: number[] = [];
     const outputs: Float32Array<ArrayBuffer>[][] = samples.map(() => []);
@@ -61,11 +69,36 @@ export class UnetSteps {
       milliseconds.push(performance.now() - before);
       if (!this.#adaptive) this.#given.push(...scheduled.decisions);
     }
+    const all = outputs.map((made, i) => this.#guide(step, made, i));
+    for (const done of step.dropsDeltas ?? []) this.#deltas.delete(done);
     return {
       step: { ...step, contexts },
-      outputs: outputs.map((all, i) => this.#guide(step, all, i)),
+      outputs: all,
       milliseconds,
     };
+  }
+
+  /** Both contexts in one call: the first half of its rows is `cond`, the other `uncond`. */
+  async #runPairs(
+    step: ScheduledStep,
+    samples: readonly Float32Array[],
+    signal: AbortSignal | undefined,
+  ): Promise<UnetStep> {
+    const before = performance.now();
+    const twice = samples.map((rows) => {
+      const both = new Float32Array(2 * rows.length);
+      both.set(rows);
+      both.set(rows, rows.length);
+      return both;
+    });
+    const made = await this.#run(step, step.contexts[0]!, twice, signal);
+    const outputs = made.map((both, i) => {
+      const half = both.length / 2;
+      const pair = [both.slice(0, half), both.slice(half)];
+      return this.#guide(step, pair, i);
+    });
+    const each = (performance.now() - before) / 2;
+    return { step, outputs, milliseconds: [each, each] };
   }
 
   async #run(
@@ -120,18 +153,22 @@ export class UnetSteps {
   }
 
   #guide(
-    { guidanceScale, keepsDelta, deltaAge }: ScheduledStep,
+    { stepIndex, guidanceScale, keepsDelta, deltas }: ScheduledStep,
     outputs: readonly Float32Array<ArrayBuffer>[],
     chunk: number,
   ): Float32Array<ArrayBuffer> {
     const [cond, uncond] = outputs;
     if (keepsDelta) {
       const delta = uncond!.map((value, i) => value - cond![i]!);
-      this.#deltas = this.#deltas.toSpliced(chunk, 1, delta);
+      const kept = this.#deltas.get(stepIndex) ?? [];
+      this.#deltas.set(stepIndex, kept.toSpliced(chunk, 1, delta));
     }
-    if (deltaAge === undefined) return guided(outputs, guidanceScale);
-    const delta = this.#deltas[chunk]!;
+    if (!deltas) return guided(outputs, guidanceScale, this.#rescale);
+    const differences = deltas.steps.map(
+      (step) => this.#deltas.get(step)![chunk]!,
+    );
+    const delta = weightedSum(differences, deltas.coefficients);
     const kept = cond!.map((value, i) => value + delta[i]!);
-    return guided([cond!, kept], guidanceScale);
+    return guided([cond!, kept], guidanceScale, this.#rescale);
   }
 }

@@ -11,12 +11,13 @@ import {
   type Json,
 } from "./json-fields.js";
 import { suggestion } from "./nearest.js";
+import { forecastFields, parseForecast } from "./parse-forecast.js";
 import { parseRefresh } from "./parse-refresh.js";
 import type { Action } from "./plan.js";
 
 const actions: readonly Action["action"][] = [
   ...(["run", "reuse", "zero", "bypass", "mean"] as const),
-  ...(["scale", "extrapolate", "adaptive"] as const),
+  ...(["scale", "extrapolate", "forecast", "adaptive"] as const),
 ];
 
 /**
@@ -69,6 +70,9 @@ export function parseAction(
         order: orderOf(rule["order"], `${at}.order`),
         refresh: refresh(),
       };
+    case "forecast":
+      fields("refresh", ...forecastFields);
+      return { action, ...parseForecast(rule, at), refresh: refresh() };
     case "adaptive":
       fields("probe", "threshold", "maxConsecutive", "warmup");
       return {

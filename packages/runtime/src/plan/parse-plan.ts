@@ -11,6 +11,7 @@ import {
   text,
 } from "./json-fields.js";
 import type {
+  Action,
   Context,
   GuidanceRule,
   Phase,
@@ -21,6 +22,7 @@ import type {
 } from "./plan.js";
 import { suggestion } from "./nearest.js";
 import { parseAction } from "./parse-action.js";
+import { forecastFields, parseForecast } from "./parse-forecast.js";
 import { parseRefresh } from "./parse-refresh.js";
 
 /**
@@ -125,6 +127,8 @@ function parseRule(
   );
   if (units.length === 0)
     throw invalid(`${at}.units`, "must name at least one unit", units);
+  const action = parseAction(rule, at, ruleFields);
+  checkWhole(units, action, at);
   return {
     units,
     ...optional("phases", rule["phases"], (given) =>
@@ -133,8 +137,22 @@ function parseRule(
     ...optional("contexts", rule["contexts"], (given) =>
       contexts(given, `${at}.contexts`),
     ),
-    ...parseAction(rule, at, ruleFields),
+    ...action,
   };
+}
+
+/** The whole Unet has an output to keep, and nothing else that could stand in for it. */
+function checkWhole(units: readonly string[], action: Action, at: string) {
+  const isKept = ["run", "reuse", "extrapolate", "forecast"].includes(
+    action.action,
+  );
+  const isResidual = "value" in action && action.value === "residual";
+  if (!units.includes("") || (isKept && !isResidual)) return;
+  throw invalid(
+    `${at}.action`,
+    'must be run, reuse of the output or mean, extrapolate or forecast for the whole Unet, ""',
+    isResidual ? `${action.action} of the residual` : action.action,
+  );
 }
 
 function parseGuidance(
@@ -154,9 +172,11 @@ function parseGuidance(
     return { ...phases, scale: number(rule["scale"], `${at}.scale`) };
   }
   if (rule["action"] === "delta") {
-    onlyFields(rule, at, ["phases", "action", "refresh"]);
+    onlyFields(rule, at, ["phases", "action", "refresh", ...forecastFields]);
     const refresh = parseRefresh(rule["refresh"], `${at}.refresh`);
-    return { ...phases, action: "delta", refresh };
+    const isForecast = forecastFields.some((field) => field in rule);
+    const forecast = isForecast ? parseForecast(rule, at) : {};
+    return { ...phases, action: "delta", ...forecast, refresh };
   }
   onlyFields(rule, at, ["phases", "action"]);
   if (rule["action"] !== "off") {
@@ -288,6 +308,7 @@ function contexts(value: unknown, at: string): Context[] {
 
 function pattern(value: unknown, at: string): string {
   const given = text(value, at);
+  if (given === "") return given;
   if (given.split(".").every((part) => /^(\*\*?|[A-Za-z0-9_-]+)$/.test(part)))
     return given;
   throw invalid(

@@ -35,6 +35,7 @@ export type Action =
   | MeanAction
   | ScaleAction
   | ExtrapolateAction
+  | ForecastAction
   | AdaptiveAction;
 
 /** Computed as always; overrides an earlier rule. */
@@ -102,6 +103,49 @@ export interface ExtrapolateAction {
   readonly refresh: Refresh;
 }
 
+/**
+ * What makes a forecast's coefficients of the steps that computed the values: the polynomial in the timestep through
+ * them; HiCache's contracted Hermite polynomials; Spectrum's ridge on Chebyshev polynomials; the multistep rules of
+ * Adams and Bashforth, or of backward differentiation, on their slopes.
+ */
+export type ForecastBasis =
+  "taylor" | "hermite" | "chebyshev" | "adams-bashforth" | "bdf";
+
+/** A sum of the last computed values, each times a coefficient that follows from when they were computed. */
+export interface BasisForecast {
+  /** How many values at most, an integer in [2, 4]; fewer while fewer have been computed. */
+  readonly values: number;
+  /** What makes the coefficients. */
+  readonly basis: ForecastBasis;
+}
+
+/** A sum of the last computed values, each times a coefficient of a table; it holds for one grid of steps. */
+export interface TableForecast {
+  /** How many values at most, an integer in [2, 4]. */
+  readonly values: number;
+  /** For each of `steps` what each value counts, newest first; 1 to `values` numbers. */
+  readonly coefficients: readonly (readonly number[])[];
+  /** Step indices on the sampler's whole grid, rising; a forecast at any other step is an error. */
+  readonly steps: readonly number[];
+  /**
+   * For each of `steps` how many steps before it each value was computed: others are an error. A run that starts later,
+   * from an image, takes the polynomial through the values there.
+   * @default not checked
+   */
+  readonly ages?: readonly (readonly number[])[];
+}
+
+/** How a value is forecast. */
+export type Forecast = BasisForecast | TableForecast;
+
+/** In place of the output, a sum of its last computed values. */
+export type ForecastAction = Forecast & {
+  /** Which action it is. */
+  readonly action: "forecast";
+  /** When the value is computed anew. */
+  readonly refresh: Refresh;
+};
+
 /** The cached value, as long as another unit's output has changed little since it was computed. */
 export interface AdaptiveAction {
   /** Which action it is. */
@@ -121,7 +165,11 @@ export interface AdaptiveAction {
 
 /** What happens to the units that match, in the phases named. */
 export type Rule = Action & {
-  /** Unit patterns: `*` is one path element, `**` any number; skips match only patterns ending in `.skip`. */
+  /**
+   * Unit patterns: `*` is one path element, `**` any number; skips match only patterns ending in `.skip`. `""` is the
+   * whole Unet: where its output is not computed, nothing of it runs. It takes `run`, `reuse`, `extrapolate` and
+   * `forecast`.
+   */
   readonly units: readonly string[];
   /** Names of phases. @default all of them, and the time outside of any */
   readonly phases?: readonly string[];
@@ -139,9 +187,16 @@ export type GuidanceRule = {
     }
   | /** `cond` alone runs; `uncond − cond` is kept from the last step that ran both. */ {
       readonly action: "delta";
+      /** Missing: it is no forecast. */
+      readonly values?: undefined;
       /** When both run. */
       readonly refresh: Refresh;
     }
+  | /** `cond` alone runs; `uncond − cond` is forecast from the last steps that ran both. */ (Forecast & {
+      readonly action: "delta";
+      /** When both run. */
+      readonly refresh: Refresh;
+    })
   | /** Another weight than the call's. */ { readonly scale: number }
 );
 

@@ -115,7 +115,9 @@ function lastRead(port: string, { rules }: Plan, timeline: Timeline): number {
   const unit = residualOwner(path) ?? path;
   const isRead = (context: Context, stepIndex: number) => {
     const action = rules[timeline.ruleAt(unit, context, stepIndex)]?.action;
-    return ["reuse", "extrapolate", "adaptive"].includes(action ?? "run");
+    return ["reuse", "extrapolate", "forecast", "adaptive"].includes(
+      action ?? "run",
+    );
   };
   return timeline.timesteps.findLastIndex(
     (_, stepIndex) => isRead("cond", stepIndex) || isRead("uncond", stepIndex),

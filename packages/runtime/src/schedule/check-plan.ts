@@ -21,9 +21,10 @@ export function matchUnits(unet: Unet, plan: Plan): Map<string, number[]> {
   const matching = new Map<string, number[]>();
   plan.rules.forEach((rule: Rule, index) => {
     for (const pattern of rule.units) {
-      const found = [...units.keys()].filter((path) =>
-        matchesPattern(pattern, path),
-      );
+      const found =
+        pattern === ""
+          ? [""]
+          : [...units.keys()].filter((path) => matchesPattern(pattern, path));
       if (found.length === 0) {
         throw new PhaseskipError(
           "plan-invalid",
@@ -67,6 +68,7 @@ function others(pattern: string, paths: readonly string[]): string {
 export function checkConditions({
   plan,
   timesteps,
+  startIndex = 0,
   guidanceScale,
   scheduler,
 }: ScheduleRequest): void {
@@ -96,24 +98,49 @@ export function checkConditions({
     range && (value < range[0] || value > range[1])
       ? `from ${range[0]} to ${range[1]}`
       : undefined;
-  const steps = outside(valid?.numInferenceSteps, timesteps.length);
-  if (steps) refuse("numInferenceSteps", steps, timesteps.length);
+  // a run that starts from an image leaves out the first ones of as many
+  const count = startIndex + timesteps.length;
+  const steps = outside(valid?.numInferenceSteps, count);
+  if (steps) refuse("numInferenceSteps", steps, count);
   const scale = outside(valid?.guidanceScale, guidanceScale);
   if (scale) refuse("guidanceScale", scale, guidanceScale);
 }
 
-/** @throws {PhaseskipError} `plan-invalid` if a rule refreshes at a step that the run does not have */
-export function checkSteps({ rules, guidance }: Plan, count: number): void {
+/**
+ * Warnings of rules that refresh at steps which a run that starts late does not have.
+ * @throws {PhaseskipError} `plan-invalid` if the run has all steps of its schedule, and a rule refreshes at another one;
+ * or if a rule has coefficients for a step that the grid does not have
+ */
+export function checkSteps(
+  { rules, guidance }: Plan,
+  { timesteps: { length: count }, startIndex = 0 }: ScheduleRequest,
+): string[] {
+  const warnings: string[] = [];
   const check = (rule: Rule | GuidanceRule, name: string) => {
+    if ("steps" in rule) {
+      const beyond = rule.steps.find((step) => step >= startIndex + count);
+      if (beyond !== undefined)
+        throw new PhaseskipError(
+          "plan-invalid",
+          `Cannot run the plan as ${name} has coefficients for step ${beyond}, which must be below the grid's ${startIndex + count} steps: they hold for the number of steps that they were made for`,
+        );
+    }
     if (!("refresh" in rule) || rule.refresh === "never") return;
     if (!("at" in rule.refresh)) return;
-    const beyond = rule.refresh.at.find((step) => step >= count);
-    if (beyond === undefined) return;
+    const beyond = rule.refresh.at.filter((step) => step >= count);
+    if (beyond.length === 0) return;
+    if (startIndex > 0) {
+      warnings.push(
+        `${name} refreshes at ${beyond.length === 1 ? "step" : "steps"} ${beyond.join(", ")}, which this run of ${count} steps from an image does not have: left out`,
+      );
+      return;
+    }
     throw new PhaseskipError(
       "plan-invalid",
-      `Cannot run the plan as ${name} refreshes at step ${beyond}, which must be below the run's ${count} steps`,
+      `Cannot run the plan as ${name} refreshes at step ${beyond[0]}, which must be below the run's ${count} steps`,
     );
   };
   rules.forEach((rule, index) => check(rule, `rules[${index}]`));
   guidance?.forEach((rule, index) => check(rule, `guidance[${index}]`));
+  return warnings;
 }

@@ -96,6 +96,8 @@ function stateKey(plan: Plan, state: RunState, stepIndex: number): string {
     typeof refresh === "object" && "every" in refresh ? refresh.every : 0,
   );
   const longest = Math.max(0, ...every);
+  // a table of coefficients may be for other values than those at hand
+  const isAged = plan.rules.some((rule) => "ages" in rule);
   const isTimed = refreshes.some(
     (refresh) => typeof refresh === "object" && "everyTimesteps" in refresh,
   );
@@ -112,6 +114,7 @@ function stateKey(plan: Plan, state: RunState, stepIndex: number): string {
           points.length,
           Math.min(longest, stepIndex - points[0]!.stepIndex),
           isTimed ? points[0]!.timestep : 0,
+          isAged ? points.map((point) => stepIndex - point.stepIndex) : 0,
         ])
         .sort(),
       [...inRow].map(([index, count]) => {

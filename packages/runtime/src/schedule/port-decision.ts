@@ -6,9 +6,13 @@ import {
   portKey,
   residualOwner,
   residualPath,
+  unitAt,
 } from "@phaseskip/graph";
 import { channelAxis, channelRange } from "../plan/channel-means.js";
 import type { Context, Plan, Rule, ScaleAction } from "../plan/plan.js";
+import { lagrange } from "./forecast-basis.js";
+import type { ForecastSum } from "./forecast-sum.js";
+import { forecastSum } from "./forecast-sum.js";
 import type { Computed } from "./refresh.js";
 import { isDue } from "./refresh.js";
 import type { RunState } from "./run-state.js";
@@ -35,6 +39,8 @@ export interface DecidedPort extends PortDecision {
     readonly age: number;
     /** What the result is kept as, where it is new. */
     readonly result?: string;
+    /** Whether a table of coefficients has none for these values, and a polynomial takes its place. */
+    readonly isStandIn?: boolean;
   };
   /** An adaptive rule that is not decided yet at this step. */
   readonly isOpen?: boolean;
@@ -73,7 +79,7 @@ export class PortDecider {
   ): DecidedPort {
     const owner = residualOwner(port.unit);
     const path = owner ?? port.unit;
-    const unit = this.#unet.units.units.get(path)!;
+    const unit = unitAt(this.#unet, path);
     const index = this.#timeline.ruleAt(path, context, stepIndex);
     const rule: Rule | undefined = this.#plan.rules[index];
     const fresh = {
@@ -120,12 +126,13 @@ export class PortDecider {
           ? {
               ...not,
               state: "cache",
-              read: this.#reads(port, context, stepIndex, [last]),
+              read: this.#polynomial(port, context, stepIndex, [last]),
             }
           : fresh;
       }
       case "reuse":
       case "extrapolate":
+      case "forecast":
         break;
       default:
         return rule satisfies never;
@@ -139,14 +146,29 @@ export class PortDecider {
     const [last] = known;
     const { timesteps } = this.#timeline;
     const isFirst = this.#timeline.isFirst(path, context, stepIndex);
-    if (isDue(rule.refresh, last, stepIndex, timesteps, isFirst)) return fresh;
+    if (
+      this.#timeline.fills(stepIndex) ||
+      isDue(rule.refresh, last, stepIndex, timesteps, isFirst)
+    )
+      return fresh;
     if (isResidual && unit.residual && owner === undefined)
       return { ...not, state: "fresh" };
     if (rule.action === "reuse" && rule.value === "mean")
       return { ...not, ...this.#meanOfContexts(port, stepIndex, state) };
     if (!last) {
-      const does = rule.action === "reuse" ? "reuses" : "extrapolates";
-      return { ...not, state: "cache", error: missing(does) };
+      return { ...not, state: "cache", error: missing(verbs[rule.action]) };
+    }
+    if (rule.action === "forecast") {
+      const run = this.#timeline.forecastRun(stepIndex);
+      const sum = forecastSum(rule, known, run);
+      if (typeof sum === "string")
+        return {
+          ...not,
+          state: "cache",
+          error: { does: verbs.forecast, because: sum },
+        };
+      const read = this.#sum(port, context, stepIndex, sum);
+      return { ...not, state: "blend", read };
     }
     if (isResidual && owner === undefined) {
       const entries = [
@@ -158,7 +180,7 @@ export class PortDecider {
     }
     const points =
       rule.action === "extrapolate" ? known.slice(0, rule.order + 1) : [last];
-    const read = this.#reads(port, context, stepIndex, points);
+    const read = this.#polynomial(port, context, stepIndex, points);
     return { ...not, state: points.length > 1 ? "blend" : "cache", read };
   }
 
@@ -181,28 +203,35 @@ export class PortDecider {
     return state[context].computed.get(portKey(port))?.[0];
   }
 
-  /** The polynomial in the timestep through kept values, at this step's: Lagrange's form. */
-  #reads(
+  /** The polynomial in the timestep through kept values, at this step's. */
+  #polynomial(
     port: Port,
     context: Context,
     stepIndex: number,
     points: readonly Computed[],
   ) {
-    const t = this.#timeline.timesteps[stepIndex]!;
+    const nodes = points.map(({ timestep }) => timestep);
+    const coefficients = lagrange(nodes, this.#timeline.timesteps[stepIndex]!);
+    return this.#sum(port, context, stepIndex, { points, coefficients });
+  }
+
+  #sum(
+    port: Port,
+    context: Context,
+    stepIndex: number,
+    {
+      points,
+      coefficients,
+      isStandIn = false,
+    }: Partial<ForecastSum> & Omit<ForecastSum, "isStandIn">,
+  ) {
     return {
       age: stepIndex - points[0]!.stepIndex,
       entries: points.map((point) =>
         cacheEntry("value", context, portKey(port), point.stepIndex),
       ),
-      coefficients: points.map((point) =>
-        points.reduce(
-          (product, { timestep }) =>
-            timestep === point.timestep
-              ? product
-              : (product * (t - timestep)) / (point.timestep - timestep),
-          1,
-        ),
-      ),
+      coefficients,
+      ...(isStandIn && { isStandIn }),
     };
   }
 
@@ -276,6 +305,13 @@ export class PortDecider {
     return {};
   }
 }
+
+/** What errors say that a rule does. */
+const verbs = {
+  reuse: "reuses",
+  extrapolate: "extrapolates",
+  forecast: "forecasts",
+};
 
 function missing(does: string): PortError {
   const because =

@@ -49,6 +49,11 @@ export function cacheEntry(
   return `${kind} ${context} ${port} #${stepIndex}`;
 }
 
+/** The step of an entry that {@link cacheEntry} named. */
+export function entryStep(entry: string): number {
+  return Number(entry.slice(entry.lastIndexOf("#") + 1));
+}
+
 /** What a cache calls the mean of both contexts' values. */
 export function meanEntry(port: string, cond: number, uncond: number): string {
   return `mean ${port} #${cond} #${uncond}`;

@@ -12,6 +12,11 @@ export interface ScheduleRequest {
   readonly timesteps: readonly number[];
   /** Timesteps of the training; a phase from there on has no upper end. */
   readonly numTrainTimesteps: number;
+  /**
+   * Steps of the sampler's grid before the first of them: above 0 where an image is the start. The run's first step then
+   * fills what a plan takes from earlier ones. @default 0
+   */
+  readonly startIndex?: number;
   /** Guidance weight; 1 is off. */
   readonly guidanceScale: number;
   /** Whether guidance mixes two contexts. @default where the weight is not 1 */

@@ -30,7 +30,7 @@ export type { ScheduledContext } from "./scheduled-context.js";
 export function schedulePlan(unet: Unet, request: ScheduleRequest): Schedule {
   const { plan, timesteps, decisions, means } = request;
   checkConditions(request);
-  checkSteps(plan, timesteps.length);
+  const beyond = checkSteps(plan, request);
   const matching = matchUnits(unet, plan);
   checkMeans(unet, plan, matching, means);
   const timeline = new Timeline(request, matching);
@@ -69,7 +69,14 @@ export function schedulePlan(unet: Unet, request: ScheduleRequest): Schedule {
   return {
     signatures: simulation.signatures,
     steps,
-    warnings: unreached.map((rule) => `${rule} applies at no step of this run`),
+    warnings: [
+      ...beyond,
+      ...unreached.map((rule) => `${rule} applies at no step of this run`),
+      ...[...simulation.standIns].map(
+        ([rule, { size }]) =>
+          `rules[${rule}] forecasts ${size} steps of this run, which starts later than its coefficients are for, by the polynomial through the kept values`,
+      ),
+    ],
     ...(isAdaptive &&
       !decisions && {
         adaptive: () => new AdaptiveRun(plan, timeline, rules),

@@ -43,4 +43,5 @@ export interface ScheduledContext {
 }
 
 /** Actions that change what a unit hands on, beside zeros and kept values. */
-export type ChangedBy = "bypass" | "mean" | "scale" | "extrapolate";
+export type ChangedBy =
+  "bypass" | "mean" | "scale" | "extrapolate" | "forecast";

@@ -27,8 +27,9 @@ export function shownAs(
   { computed, reused, zeroed, changed }: ShownActs,
 ): ShownAs | undefined {
   // what is forecast is made of kept values
-  if (changed[unit] === "extrapolate") return "reuse";
-  if (unit in changed) return "change";
+  const how = changed[unit];
+  if (how === "extrapolate" || how === "forecast") return "reuse";
+  if (how !== undefined) return "change";
   if (computed.includes(unit)) return "run";
   if (unit in reused) return "reuse";
   return zeroed.includes(unit) ? "zero" : undefined;

@@ -7,6 +7,7 @@ import {
   portKey,
   residualOwner,
   residualPath,
+  unitAt,
 } from "@phaseskip/graph";
 import type { Context, Plan } from "../plan/plan.js";
 import type { CachedRead, DecidedPort } from "./port-decision.js";
@@ -47,6 +48,8 @@ export class Simulation {
   readonly signatures: LiveGraph[] = [];
   /** Indices of rules that applied to a port that was reached. */
   readonly reached = new Set<number>();
+  /** By index of a rule: steps at which its table of coefficients had none for the values at hand. */
+  readonly standIns = new Map<number, Set<number>>();
   /** Keys of ports whose kept values were read. */
   readonly readPorts = new Set<string>();
   readonly #unet: Unet;
@@ -55,7 +58,7 @@ export class Simulation {
   readonly #decider: PortDecider;
   readonly #acted: ReadonlySet<string>;
   readonly #ports: readonly Port[];
-  /** How many values a port's extrapolation reads at most. */
+  /** How many values a port reads at most. */
   readonly #depth: number;
   readonly #indices = new Map<string, number>();
   readonly #graphs = new Map<string, LiveGraph>();
@@ -71,7 +74,7 @@ export class Simulation {
     this.#timeline = timeline;
     this.#decider = new PortDecider(unet, plan, timeline);
     this.#ports = [...matching].flatMap(([path, rules]) => {
-      const { outputs, residual } = unet.units.units.get(path)!;
+      const { outputs, residual } = unitAt(unet, path);
       const isResidual = rules.some((index) => {
         const rule = plan.rules[index]!;
         return "value" in rule && rule.value === "residual";
@@ -85,7 +88,11 @@ export class Simulation {
     this.#depth = Math.max(
       1,
       ...plan.rules.map((rule) =>
-        rule.action === "extrapolate" ? rule.order + 1 : 1,
+        rule.action === "extrapolate"
+          ? rule.order + 1
+          : rule.action === "forecast"
+            ? rule.values
+            : 1,
       ),
     );
   }
@@ -140,7 +147,12 @@ export class Simulation {
           makes.push({ entry: result, port, kind: "result" });
           state.means.set(key, result);
         }
-        if (rule?.action === "extrapolate") changed.set(unit, "extrapolate");
+        if (rule?.action === "extrapolate" || rule?.action === "forecast")
+          changed.set(unit, rule.action);
+        if (read.isStandIn) {
+          const steps = this.standIns.get(found.rule) ?? new Set();
+          this.standIns.set(found.rule, steps.add(stepIndex));
+        }
       }
       if (found.state === "zero") zeroed.add(unit);
       else if (found.state === "bypass") changed.set(unit, "bypass");
@@ -266,7 +278,7 @@ export class Simulation {
     const timestep = this.#timeline.timesteps[stepIndex]!;
     throw new PhaseskipError(
       "plan-invalid",
-      `Cannot run the plan as rules[${rule}] ${error.does} ${unit} at step ${stepIndex} (timestep ${timestep}, ${context}), ${error.because}`,
+      `Cannot run the plan as rules[${rule}] ${error.does} ${unit || "the Unet's output"} at step ${stepIndex} (timestep ${timestep}, ${context}), ${error.because}`,
     );
   }
 }

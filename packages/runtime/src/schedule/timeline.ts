@@ -1,5 +1,6 @@
 // Which rule is in force when.
 
+import type { ForecastRun } from "./forecast-sum.js";
 import { isInPhase } from "./in-phase.js";
 import type { Context } from "../plan/plan.js";
 import type { ScheduleRequest } from "./schedule-request.js";
@@ -19,6 +20,13 @@ export class Timeline {
     this.#request = request;
     this.#matching = matching;
     this.timesteps = request.timesteps;
+  }
+
+  /** What forecasts need to know of the run at a step. */
+  forecastRun(stepIndex: number): ForecastRun {
+    const { startIndex = 0, numTrainTimesteps } = this.#request;
+    const at = { stepIndex, timestep: this.timesteps[stepIndex]! };
+    return { at, startIndex, numTrainTimesteps };
   }
 
   /** The index of the last rule that matches a unit at a step, or -1. */
@@ -41,6 +49,11 @@ export class Timeline {
       this.ruleAt(unit, context, stepIndex - 1) !==
         this.ruleAt(unit, context, stepIndex)
     );
+  }
+
+  /** Whether a step is the first of a run that starts late: no step before it could compute what a rule takes. */
+  fills(stepIndex: number): boolean {
+    return stepIndex === 0 && (this.#request.startIndex ?? 0) > 0;
   }
 
   /** Whether a step lies in one of these phases; without names, always. */

@@ -1,6 +1,7 @@
 // One file of a model, wherever it lies, and reading it whole.
 
 import { PhaseskipError, type ByteSource } from "@phaseskip/graph";
+import { parsePythonJson } from "@phaseskip/scheduler";
 
 /** One file of a model folder; its bytes are read where they are needed, never all at once. */
 export interface ModelFile extends ByteSource {
@@ -16,7 +17,7 @@ export async function readText(file: ModelFile): Promise<string> {
 }
 
 /**
- * Reads a whole file as JSON.
+ * Reads a whole file as JSON, also as Python writes it: with bare Infinity, -Infinity and NaN.
  * @throws {PhaseskipError} `model-invalid` If it is none.
  */
 export async function readJson(
@@ -24,7 +25,7 @@ export async function readJson(
   address: string,
 ): Promise<unknown> {
   try {
-    return JSON.parse(await readText(file)) as unknown;
+    return parsePythonJson(await readText(file));
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
     throw new PhaseskipError(

@@ -92,7 +92,7 @@ export async function listedVersion(file: ListedFile): Promise<string> {
  * from wait until they are asked for.
  */
 export function isLoaded(path: string): boolean {
-  return !/^((plans|features|vae_encoder)\/|phaseskip\.json$)/.test(path);
+  return !/^(plans|features)\/|^phaseskip\.json$|(^|\/)vae_encoder/.test(path);
 }
 
 /** The error for a file that is not the one that the list names. */

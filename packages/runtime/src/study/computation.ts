@@ -1,7 +1,7 @@
 // What a run computes, written out: plans that say different things may come to the same.
 
 import type { Schedule, ScheduledContext } from "../schedule/schedule.js";
-import type { PlannedRun } from "../pipeline/plan-run.js";
+import type { PlannedRun } from "../pipeline/planned-run.js";
 
 /**
  * All that decides the numbers of a run, as text: equal for two plans on one model if and only if every step of both
@@ -14,8 +14,8 @@ export function computationOf({
 }: PlannedRun): string | undefined {
   if (schedule.adaptive || schedule.means) return undefined;
   const steps = schedule.steps.map(
-    ({ timestep, guidanceScale, deltaAge, priorNoise, contexts }) => ({
-      ...{ timestep, guidanceScale, deltaAge, priorNoise },
+    ({ timestep, guidanceScale, deltas, priorNoise, contexts }) => ({
+      ...{ timestep, guidanceScale, deltas, priorNoise },
       contexts: contexts.map((one) => contextOf(schedule, one)),
     }),
   );

@@ -5,7 +5,7 @@ import type { Plan } from "../plan/plan.js";
 import { emptyPlan } from "../plan/plan.js";
 import type { ScheduledContext } from "../schedule/scheduled-context.js";
 import type { Device } from "../device/session.js";
-import { guided } from "../pipeline/guided.js";
+import { guided } from "../schedule/guided.js";
 import type { Model } from "../pipeline/model.js";
 import { sizeRun } from "../pipeline/run-size.js";
 import type { GenerateOptions } from "../pipeline/request.js";
@@ -52,7 +52,7 @@ export async function measureChanges(
     ],
   };
   const request = parseRequest({ ...asked, plan }, "measure changes");
-  const setup = await prepareRun(model, request, signal);
+  const setup = await prepareRun(model, request, signal, false);
   const { scheduler, schedule, chunks, batch } = setup;
   const [image] = chunks[0]!.images;
   const { streams } = chunks[0]!;
@@ -80,9 +80,11 @@ export async function measureChanges(
         sample: image!.sample,
         stepIndex,
         state: image!.state,
-        ...(scheduler.needsNoise(stepIndex) && {
-          noise: image!.noise.randn(image!.sample.length),
-        }),
+        noise: scheduler.drawNoise(
+          image!.noise,
+          stepIndex,
+          image!.sample.length,
+        ),
       });
       Object.assign(image!, { sample: prevSample, predOriginalSample, state });
     }

@@ -20,6 +20,8 @@ export interface PlanStudyOptions {
   readonly device?: "wasm" | "node";
   /** Timestep spacing instead of the model's: `leading`, `trailing` or `linspace`. @default the model's */
   readonly spacing?: string;
+  /** Which of a network's files is taken. @default the best that the device runs */
+  readonly dtype?: string;
   /** Cancels opening and running. */
   readonly signal?: AbortSignal;
 }
@@ -72,7 +74,7 @@ export class PlanStudy {
     location: string | URL,
     options: PlanStudyOptions = {},
   ): Promise<PlanStudy> {
-    const { device = "wasm", spacing, signal } = options;
+    const { device = "wasm", spacing, signal, dtype } = options;
     const opened = await openDevice(device, { threads: 1 });
     const folder = await openFolder(location, {
       cache: false,
@@ -80,7 +82,8 @@ export class PlanStudy {
     });
     try {
       const spaced = respaced(folder, spacing);
-      return new PlanStudy(await Model.load(spaced, opened, signal), signal);
+      const model = await Model.load(spaced, opened, signal, dtype);
+      return new PlanStudy(model, signal);
     } catch (error) {
       await folder.close();
       throw error;

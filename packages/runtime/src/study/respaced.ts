@@ -23,6 +23,8 @@ export function respaced(
         ),
       };
     },
+    paths: (signal) => folder.paths(signal),
+    spare: (paths) => folder.spare(paths),
     complete: (signal) => folder.complete(signal),
     close: () => folder.close(),
   };

@@ -3,10 +3,10 @@
 import { restoreGenerator } from "@phaseskip/scheduler";
 import type { ScheduledStep } from "../schedule/schedule.js";
 import type { Model } from "../pipeline/model.js";
-import { guided } from "../pipeline/guided.js";
+import { guided } from "../schedule/guided.js";
 import type { RunSetup } from "../pipeline/run-setup.js";
 import { batched, disposeChunks } from "../pipeline/run-setup.js";
-import type { MeansCollector } from "./means-collector.js";
+import type { Collector } from "./collector.js";
 import type { RestartPoint } from "./restart-point.js";
 import { readKept, restoreKept } from "./restart-point.js";
 import type { StudyWindow } from "./study-window.js";
@@ -36,8 +36,8 @@ export interface AdvanceOptions {
   ) => Float32Array<ArrayBuffer>;
   /** The guided output of the first step, where it is known: the Unet is not called for it. */
   readonly knownOutput?: Float32Array<ArrayBuffer>;
-  /** Takes the means of units' outputs at steps of the whole model. @default none are taken */
-  readonly collect?: MeansCollector;
+  /** Takes units' outputs at steps of the whole model. @default none are taken */
+  readonly collect?: Collector;
   /** Read back what later steps of the window reuse, so that the point returned goes on in its middle. @default false */
   readonly keep?: boolean;
 }
@@ -130,9 +130,7 @@ export class StudyRun {
           sample: at.sample,
           stepIndex: i,
           state: at.state,
-          ...(scheduler.needsNoise(i) && {
-            noise: noise.randn(at.sample.length),
-          }),
+          noise: scheduler.drawNoise(noise, i, at.sample.length),
         });
         onStep?.({
           before: at,
@@ -164,7 +162,7 @@ export class StudyRun {
   async #call(
     step: ScheduledStep,
     sample: Float32Array,
-    collect?: MeansCollector,
+    collect?: Collector,
   ): Promise<Float32Array<ArrayBuffer>> {
     const { scheduler, chunks, batch } = this.#setup;
     const { stepIndex, timestep, contexts, guidanceScale } = step;

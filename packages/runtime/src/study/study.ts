@@ -9,19 +9,22 @@ import type { PartCosts } from "../pipeline/costs.js";
 import { Model } from "../pipeline/model.js";
 import type { Picture } from "../picture/picture.js";
 import { samplePicture } from "../picture/picture.js";
-import type { PlannedRun } from "../pipeline/plan-run.js";
+import type { PlannedRun } from "../pipeline/planned-run.js";
 import { planRun } from "../pipeline/plan-run.js";
 import { parseRequest } from "../pipeline/request.js";
 import { beginRun, checkPrompt } from "../pipeline/run-setup.js";
 import { emptyPlan } from "../plan/plan.js";
-import type { Rule } from "../plan/plan.js";
+import type { Plan, Rule } from "../plan/plan.js";
 import { parsePlan } from "../plan/parse-plan.js";
 import { matchesPattern } from "../plan/pattern.js";
 import type { ScheduledStep } from "../schedule/schedule.js";
 import { schedulePlan } from "../schedule/schedule.js";
 import { openDevice } from "../device/session.js";
 import type { ChannelMeans } from "../plan/channel-means.js";
+import type { PlannedForecast } from "./forecast-sites.js";
+import { forecastSites } from "./forecast-sites.js";
 import { MeansCollector } from "./means-collector.js";
+import { ProductsCollector } from "./products-collector.js";
 import { respaced } from "./respaced.js";
 import { Signatures } from "./signatures.js";
 import { StudyRun } from "./study-run.js";
@@ -99,7 +102,8 @@ export class Study {
     let model: Model | undefined;
     try {
       model = await Model.load(respaced(folder, spacing), opened, signal);
-      const run = await planRun(model, { ...request, plan: emptyPlan }, signal);
+      const whole = { ...request, plan: emptyPlan };
+      const run = await planRun(model, whole, signal, false);
       return new Study(model, run, signal);
     } catch (error) {
       await (model ?? { dispose: () => folder.close() }).dispose();
@@ -233,6 +237,41 @@ export class Study {
     return new MeansCollector(unet, this.match(patterns), batch);
   }
 
+  /**
+   * Where a plan's rules forecast, on this study's run: its number of steps must be the study's.
+   * @throws {PhaseskipError} `plan-invalid` as a run does
+   */
+  forecasts(plan: Plan): PlannedForecast[] {
+    const { unet, scheduler, guidanceScale } = this.#run;
+    return forecastSites(unet, {
+      plan: parsePlan(plan),
+      timesteps: scheduler.timesteps,
+      numTrainTimesteps: scheduler.numTrainTimesteps,
+      guidanceScale,
+      scheduler: scheduler.name,
+    });
+  }
+
+  /**
+   * Takes inner products between units' outputs over one full run: give it to its `advance`.
+   * @param paths of units that {@link prepareForecasts} was told of
+   */
+  collectProducts(paths: readonly string[]): ProductsCollector {
+    const { unet, batch } = this.#run;
+    return new ProductsCollector(unet, paths, batch);
+  }
+
+  /** Cuts the Unet so that these units' outputs can be looked at, and makes the sessions. */
+  async prepareForecasts(paths: readonly string[]): Promise<void> {
+    // one by one: inside a unit that is kept no other is looked at
+    const windows = paths.map((path): StudyWindow => {
+      const rule = { action: "reuse", refresh: { every: 2 } } as const;
+      const rules = [{ units: [path], ...rule }];
+      return { rules, firstStep: 0, endStep: 2 };
+    });
+    await this.prepare(windows);
+  }
+
   /** Says what the action `mean` puts in place of outputs; until then these are zeros. */
   async setMeans(means: ChannelMeans): Promise<void> {
     this.#means = means;
@@ -277,7 +316,7 @@ export class Study {
   }
 
   #schedule({ rules, firstStep, endStep }: StudyWindow): ScheduledStep[] {
-    const { unet, scheduler, guidanceScale } = this.#run;
+    const { unet, scheduler, guidanceScale, contextCount } = this.#run;
     const patterns = rules.flatMap((rule) =>
       rule.action === "mean" ? rule.units : [],
     );
@@ -288,8 +327,10 @@ export class Study {
     const schedule = schedulePlan(unet, {
       plan: parsePlan({ ...emptyPlan, rules }),
       timesteps: scheduler.timesteps.slice(firstStep, endStep),
+      startIndex: firstStep,
       numTrainTimesteps: scheduler.numTrainTimesteps,
       guidanceScale,
+      isGuided: contextCount === 2,
       scheduler: scheduler.name,
       ...(means && { means }),
     });

@@ -24,8 +24,23 @@ export interface EncodedText {
 export interface Tokenizer {
   /** Length of every `ids`. */
   readonly modelMaxLength: number;
+  /** How many of a text's tokens fit between the special ones. */
+  readonly contentLength: number;
   /** Turns a text into ids. */
   encode(text: string): EncodedText;
+  /** All tokens of a text, without special ones; and its words that the vocabulary lacks. */
+  tokenize(text: string): {
+    readonly tokens: readonly string[];
+    readonly unknown: readonly string[];
+  };
+  /**
+   * Puts the special tokens around at most `contentLength` of a text's, and fills up.
+   * @returns the ids, and the place of the text's first token among them
+   */
+  fill(tokens: readonly string[]): {
+    readonly ids: readonly number[];
+    readonly start: number;
+  };
 }
 
 /** A CLIP tokenizer without a tokenizer.json. */
@@ -91,38 +106,44 @@ export function createTokenizer(
   if (around(["a"]).length - around([]).length !== 1)
     throw new RangeError("its post-processor must put a text there once");
 
+  const tokenize = (text: string) => {
+    const all = tokenizer.tokenize(text);
+    const isUnknown = (token: string) =>
+      idOf(token) === undefined || token === unkToken;
+    const unknown = isWordLevel
+      ? all.filter(isUnknown)
+      : all.includes(unkToken ?? "")
+        ? unknownWords(text, unkToken ?? "", (word) => tokenizer.tokenize(word))
+        : [];
+    return {
+      tokens: drops ? all.filter((token) => !isUnknown(token)) : all,
+      unknown: [...new Set(unknown)],
+    };
+  };
+  const before = around([" "]).indexOf(" ");
+  const fill = (tokens: readonly string[]) => {
+    const ids = around([...tokens]).map(
+      (token) => idOf(token) ?? unkId ?? padId,
+    );
+    const padding = new Array<number>(modelMaxLength - ids.length).fill(padId);
+    return config.padding_side === "left"
+      ? { ids: [...padding, ...ids], start: padding.length + before }
+      : { ids: [...ids, ...padding], start: before };
+  };
+
   return {
     modelMaxLength,
+    contentLength,
+    tokenize,
+    fill,
     encode(text) {
-      const all = tokenizer.tokenize(text);
-      const isUnknown = (token: string) =>
-        idOf(token) === undefined || token === unkToken;
-      const unknown = isWordLevel
-        ? all.filter(isUnknown)
-        : all.includes(unkToken ?? "")
-          ? unknownWords(text, unkToken ?? "", (word) =>
-              tokenizer.tokenize(word),
-            )
-          : [];
-      const tokens = drops ? all.filter((token) => !isUnknown(token)) : all;
-
+      const { tokens, unknown } = tokenize(text);
       const excess = Math.max(0, tokens.length - contentLength);
       const kept =
         config.truncation_side === "left"
           ? tokens.slice(excess)
           : tokens.slice(0, contentLength);
-      const ids = around(kept).map((token) => idOf(token) ?? unkId ?? padId);
-      const padding = new Array<number>(modelMaxLength - ids.length).fill(
-        padId,
-      );
-      return {
-        ids:
-          config.padding_side === "left"
-            ? [...padding, ...ids]
-            : [...ids, ...padding],
-        unknown: [...new Set(unknown)],
-        truncated: excess,
-      };
+      return { ids: fill(kept).ids, unknown, truncated: excess };
     },
   };
 }

@@ -164,12 +164,12 @@ export class UnetExecutor {
     timestep: number,
     signal?: AbortSignal,
   ): Promise<UnetCall> {
-    await this.#prepareTimestep(timestep);
     const parts: CallParts = {
       device: this.#device,
       constants: this.#constants!,
       kernels: this.#kernels,
       timestepValues: this.#timestep.outputs,
+      prepareTimestep: () => this.#prepareTimestep(timestep),
       timestep,
       means: this.#means,
       signal,

@@ -8,7 +8,7 @@ import type {
   Segment,
   Unet,
 } from "@phaseskip/graph";
-import { Dependency, portChain, portKey } from "@phaseskip/graph";
+import { Dependency, outputChain, portChain, portKey } from "@phaseskip/graph";
 import type { CachedRead } from "../schedule/port-decision.js";
 import type { Store } from "../schedule/scheduled-context.js";
 
@@ -108,7 +108,7 @@ export function compileProgram(
   );
   const result = unet.graph.outputs[0]!.name;
   const output = hasOutput
-    ? sources.of(result, unet.units.unitsBetween(result, undefined, -1))
+    ? sources.of(result, outputChain(unet, result))
     : undefined;
   const wanted = [...kept, ...probes, ...(output ? [output] : [])];
   return {

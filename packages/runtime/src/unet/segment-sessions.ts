@@ -4,7 +4,7 @@ import type { Partition, Segment, SegmentModel, Unet } from "@phaseskip/graph";
 import { segmentModel } from "@phaseskip/graph";
 import { macrotask } from "../device/macrotask.js";
 import type { Device, Session } from "../device/session.js";
-import type { Weights } from "./weights.js";
+import type { WeightChanges, Weights } from "./weights.js";
 
 /** A segment's session, and the folded values that it is fed. */
 export interface SegmentSession {
@@ -12,11 +12,18 @@ export interface SegmentSession {
   readonly fed: readonly string[];
 }
 
+interface KnownKey {
+  readonly changes: WeightChanges | undefined;
+  readonly key: string;
+}
+
 /** Holds the sessions of the partition in use; segments that two partitions share are kept. */
 export class SegmentSessions {
   readonly #device: Device;
   readonly #weights: Weights;
   readonly #sessions = new Map<string, SegmentSession>();
+  /** What segments' sessions are known by under these changes. */
+  readonly #keys = new WeakMap<Segment, KnownKey>();
 
   constructor(device: Device, weights: Weights) {
     this.#device = device;
@@ -32,17 +39,15 @@ export class SegmentSessions {
     { segments }: Partition,
     signal?: AbortSignal,
   ): Promise<void> {
-    const wanted = new Set(segments.map((segment) => segment.key));
+    const wanted = new Set(segments.map((segment) => this.#key(segment)));
     const stale = [...this.#sessions.keys()].filter((key) => !wanted.has(key));
     const last = stale.length === this.#sessions.size ? stale.pop() : undefined;
     for (const key of stale) await this.#release(key);
     for (const segment of segments) {
-      if (this.#sessions.has(segment.key)) continue;
+      const key = this.#key(segment);
+      if (this.#sessions.has(key)) continue;
       signal?.throwIfAborted();
-      this.#sessions.set(
-        segment.key,
-        await this.#create(unet, segment, signal),
-      );
+      this.#sessions.set(key, await this.#create(unet, segment, signal));
       await macrotask();
     }
     if (last) await this.#release(last);
@@ -50,12 +55,12 @@ export class SegmentSessions {
 
   /** The session of a segment of the partition prepared last. */
   get(segment: Segment): SegmentSession {
-    return this.#sessions.get(segment.key)!;
+    return this.#sessions.get(this.#key(segment))!;
   }
 
   /** Forgets a session whose run threw: ORT leaves it in a state that is not to be trusted. */
   async discard(segment: Segment): Promise<void> {
-    await this.#release(segment.key).catch(() => undefined);
+    await this.#release(this.#key(segment)).catch(() => undefined);
   }
 
   /** Releases all sessions. */
@@ -72,10 +77,21 @@ export class SegmentSessions {
       unet,
       segment,
       !this.#device.hasHalf,
+      this.#weights.isChanged,
     );
     const external = await this.#weights.external(model, signal);
     const session = await this.#device.createSession(model.bytes, external);
     return { session, fed: model.fed };
+  }
+
+  /** What a session is known by: its segment, and what is made of its weights. */
+  #key(segment: Segment): string {
+    const { changes } = this.#weights;
+    const known = this.#keys.get(segment);
+    if (known && known.changes === changes) return known.key;
+    const key = `${segment.key}\n${this.#weights.changesOf(segment.weights)}`;
+    this.#keys.set(segment, { changes, key });
+    return key;
   }
 
   async #release(key: string): Promise<void> {

@@ -22,6 +22,8 @@ export interface CallParts {
   /** What depends on the timestep alone, and the timestep. */
   readonly timestepValues: ReadonlyMap<string, SharedTensor>;
   readonly timestep: number;
+  /** Computes those values; nothing where they are there. */
+  readonly prepareTimestep: () => Promise<void>;
   readonly means: ChannelMeans | undefined;
   readonly signal: AbortSignal | undefined;
   /** The program of a signature. */
@@ -117,6 +119,7 @@ export class UnetCall {
       this.#values.set(run.name, new SharedTensor(made));
       return;
     }
+    await this.#parts.prepareTimestep();
     const feeds = run.feeds.map(
       ({ name, source }) => [name, this.#look(source, reads)] as const,
     );

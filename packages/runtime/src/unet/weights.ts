@@ -4,9 +4,10 @@ import type {
   ByteSource,
   Graph,
   SegmentModel,
+  Weight,
   WeightPlacement,
 } from "@phaseskip/graph";
-import { PhaseskipError, tensorBytes, widenHalf } from "@phaseskip/graph";
+import { PhaseskipError, tensorBytes, widenFloats } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
 import type { ExternalFile } from "../device/session.js";
 
@@ -57,12 +58,22 @@ function missingFile(folder: ModelFolder, path: string): PhaseskipError {
   );
 }
 
+/** What is made of weights as they are read. */
+export interface WeightChanges {
+  /** Equal where the same is made of a weight; `""` where it stays as it is in its file. */
+  key(weight: string): string;
+  /** Changes a weight's bytes, which are in the type that the device holds it in. */
+  apply(weight: Weight, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+}
+
 /** The weights of one ONNX file, wherever in its folder they lie. */
 export class Weights {
   readonly #folder: ModelFolder;
   readonly #directory: string;
   readonly #name: string;
   readonly #files = new Map<string, Promise<ByteSource>>();
+  /** What is made of them; sessions that were made before are not. */
+  changes: WeightChanges | undefined;
 
   /**
    * @param folder the model folder
@@ -75,6 +86,18 @@ export class Weights {
     this.#name = path.slice(slash);
   }
 
+  /** Whether something is made of a weight. */
+  readonly isChanged = (weight: string): boolean =>
+    (this.changes?.key(weight) ?? "") !== "";
+
+  /** What is made of weights, as a text that is equal where the same is; `""` where all stay as they are. */
+  changesOf(weights: Iterable<string>): string {
+    const { changes } = this;
+    if (!changes) return "";
+    const changed = [...weights].filter(this.isChanged);
+    return changed.map((name) => `${name}:${changes.key(name)}`).join("\n");
+  }
+
   /** The external file of a segment's model, in new memory; undefined if it needs none. */
   async external(
     model: SegmentModel,
@@ -85,6 +108,11 @@ export class Weights {
     for (const placement of model.placements) {
       signal?.throwIfAborted();
       await this.#place(placement, bytes);
+      const { weight, offset, byteLength } = placement;
+      if (this.isChanged(weight.name)) {
+        const own = bytes.subarray(offset, offset + byteLength);
+        await this.changes!.apply(weight, own);
+      }
     }
     return { name: model.externalName, bytes };
   }
@@ -98,7 +126,8 @@ export class Weights {
       const start = offset + at * growth;
       if (growth === 1) target.set(piece, start);
       else
-        widenHalf(
+        widenFloats(
+          weight.type,
           piece,
           target.subarray(start, start + piece.byteLength * growth),
         );

@@ -43,7 +43,7 @@ export interface WorkerApi {
 }
 
 /** The protocol's version: page and worker must be of one release. */
-export const protocol = 3;
+export const protocol = 4;
 
 /** How a worker introduces itself. */
 export interface HelloMessage {
@@ -59,6 +59,8 @@ export type PreviewForm = "picture" | "bitmap";
 export interface LoadMessage extends DeviceOptions {
   readonly device: DeviceKind | "auto";
   readonly cache: boolean;
+  /** Which of a network's files is taken; undefined: the one that the device does best with. */
+  readonly dtype?: string;
 }
 
 /** What the worker says of a loaded pipeline. */

@@ -1,9 +1,9 @@
 // The devices of a worker, each opened once, and the choice between them.
 
-import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError } from "@phaseskip/graph";
 import { misfit } from "../device/device-fit.js";
 import { isFallbackGpu, whyNoGpu } from "../device/gpu.js";
+import type { UnetReader } from "../folder/model-index.js";
 import type { LoadMessage } from "./protocol.js";
 import type { Device, DeviceKind, DeviceOptions } from "../device/session.js";
 import { openDevice } from "../device/session.js";
@@ -13,6 +13,9 @@ export interface ChosenDevice {
   readonly device: Device;
   readonly warnings: readonly string[];
 }
+
+/** Runs work when nothing else touches a device. */
+type Turn = <T>(work: () => Promise<T>) => Promise<T>;
 
 /** Opens devices, shares them among models, and closes each with its last. */
 export class WorkerDevices {
@@ -26,26 +29,33 @@ export class WorkerDevices {
   }
 
   /**
-   * A device for a Unet, held until it is released: under `auto` WebGPU where there is hardware that it fits, else WASM, and why.
+   * A device for a Unet, whose file may depend on it; held until it is released: under `auto` WebGPU where there is
+   * hardware that it fits, else WASM, and why.
+   * @param turn runs what touches a device; the Unet's file is on its way between turns
    * @throws {PhaseskipError} `model-unsupported` If there is no such device, or it cannot hold a weight;
    * `out-of-memory` if under `auto` there is none that it fits
    */
-  async choose(message: LoadMessage, unet: Graph): Promise<ChosenDevice> {
+  async choose(
+    message: LoadMessage,
+    unet: UnetReader,
+    turn: Turn,
+  ): Promise<ChosenDevice> {
     const { device: wish, threads = 0 } = message;
+    const isAuto = wish === "auto";
     const warnings: string[] = [];
-    let device: Device;
-    if (wish !== "auto") device = await this.#open(wish, message);
-    else {
-      const gpu = await this.#openGpu(message, unet);
-      if ("reason" in gpu) warnings.push(`running on wasm: ${gpu.reason}`);
-      device = "reason" in gpu ? await this.#open("wasm", message) : gpu;
+    if (isAuto) {
+      const gpu = await this.#fittingGpu(message, unet, turn);
+      if ("device" in gpu) return gpu;
+      warnings.push(`running on wasm: ${gpu.reason}`);
     }
-    const reason = misfit(unet, device, wish === "auto" ? memory() : undefined);
-    if (reason && (wish === "auto" || device.maxTensorBytes < Infinity)) {
-      this.#closeUnheld(device);
-      const code = wish === "auto" ? "out-of-memory" : "model-unsupported";
+    const device = await turn(() =>
+      this.#hold(isAuto ? "wasm" : wish, message),
+    );
+    const reason = await this.#misfit(device, unet, turn, isAuto);
+    if (reason && (isAuto || device.maxTensorBytes < Infinity)) {
+      await turn(async () => this.release(device));
       throw new PhaseskipError(
-        code,
+        isAuto ? "out-of-memory" : "model-unsupported",
         `Cannot load the model on ${device.kind} as ${reason}`,
       );
     }
@@ -54,20 +64,38 @@ export class WorkerDevices {
         `running on ${device.threads} thread instead of ${threads}: this page is not cross-origin isolated`,
       );
     }
-    this.#holds.set(device, (this.#holds.get(device) ?? 0) + 1);
     return { device, warnings };
   }
 
   /** Gives back a device that was chosen for a model. */
   release(device: Device): void {
-    this.#holds.set(device, this.#holds.get(device)! - 1);
-    this.#closeUnheld(device);
+    const holds = this.#holds.get(device)! - 1;
+    if (holds > 0) {
+      this.#holds.set(device, holds);
+      return;
+    }
+    this.#holds.delete(device);
+    if (this.#opened.get(device.kind) === device)
+      this.#opened.delete(device.kind);
+    device.close();
   }
 
   /** The GPU where `auto` may choose it for a Unet, else why not. */
+  async #fittingGpu(
+    message: LoadMessage,
+    unet: UnetReader,
+    turn: Turn,
+  ): Promise<ChosenDevice | { readonly reason: string }> {
+    const gpu = await turn(() => this.#openGpu(message));
+    if ("reason" in gpu) return gpu;
+    const reason = await this.#misfit(gpu, unet, turn, true);
+    if (reason === undefined) return { device: gpu, warnings: [] };
+    await turn(async () => this.release(gpu));
+    return { reason: `the GPU is too small: ${reason}` };
+  }
+
   async #openGpu(
     message: LoadMessage,
-    unet: Graph,
   ): Promise<Device | { readonly reason: string }> {
     try {
       if (await isFallbackGpu()) {
@@ -76,22 +104,32 @@ export class WorkerDevices {
             'the only GPU is the browser\'s software adapter, which is slower; the device "webgpu" takes it',
         };
       }
-      const gpu = await this.#open("webgpu", message);
-      const reason = misfit(unet, gpu, memory());
-      if (reason === undefined) return gpu;
-      this.#closeUnheld(gpu);
-      return { reason: `the GPU is too small: ${reason}` };
+      return await this.#hold("webgpu", message);
     } catch (error) {
       return { reason: whyNoGpu(error) };
     }
   }
 
-  #closeUnheld(device: Device): void {
-    if (this.#holds.get(device)) return;
-    this.#holds.delete(device);
-    if (this.#opened.get(device.kind) === device)
-      this.#opened.delete(device.kind);
-    device.close();
+  /** Why a Unet does not fit a device, which is given back where the Unet cannot be read. */
+  async #misfit(
+    device: Device,
+    unet: UnetReader,
+    turn: Turn,
+    isAuto: boolean,
+  ): Promise<string | undefined> {
+    try {
+      return misfit(await unet(device), device, isAuto ? memory() : undefined);
+    } catch (error) {
+      await turn(async () => this.release(device));
+      throw error;
+    }
+  }
+
+  /** A device of a kind, held once more. */
+  async #hold(kind: DeviceKind, options: DeviceOptions): Promise<Device> {
+    const device = await this.#open(kind, options);
+    this.#holds.set(device, (this.#holds.get(device) ?? 0) + 1);
+    return device;
   }
 
   async #open(kind: DeviceKind, options: DeviceOptions): Promise<Device> {

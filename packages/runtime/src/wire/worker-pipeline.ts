@@ -11,6 +11,8 @@ import type {
   LoadOptions,
   Pipeline,
 } from "../pipeline.js";
+import type { Lora } from "../lora/model-loras.js";
+import { pageUrl } from "../page-url.js";
 import type { PlanDescription } from "../pipeline/plan-description.js";
 import type { DenoiseOptions, GenerateOptions } from "../pipeline/request.js";
 import type { RunStep } from "../pipeline/run.js";
@@ -117,7 +119,7 @@ export class WorkerPipeline implements Pipeline {
       const { client, loaded } = connection;
       const steps = client.run(
         loaded.pipeline,
-        request,
+        this.#withLoras(request),
         previewAs,
         call.signal,
       );
@@ -145,7 +147,7 @@ export class WorkerPipeline implements Pipeline {
     const connection = await this.connect(stop);
     const { client, loaded } = connection;
     try {
-      const asked = { ...request, plan };
+      const asked = this.#withLoras({ ...request, plan });
       return await client.describe(loaded.pipeline, asked, time, stop);
     } catch (error) {
       this.#afterError(error, connection);
@@ -162,6 +164,14 @@ export class WorkerPipeline implements Pipeline {
       () => undefined,
     );
     this.#connection = undefined;
+  }
+
+  /** The worker knows no page that addresses could be relative to. */
+  #withLoras<T extends GenerateOptions>(request: T): T {
+    const loras = request.loras ?? this.#options.loras;
+    return Array.isArray(loras)
+      ? { ...request, loras: loras.map((one) => onPage(one as Lora)) }
+      : request;
   }
 
   /** Whether the worker is this pipeline's own. */
@@ -184,7 +194,7 @@ export class WorkerPipeline implements Pipeline {
   }
 
   async #load(): Promise<Connection> {
-    const { threads, cache = true, onProgress } = this.#options;
+    const { threads, cache = true, onProgress, dtype } = this.#options;
     const client = new Client(this.#worker());
     try {
       const { signal } = this.#life;
@@ -193,6 +203,7 @@ export class WorkerPipeline implements Pipeline {
         device: this.#device,
         cache,
         ...(threads !== undefined && { threads }),
+        ...(dtype !== undefined && { dtype }),
       };
       const { warnings, ...loaded } = await client.load(
         this.#location,
@@ -255,6 +266,12 @@ export class WorkerPipeline implements Pipeline {
   #forget(connection: Promise<Connection>): void {
     if (this.#connection === connection) this.#connection = undefined;
   }
+}
+
+function onPage(lora: Lora): Lora {
+  return typeof lora?.url === "string"
+    ? { ...lora, url: pageUrl(lora.url) }
+    : lora;
 }
 
 function oneOf(name: string, value: string, known: readonly string[]): void {

@@ -118,11 +118,13 @@ function serveOn(
             model = await Model.load(
               folder,
               async (unet) => {
-                const choose = () => devices.choose(message, unet);
-                chosen = await queue.run(choose, signal);
+                chosen = await devices.choose(message, unet, (work) =>
+                  queue.run(work, signal),
+                );
                 return chosen.device;
               },
               signal,
+              message.dtype,
             );
             const { device } = model;
             await queue.run(() => model!.start(signal), signal);
@@ -132,7 +134,11 @@ function serveOn(
             return {
               pipeline,
               device: device.kind,
-              warnings: [...warnings, ...unkept.warnings],
+              warnings: [
+                ...warnings,
+                ...model.index.warnings,
+                ...unkept.warnings,
+              ],
             };
           } catch (error) {
             await queue.run(async () => {

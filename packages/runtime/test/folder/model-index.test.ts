@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -18,7 +18,8 @@ async function folderWith(files: Record<string, unknown>) {
   const root = await mkdtemp(join(tmpdir(), "phaseskip-index-"));
   for (const [path, value] of Object.entries(files)) {
     await mkdir(join(root, path, ".."), { recursive: true });
-    const content = typeof value === "string" ? value : JSON.stringify(value);
+    const isRaw = typeof value === "string" || value instanceof Uint8Array;
+    const content = isRaw ? value : JSON.stringify(value);
     await writeFile(join(root, path), content);
   }
   const folder = await openFolder(root);
@@ -33,19 +34,29 @@ afterEach(async () => {
   }
 });
 
+const fixture = (path: string) =>
+  readFile(new URL(`../../../../models/${path}`, import.meta.url));
+const ddpmUnet = await fixture("tiny-ddpm-ts/unet/model.onnx");
+const sdUnet = await fixture("tiny-sd-ts/unet/model.onnx");
+const vaeDecoder = await fixture("tiny-sd-ts/vae_decoder/model.onnx");
+const textEncoder = await fixture("tiny-sd-ts/text_encoder/model.onnx");
+
 const ddpm = {
+  "unet/model.onnx": ddpmUnet,
   "model_index.json": {
     _class_name: "DDPMPipeline",
     _diffusers_version: "0.42.1",
     unet: ["diffusers", "UNet2DModel"],
     scheduler: ["diffusers", "DDPMScheduler"],
   },
-  "unet/config.json": { sample_size: 32, in_channels: 3, out_channels: 6 },
+  "unet/config.json": { sample_size: 32, in_channels: 3, out_channels: 3 },
   "scheduler/scheduler_config.json": { beta_schedule: "linear" },
 };
 
 const stableDiffusion = {
   ...ddpm,
+  "unet/model.onnx": sdUnet,
+  "vae_decoder/model.onnx": vaeDecoder,
   "model_index.json": {
     _class_name: "StableDiffusionPipeline",
     unet: ["diffusers", "UNet2DConditionModel"],
@@ -68,7 +79,7 @@ const stableDiffusion = {
   },
 };
 
-function withIndex(base: object, index: object) {
+function withIndex<T extends object>(base: T, index: object) {
   return { ...base, "model_index.json": index };
 }
 
@@ -76,19 +87,22 @@ describe("loadModelIndex()", () => {
   test("reads an unconditional model in pixel space", async () => {
     expect(await loadModelIndex(await folderWith(ddpm))).toEqual({
       pipelineClass: "DDPMPipeline",
+      unetPath: "unet/model.onnx",
       hasTextEncoder: false,
       hasTextEncoder2: false,
+      textEncoders: [],
       hasVae: false,
       unetConfig: {
         sampleSize: [32, 32],
-        sizeMultiple: 1,
+        sizeMultiple: 4,
         inChannels: 3,
-        outChannels: 6,
+        outChannels: 3,
       },
       schedulerConfig: { beta_schedule: "linear" },
       scalingFactor: 1,
       vaeScaleFactor: 1,
       forceZerosForEmptyPrompt: true,
+      warnings: [],
     });
   });
 
@@ -101,7 +115,6 @@ describe("loadModelIndex()", () => {
       unetConfig: {
         sampleSize: [64, 96],
         sizeMultiple: 4,
-        crossAttentionDim: 768,
       },
       scalingFactor: 0.13025,
       vaeScaleFactor: 2,
@@ -109,11 +122,11 @@ describe("loadModelIndex()", () => {
     expect(index.guidanceScale).toBeUndefined();
   });
 
-  test("takes the VAE's own default where it has no configuration", async () => {
+  test("takes the class's scaling factor and the decoder's own enlargement where the VAE has no configuration", async () => {
     const files: Partial<typeof stableDiffusion> = { ...stableDiffusion };
     delete files["vae_decoder/config.json"];
     const index = await loadModelIndex(await folderWith(files));
-    expect(index).toMatchObject({ scalingFactor: 0.18215, vaeScaleFactor: 8 });
+    expect(index).toMatchObject({ scalingFactor: 0.18215, vaeScaleFactor: 2 });
   });
 
   test("knows text to pixels by its parts, whatever its class is called", async () => {
@@ -145,9 +158,10 @@ describe("loadModelIndex()", () => {
   });
 
   test("looks at the folder where model_index.json lists no parts", async () => {
-    const files = withIndex(stableDiffusion, {
+    const files: Partial<typeof stableDiffusion> = withIndex(stableDiffusion, {
       _class_name: "StableDiffusionPipeline",
     });
+    delete files["vae_decoder/model.onnx"];
     const folder = await folderWith({
       ...files,
       "text_encoder/model.onnx": "\b",
@@ -178,9 +192,80 @@ describe("loadModelIndex()", () => {
       hasTextEncoder2: true,
       unetConfig: {
         sampleSize: undefined,
-        crossAttentionDim: 2048,
+        crossAttentionDim: 8,
       },
       forceZerosForEmptyPrompt: false,
+    });
+  });
+
+  test("reads channels, sizes and the text's width from the networks where no configuration is there", async () => {
+    const files = {
+      "model_index.json": stableDiffusion["model_index.json"],
+      "unet/model.onnx": sdUnet,
+      "text_encoder/model.onnx": textEncoder,
+      "vae_decoder/model.onnx": vaeDecoder,
+      "scheduler/scheduler_config.json": {},
+    };
+    expect(await loadModelIndex(await folderWith(files))).toMatchObject({
+      unetConfig: {
+        sampleSize: undefined,
+        sizeMultiple: 2,
+        inChannels: 4,
+        outChannels: 4,
+        crossAttentionDim: 8,
+      },
+      scalingFactor: 0.18215,
+      vaeScaleFactor: 2,
+      warnings: [],
+    });
+  });
+
+  test("knows flat folders by their files' names, and says whose scheduler it takes", async () => {
+    const index = await loadModelIndex(
+      await folderWith({
+        "sd-unet-b2c4h64w64-float16.onnx": sdUnet,
+        "Text-Encoder.onnx": textEncoder,
+        "sd vae-decoder.onnx": vaeDecoder,
+        "safety_checker.onnx": "\b",
+      }),
+    );
+    expect(index).toMatchObject({
+      pipelineClass: "StableDiffusionPipeline",
+      unetPath: "sd-unet-b2c4h64w64-float16.onnx",
+      textEncoders: ["text_encoder"],
+      hasVae: true,
+      schedulerConfig: { _class_name: "PNDMScheduler" },
+    });
+    expect(index.warnings).toEqual([containing("scheduler_config.json")]);
+  });
+
+  test.each([
+    ["StableDiffusionImg2ImgPipeline", "StableDiffusionPipeline"],
+    ["OnnxStableDiffusionInpaintPipeline", "StableDiffusionPipeline"],
+    ["ORTStableDiffusionInpaintPipeline", "StableDiffusionPipeline"],
+    ["OnnxStableDiffusionInpaintPipelineLegacy", "StableDiffusionPipeline"],
+    ["StableDiffusionPanoramaPipeline", "StableDiffusionPipeline"],
+    ["LatentConsistencyModelImg2ImgPipeline", "LatentConsistencyModelPipeline"],
+  ])("takes a %s for a %s, by its parts", async (_class_name, wanted) => {
+    const files = withIndex(stableDiffusion, {
+      ...stableDiffusion["model_index.json"],
+      _class_name,
+    });
+    const index = await loadModelIndex(await folderWith(files));
+    expect(index.pipelineClass).toBe(wanted);
+  });
+
+  test("takes a second encoder alone for a text's, as Stable Diffusion XL's refiner has it", async () => {
+    const files = withIndex(stableDiffusion, {
+      ...stableDiffusion["model_index.json"],
+      _class_name: "StableDiffusionXLImg2ImgPipeline",
+      text_encoder: [null, null],
+      text_encoder_2: ["transformers", "CLIPTextModelWithProjection"],
+    });
+    expect(await loadModelIndex(await folderWith(files))).toMatchObject({
+      pipelineClass: "StableDiffusionXLPipeline",
+      hasTextEncoder: true,
+      textEncoders: ["text_encoder_2"],
     });
   });
 
@@ -233,20 +318,11 @@ describe("loadModelIndex()", () => {
       /model_index\.json .*no JSON object/,
     ],
     ["a page for an index", { "model_index.json": "<html>" }, /web page/],
-    [
-      "no unet/config.json",
-      { "unet/config.json": undefined },
-      /has no unet\/config\.json/,
-    ],
+    ["no Unet", { "unet/model.onnx": undefined }, /has no unet\/model\.onnx/],
     [
       "no scheduler",
       { "scheduler/scheduler_config.json": undefined },
       /scheduler_config/,
-    ],
-    [
-      "no channels",
-      { "unet/config.json": { in_channels: "3" } },
-      /in_channels .* "3"/,
     ],
   ])("throws model-invalid for %s", async (_, change, message) => {
     const files = Object.entries({ ...ddpm, ...change }).filter(

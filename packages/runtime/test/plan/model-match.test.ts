@@ -41,7 +41,11 @@ const planFor = (unet: string) => ({
 test("unetDigest() digests the ONNX file, then the external ones", async () => {
   const folder = await openFolder(path("tiny-text-dynamo"));
   const file = await folder.file("unet/model.onnx");
-  const found = await unetDigest(folder, await loadGraph(file!));
+  const found = await unetDigest(
+    folder,
+    await loadGraph(file!),
+    "unet/model.onnx",
+  );
   await folder.close();
   const unet = "tiny-text-dynamo/unet";
   expect(found).toBe(digestOf(`${unet}/model.onnx`, `${unet}/model.onnx.data`));
@@ -69,14 +73,14 @@ test("prepareRun() refuses a plan that was made for another model", async () => 
 });
 
 test("prepareRun() names the model's own scheduler where it is not known", async () => {
-  const schedulerConfig = { _class_name: "HeunDiscreteScheduler" };
+  const schedulerConfig = { _class_name: "RePaintScheduler" };
   const other = Object.create(model, {
     index: { value: { ...model.index, schedulerConfig } },
   }) as Model;
   await expect(prepareRun(other, parseRequest({}))).rejects.toMatchObject({
     code: "model-unsupported",
     message: expect.stringMatching(
-      /HeunDiscreteScheduler, as it is not known here: choose one of ddpm/,
+      /RePaintScheduler, as it is not known here: choose one of ddpm/,
     ) as string,
   });
 });

@@ -118,6 +118,11 @@ function changed(path: string, value: unknown): unknown {
   return copy;
 }
 
+const forecast = {
+  ...{ units: ["up_blocks.1"], action: "forecast", values: 2 },
+  refresh: { every: 2 },
+};
+
 /** Where it is wrong, by what, how the message names the place, and what it says would be right. */
 const wrong: [path: string, value: unknown, place: string, wanted: string][] = [
   ["format", "phaseskip", "format", '"phaseskip-plan"'],
@@ -148,7 +153,7 @@ const wrong: [path: string, value: unknown, place: string, wanted: string][] = [
   ["rules.0.units", "up_blocks.1", "rules[0].units", "a list"],
   ["rules.0.units", [], "rules[0].units", "at least one unit"],
   ["rules.1.units.0", 3, "rules[1].units[0]", "a string"],
-  ["rules.1.units.0", "", "rules[1].units[0]", "path elements"],
+  ["rules.1.units.0", ".", "rules[1].units[0]", "path elements"],
   ["rules.1.units.0", "up_blocks.", "rules[1].units[0]", "path elements"],
   ["rules.1.units.0", "up_blocks..1", "rules[1].units[0]", "path elements"],
   ["rules.1.units.0", "up_blocks/1", "rules[1].units[0]", "path elements"],
@@ -328,6 +333,96 @@ const wrong: [path: string, value: unknown, place: string, wanted: string][] = [
   ],
   ["steps", 40, "steps", "an object"],
   ["steps", {}, "steps", "numInferenceSteps or timesteps"],
+  ...(
+    [
+      [{ values: 1 }, "rules[0].values", "an integer of at least 2"],
+      [{ values: 5 }, "rules[0].values", "an integer in [2, 4]"],
+      [{ basis: undefined }, "rules[0]", "coefficients with steps, or a basis"],
+      [{ coefficients: [[1]] }, "rules[0]", "coefficients with steps, or a"],
+      [{ basis: "tailor" }, "rules[0].basis", "one of taylor, hermite"],
+      [{ steps: [1] }, "rules[0].steps", "must go with coefficients"],
+      [{ order: 1 }, "rules[0]", "may have the fields"],
+      [{ refresh: undefined }, "rules[0].refresh", '"never" or one of'],
+    ] as const
+  ).map(([change, ...said]): (typeof wrong)[number] => [
+    "rules.0",
+    { ...forecast, basis: "taylor", ...change },
+    ...said,
+  ]),
+  ...(
+    [
+      [{ steps: undefined }, "rules[0].steps", "a list"],
+      [{ steps: [3] }, "rules[0].steps", "2 rising step indices"],
+      [{ steps: [5, 3] }, "rules[0].steps", "2 rising step indices"],
+      [
+        { coefficients: [[1, 2, 3], [1]] },
+        "rules[0].coefficients[0]",
+        "1 to 2",
+      ],
+      [
+        { coefficients: [[], [1]] },
+        "rules[0].coefficients[0]",
+        "1 to 2 numbers",
+      ],
+      [
+        { coefficients: [["1"], [1]] },
+        "rules[0].coefficients[0][0]",
+        "a number",
+      ],
+      [{ ages: [[1, 2]] }, "rules[0].ages", "must have 2 rows"],
+      [
+        {
+          ages: [
+            [2, 1],
+            [1, 2],
+          ],
+        },
+        "rules[0].ages[0]",
+        "2 rising numbers",
+      ],
+      [{ ages: [[1], [1, 2]] }, "rules[0].ages[0]", "2 rising numbers"],
+      [
+        {
+          ages: [
+            [0, 1],
+            [1, 2],
+          ],
+        },
+        "rules[0].ages[0][0]",
+        "at least 1",
+      ],
+    ] as const
+  ).map(([change, ...said]): (typeof wrong)[number] => [
+    "rules.0",
+    {
+      ...forecast,
+      steps: [3, 5],
+      coefficients: [
+        [1, 0],
+        [2, -1],
+      ],
+      ...change,
+    },
+    ...said,
+  ]),
+  [
+    "rules.0",
+    { units: [""], action: "zero" },
+    "rules[0].action",
+    "for the whole Unet",
+  ],
+  [
+    "rules.0",
+    { units: [""], action: "reuse", value: "residual", refresh: "never" },
+    "rules[0].action",
+    "for the whole Unet",
+  ],
+  [
+    "guidance.0",
+    { action: "delta", refresh: { every: 2 }, values: 2 },
+    "guidance[0]",
+    "coefficients with steps, or a basis",
+  ],
   ["steps.timesteps", [1], "steps", "numInferenceSteps or timesteps"],
   [
     "steps.count",
@@ -415,7 +510,7 @@ describe("parsePlan() names the place, what would be right, and what was found",
 
   test("and cuts what was found where it is long", () => {
     const { message } = failure(changed("rules.0.action", "x".repeat(500)));
-    expect(message.length).toBeLessThan(200);
+    expect(message.length).toBeLessThan(210);
     expect(message).toMatch(/x…$/);
   });
 });

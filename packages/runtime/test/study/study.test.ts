@@ -30,6 +30,20 @@ const actions: readonly (readonly [string, Rule])[] = [
   ["bypass", { units: ["mid_block"], action: "bypass" }],
   ["mean", { units: [unit, `${unit}.skip`], action: "mean" }],
   [
+    "forecast",
+    {
+      ...{ units: [unit], action: "forecast", values: 3, basis: "bdf" },
+      refresh: { every: 2 },
+    },
+  ],
+  [
+    "forecast of the whole output",
+    {
+      ...{ units: [""], action: "forecast", values: 2, basis: "taylor" },
+      refresh: { every: 2 },
+    },
+  ],
+  [
     "extrapolate",
     { units: [unit], action: "extrapolate", order: 1, refresh: { every: 2 } },
   ],

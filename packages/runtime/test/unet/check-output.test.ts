@@ -1,6 +1,7 @@
 // What a device hands back is looked at before it is used.
 import { describe, expect, test } from "vitest";
 import { openFolder } from "../../src/folder/model-folder.js";
+import { PartFiles } from "../../src/folder/part-files.js";
 import { Network } from "../../src/networks/network.js";
 import { openDevice } from "../../src/device/session.js";
 import type { Device } from "../../src/device/session.js";
@@ -22,7 +23,7 @@ describe("checkOutput()", () => {
   });
 });
 
-describe.each(["text_encoder", "vae_decoder"])(
+describe.each(["text_encoder", "vae_decoder"] as const)(
   "%s on a device that hands back zeros",
   (part) => {
     test("is inference-failed, and works again when the device does", async () => {
@@ -38,7 +39,7 @@ describe.each(["text_encoder", "vae_decoder"])(
       const model = new URL("../../../../models/tiny-sd-ts/", import.meta.url);
       const folder = await openFolder(fileURLToPath(model));
       const path = `${part}/model.onnx`;
-      const network = await Network.open(folder, device, path);
+      const network = await Network.open(new PartFiles(folder), device, part);
       const rows = Object.fromEntries(
         network.graph.inputs.map(({ name, dims = [] }) => {
           const row = dims.slice(1).map((dim) => Number(dim) || 8);

@@ -8,7 +8,7 @@ import {
   goldenFile,
 } from "./golden-model.js";
 
-// Made by models/golden_actions.py, which reads plans a second time and wraps diffusers' modules.
+// Made by models/golden_actions.py and golden_forecasts.py, which read plans a second time and wraps diffusers' modules.
 const tolerance = 1e-3;
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -26,11 +26,14 @@ interface GoldenAction {
   readonly sample: readonly [file: string, index: number];
 }
 
-const cases = (
-  JSON.parse(
-    readFileSync(goldenFile("actions/cases.json"), "utf8"),
-  ) as GoldenAction[]
-).map((golden) => [`${golden.plan.name} on ${golden.model}`, golden] as const);
+const cases = ["actions", "forecasts"].flatMap((folder) => {
+  const text = readFileSync(goldenFile(`${folder}/cases.json`), "utf8");
+  return (JSON.parse(text) as GoldenAction[]).map(({ sample, ...golden }) => {
+    const found = [`${folder}/${sample[0]}`, sample[1]] as const;
+    const name = `${golden.plan.name} on ${golden.model}`;
+    return [name, { ...golden, sample: found }] as const;
+  });
+});
 
 const models = new GoldenModels();
 afterAll(() => models.dispose());
@@ -56,7 +59,7 @@ describe("runPipeline() does with single actions what hooks do in PyTorch", () =
       expect(found, key).toEqual(computed.map((one) => one === 1));
     }
     const [file, index] = golden.sample;
-    const right = await goldenArray(`actions/${file}`, index);
+    const right = await goldenArray(file, index);
     expect(distance(sample, right)).toBeLessThan(tolerance);
   });
 });

@@ -86,7 +86,9 @@ describe("a plan function's run is what the paper's method gives in PyTorch", ()
     const [file, index] = golden.sample;
     const right = await goldenArray(`methods/${file}`, index);
     expect(distance(sample, right)).toBeLessThan(tolerance);
-    expect(report.warnings).toEqual([]);
+    // of a stochastic sampler it is said that it skips badly
+    const others = report.warnings.filter((w) => !/new noise at every/.test(w));
+    expect(others).toEqual([]);
     for (const [context, whole] of Object.entries(golden.whole ?? {})) {
       const found = report.steps.map(({ contexts }) =>
         contexts.some((one) => one.context === context && one.computed.length),

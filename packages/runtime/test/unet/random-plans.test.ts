@@ -88,6 +88,19 @@ function plain<T extends object>(value: T): T {
   ) as T;
 }
 
+const table = {
+  values: 3,
+  steps: [1, 2, 3, 4, 5],
+  coefficients: [[0.9], [1.3, -0.4], [1.2], [1.5, -0.6], [1.8, -1.1, 0.2]],
+};
+const forecasts = fc
+  .record({
+    action: fc.constant("forecast" as const),
+    how: fc.constantFrom({ values: 2, basis: "taylor" as const }, table),
+    refresh: refreshes,
+  })
+  .map(({ how, ...rest }) => ({ ...rest, ...how }));
+
 const rules: fc.Arbitrary<Rule> = fc
   .record({
     units: fc.uniqueArray(fc.constantFrom(...patterns), {
@@ -126,6 +139,7 @@ const rules: fc.Arbitrary<Rule> = fc
           refresh: refreshes,
         }),
       },
+      { weight: 3, arbitrary: forecasts },
       {
         weight: 2,
         arbitrary: fc
@@ -152,6 +166,14 @@ const rules: fc.Arbitrary<Rule> = fc
   .map(
     ({ action, ...rest }) => ({ ...plain(rest), ...action }) as unknown as Rule,
   );
+
+/** What the whole Unet's output is made of. */
+const wholes: fc.Arbitrary<Rule[]> = fc
+  .oneof(
+    forecasts,
+    fc.record({ action: fc.constant("reuse" as const), refresh: refreshes }),
+  )
+  .map((action) => [{ units: [""], ...action }]);
 
 /** A rule that watches what its units cannot change: they come after it. */
 const adaptives: fc.Arbitrary<Rule[]> = fc
@@ -210,7 +232,15 @@ describe("UnetExecutor under random plans equals one session of the whole graph 
     const paths = [...open.unet.units.units.keys()];
     let ran = 0;
     const plans = fc.tuple(
-      fc.array(rules, { minLength: 1, maxLength: 4 }),
+      fc
+        .tuple(
+          fc.array(rules, { minLength: 1, maxLength: 4 }),
+          fc.oneof(
+            { weight: 3, arbitrary: fc.constant<Rule[]>([]) },
+            { weight: 1, arbitrary: wholes },
+          ),
+        )
+        .map((both) => both.flat()),
       fc.oneof(
         { weight: 2, arbitrary: fc.constant<Rule[]>([]) },
         { weight: 1, arbitrary: adaptives },
@@ -221,7 +251,7 @@ describe("UnetExecutor under random plans equals one session of the whole graph 
       fc.asyncProperty(plans, async ([given, adaptive, guidance]) => {
         const known = [...given, ...adaptive].flatMap((rule) => {
           const units = rule.units.filter((pattern) =>
-            paths.some((path) => matchesPattern(pattern, path)),
+            ["", ...paths].some((path) => matchesPattern(pattern, path)),
           );
           return units.length > 0 ? [{ ...rule, units }] : [];
         });

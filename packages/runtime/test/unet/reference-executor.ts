@@ -3,11 +3,12 @@
 // which one, a walk back from the output decides. It shares no code with segments, programs or schedules.
 
 import type { Unet } from "@phaseskip/graph";
-import { ElementType } from "@phaseskip/graph";
+import { ElementType, unitAt } from "@phaseskip/graph";
 import { generator } from "@phaseskip/scheduler";
 import type {
   AdaptiveAction,
   Context,
+  ForecastAction,
   Plan,
   Refresh,
   Rule,
@@ -85,7 +86,7 @@ export class ReferenceExecutor {
   ): Promise<ReferenceExecutor> {
     const paths = (is: (rule: Rule) => boolean) =>
       new Set(
-        [...unet.units.units.keys()].filter((path) =>
+        ["", ...unet.units.units.keys()].filter((path) =>
           plan.rules.some(
             (rule) => is(rule) && rule.units.some((p) => matches(p, path)),
           ),
@@ -315,7 +316,7 @@ export class ReferenceExecutor {
   ): Choice {
     const { unit, to, isResidual: isSum } = met;
     const rule = this.#ruleAt(unit, step, context);
-    const { skip, outputs } = this.#unet.units.units.get(unit)!;
+    const { skip, outputs } = unitAt(this.#unet, unit);
     const computed: Choice = { kind: "computed" };
     const values = this.#caches[context].kept.get(to);
     const last = values && Math.max(...values.keys());
@@ -366,6 +367,17 @@ export class ReferenceExecutor {
     if (!values) throw impossible();
     if (isResidual(rule) && !isSum)
       return withMain([[1, values.get(last!)!.added ?? new Float32Array()]]);
+    if (rule.action === "forecast") {
+      const kept = [...values.keys()].sort((a, b) => b - a);
+      const weights = forecastWeights(rule, kept, step);
+      if (!weights) throw impossible();
+      return {
+        kind: "given",
+        values: weights.map(
+          (weight, i) => [weight, values.get(kept[i]!)!.value] as const,
+        ),
+      };
+    }
     const order = rule.action === "extrapolate" ? rule.order : 0;
     const steps = [...values.keys()].sort((a, b) => b - a).slice(0, order + 1);
     const t = (index: number) => timesteps[index]!;
@@ -430,6 +442,22 @@ export class ReferenceExecutor {
       .filter(({ from, to }) => to <= t && (t < from || from === 1000))
       .map(({ name }) => name);
   }
+}
+
+/** What a table's row counts the newest values; or the line through two, the one basis here. */
+function forecastWeights(
+  rule: ForecastAction,
+  kept: readonly number[],
+  step: number,
+): readonly number[] | undefined {
+  if ("basis" in rule) {
+    const [a, b] = kept.map((index) => timesteps[index]!);
+    if (b === undefined) return [1];
+    const slope = (timesteps[step]! - a!) / (a! - b);
+    return [1 + slope, -slope];
+  }
+  const row = rule.coefficients[rule.steps.indexOf(step)];
+  return row && row.length <= kept.length ? row : undefined;
 }
 
 function cache(): Cache {

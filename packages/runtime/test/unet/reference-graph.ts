@@ -2,7 +2,7 @@
 // computed value times something, or something given, or that plus the unit's main input.
 
 import type { Unet, Unit } from "@phaseskip/graph";
-import { ElementType } from "@phaseskip/graph";
+import { ElementType, unitAt } from "@phaseskip/graph";
 import type { NodeProto } from "../../../graph/src/onnx/onnx_pb.js";
 import {
   readModelProto,
@@ -74,7 +74,7 @@ export function referenceGraph(
     for (const { unit, isResidual } of path) {
       to += `#${unit}${isResidual ? "+" : ""}`;
       if (!switches.has(to)) {
-        const { mainInput, skip } = units.get(unit)!;
+        const { mainInput, skip } = unitAt(unet, unit);
         const isAlike =
           mainInput && String(dims(mainInput.value)) === String(dims(name));
         const main =
@@ -87,7 +87,12 @@ export function referenceGraph(
     }
     return from;
   };
-  const after = (name: string, reader: number | undefined, slot: number) =>
+  const after = (
+    name: string,
+    reader: number | undefined,
+    slot: number,
+    behind: readonly { unit: string; isResidual: boolean }[] = [],
+  ) =>
     through(name, [
       ...unitsAround(unet, name, reader, slot)
         .filter((unit) => acted.has(unit))
@@ -96,6 +101,7 @@ export function referenceGraph(
         unit,
         isResidual: true,
       })),
+      ...behind,
     ]);
   const writer = new Map(
     unet.graph.nodes.map((node) => [node.outputs[0], node]),
@@ -109,7 +115,9 @@ export function referenceGraph(
     return { ...proto, input };
   });
   const result = graph.output[0]!.name;
-  nodes.push(op("Identity", [after(result, undefined, -1)], ["the_end"]));
+  const whole = acted.has("") ? [{ unit: "", isResidual: false }] : [];
+  const end = after(result, undefined, -1, whole);
+  nodes.push(op("Identity", [end], ["the_end"]));
   const probeNames = new Map(
     probes.map((path) => {
       const made = units.get(path)!.outputs.map((name) => ({

@@ -7,7 +7,7 @@ import type { SchedulerConfig } from "./config.js";
 export interface ConfigReader {
   /** The sampler in words, such as `DDIM scheduler`. */
   readonly title: string;
-  /** The value of a key; `undefined` where the sampler's default holds. */
+  /** The value of a key; `undefined` where the sampler's default holds: `null` is not given. */
   value(key: string): unknown;
   /** A finite number; with `isInteger`, an integer. */
   number(
@@ -15,7 +15,7 @@ export interface ConfigReader {
     fallback: number,
     options?: { min?: number; isInteger?: boolean },
   ): number;
-  /** A truth value; JSON's `null` is false. */
+  /** A truth value. */
   boolean(key: string, fallback: boolean): boolean;
   /** One of a few strings. What diffusers knows beyond them is refused by name, like all else. */
   choice<T extends string>(key: string, fallback: T, choices: readonly T[]): T;
@@ -46,13 +46,14 @@ export function configReader(
     throw fail(TypeError, "its options must be an object", config);
   }
   const ignored = new Set<unknown>(config._use_default_values ?? []);
-  const value = (key: string) => (ignored.has(key) ? undefined : config[key]);
+  const value = (key: string) =>
+    ignored.has(key) ? undefined : (config[key] ?? undefined);
 
   return {
     title,
     value,
     number(key, fallback, { min = -Infinity, isInteger = false } = {}) {
-      const number = value(key) === undefined ? fallback : value(key);
+      const number = value(key) ?? fallback;
       const wanted = `${key} must be ${isInteger ? "an integer" : "a number"}`;
       if (typeof number !== "number") throw fail(TypeError, wanted, number);
       if (isInteger ? !Number.isInteger(number) : Number.isNaN(number)) {
@@ -63,13 +64,13 @@ export function configReader(
       return number;
     },
     boolean(key, fallback) {
-      const boolean = value(key) === null ? false : (value(key) ?? fallback);
+      const boolean = value(key) ?? fallback;
       if (typeof boolean !== "boolean")
         throw fail(TypeError, `${key} must be a boolean`, boolean);
       return boolean;
     },
     choice(key, fallback, choices) {
-      const choice = value(key) === undefined ? fallback : value(key);
+      const choice = value(key) ?? fallback;
       const found = choices.find((known) => known === choice);
       if (found !== undefined) return found;
       const list = choices.map((known) => JSON.stringify(known)).join(", ");

@@ -1,5 +1,8 @@
 // diffusers' scheduler_config.json: its keys, and reading them as `from_config` does. A key
-// that is absent, or listed in `_use_default_values`, takes the default of the class at hand.
+// that is absent or null, or listed in `_use_default_values`, takes the default of the class at
+// hand.
+
+import { parsePythonJson } from "./python-json.js";
 
 /**
  * The contents of a `scheduler_config.json`, with diffusers' own keys. Each sampler reads those
@@ -87,9 +90,7 @@ export interface RunOptions {
 }
 
 /**
- * Reads the text of a `scheduler_config.json`. Python writes `Infinity`, `-Infinity` and `NaN`
- * into it (DPM-Solver's `lambda_min_clipped` is the usual one), which `JSON.parse` refuses; `NaN`
- * is read as `null`.
+ * Reads the text of a `scheduler_config.json`, as {@link parsePythonJson} does.
  *
  * @param text the file's contents
  * @returns its top-level object
@@ -97,13 +98,7 @@ export interface RunOptions {
  * @throws {TypeError} If it holds something other than an object.
  */
 export function parseSchedulerConfig(text: string): SchedulerConfig {
-  // Too large a number is how JSON spells infinity; no key of any class means anything by NaN.
-  const valid = text.replace(
-    /"(?:[^"\\]|\\.)*"|\bInfinity\b|\bNaN\b/g,
-    (token) =>
-      token.startsWith('"') ? token : token === "NaN" ? "null" : "1e999",
-  );
-  const config: unknown = JSON.parse(valid);
+  const config = parsePythonJson(text);
   if (typeof config !== "object" || config === null || Array.isArray(config)) {
     throw new TypeError(
       `Cannot read the scheduler configuration as it must be a JSON object: current value is ${shown(config)}`,

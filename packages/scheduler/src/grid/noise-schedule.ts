@@ -33,10 +33,17 @@ export interface NoiseScheduleDefaults {
   readonly betaSchedule?: BetaSchedule;
   /** Whether the class knows `rescale_betas_zero_snr`. @default true */
   readonly isRescalable?: boolean;
+  /** Whether the class knows the beta schedule `exp`. @default false */
+  readonly knowsExp?: boolean;
 }
 
 type BetaSchedule = (typeof betaSchedules)[number];
-const betaSchedules = ["linear", "scaled_linear", "squaredcos_cap_v2"] as const;
+const betaSchedules = [
+  "linear",
+  "scaled_linear",
+  "squaredcos_cap_v2",
+  "exp",
+] as const;
 
 /** Steps of a training that a schedule is laid out for; published models have 1000. */
 const mostTrainTimesteps = 100_000;
@@ -84,11 +91,12 @@ function readBetas(
     betaStart = 0.0001,
     betaEnd = 0.02,
     betaSchedule = "linear",
+    knowsExp = false,
   }: NoiseScheduleDefaults,
   count: number,
 ): Float32Array {
-  const trained = config.value("trained_betas") ?? null;
-  if (trained !== null) {
+  const trained = config.value("trained_betas");
+  if (trained !== undefined) {
     if (
       !Array.isArray(trained) ||
       trained.length !== count ||
@@ -104,7 +112,11 @@ function readBetas(
   }
   const start = config.number("beta_start", betaStart);
   const end = config.number("beta_end", betaEnd);
-  const schedule = config.choice("beta_schedule", betaSchedule, betaSchedules);
+  const schedule = config.choice(
+    "beta_schedule",
+    betaSchedule,
+    betaSchedules.filter((known) => knowsExp || known !== "exp"),
+  );
   switch (schedule) {
     case "linear":
       return linspace32(start, end, count);
@@ -113,15 +125,21 @@ function readBetas(
         (root) => root * root,
       );
     case "squaredcos_cap_v2":
-      return Float32Array.from({ length: count }, (_, t) =>
-        Math.min(
-          1 - cosineAlphaBar((t + 1) / count) / cosineAlphaBar(t / count),
-          0.999,
-        ),
-      );
+      return betasForAlphaBar(cosineAlphaBar, count);
+    case "exp":
+      return betasForAlphaBar((time) => Math.exp(time * -12), count);
     default:
       return schedule satisfies never;
   }
+}
+
+function betasForAlphaBar(
+  alphaBar: (time: number) => number,
+  count: number,
+): Float32Array {
+  return Float32Array.from({ length: count }, (_, t) =>
+    Math.min(1 - alphaBar((t + 1) / count) / alphaBar(t / count), 0.999),
+  );
 }
 
 function cosineAlphaBar(time: number): number {

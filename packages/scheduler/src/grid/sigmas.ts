@@ -4,9 +4,14 @@
 //   Karras et al. 2022 (arXiv 2206.00364)         here
 //   σ                                             sigma
 //   σ_min, σ_max, ρ of equation 5                 min, max, RHO
+//
+// Beta sigmas are Lee et al. 2024 (arXiv 2407.12173); exponential ones are k-diffusion's.
 
 import type { ConfigReader } from "../config/config-reader.js";
 import { sqrt32 } from "../float32.js";
+import { betaQuantile } from "./beta-quantile.js";
+import { numpyLog32 } from "./numpy-log.js";
+import type { StepRequest } from "./step-request.js";
 import { linspace } from "./timestep-spacing.js";
 
 const f = Math.fround;
@@ -48,29 +53,73 @@ export function interpolated(
   return (high - low) * (position - below) + low;
 }
 
+/** A rule that chooses sigmas between two ends, in place of evenly spaced timesteps. */
+export type SigmaSpacing = keyof typeof spacingKeys;
+
+const spacingKeys = {
+  karras: "use_karras_sigmas",
+  exponential: "use_exponential_sigmas",
+  beta: "use_beta_sigmas",
+} as const;
+
 /**
- * Sigmas evenly spaced in their ρ-th root.
+ * Reads by which rule a configuration chooses its sigmas.
  *
- * @param max first sigma
- * @param min last sigma
+ * @returns `null` where they are those of the timesteps
+ * @throws {RangeError} If there are two such rules, or one beside timesteps from the caller.
+ */
+export function readSigmaSpacing(
+  config: ConfigReader,
+  { timesteps }: StepRequest,
+): SigmaSpacing | null {
+  const asked = (Object.keys(spacingKeys) as SigmaSpacing[]).filter((rule) =>
+    config.boolean(spacingKeys[rule], false),
+  );
+  const [rule = null, other] = asked;
+  if (other !== undefined) {
+    const wanted = `false where ${spacingKeys[rule!]} is true`;
+    config.reject(spacingKeys[other], wanted, true);
+  }
+  if (rule !== null && timesteps !== null) {
+    config.reject(spacingKeys[rule], "false where timesteps are given", true);
+  }
+  return rule;
+}
+
+/**
+ * Sigmas between two ends: even in their ρ-th root (`karras`), in their logarithm
+ * (`exponential`), or denser at both ends (`beta`).
+ *
+ * @param spacing the rule
+ * @param range first and last sigma
  * @param count how many
  * @returns descending doubles
  */
-export function karrasSigmas(
-  max: number,
-  min: number,
+export function spacedSigmas(
+  spacing: SigmaSpacing,
+  { min, max }: SigmaRange,
   count: number,
 ): number[] {
-  const [from, to] = [max ** (1 / RHO), min ** (1 / RHO)];
-  return linspace(0, 1, count).map(
-    (ramp) => (from + ramp * (to - from)) ** RHO,
-  );
+  switch (spacing) {
+    case "karras": {
+      const [from, to] = [max ** (1 / RHO), min ** (1 / RHO)];
+      return linspace(0, 1, count).map(
+        (ramp) => (from + ramp * (to - from)) ** RHO,
+      );
+    }
+    case "exponential":
+      return linspace(Math.log(max), Math.log(min), count).map(Math.exp);
+    case "beta":
+      return linspace(0, 1, count).map(
+        (ramp) => min + betaQuantile(1 - ramp) * (max - min),
+      );
+    default:
+      return spacing satisfies never;
+  }
 }
 
 /**
  * The timesteps at which sigmas are reached, linear in log sigma between two timesteps.
- *
- * Near-exact: NumPy takes the float32 logarithms of the table with an error of a few last bits.
  *
  * @param sigmas noise levels; beyond the table's ends they give the first or the last timestep
  * @param table of {@link sigmaTable}
@@ -80,7 +129,7 @@ export function timestepsOfSigmas(
   sigmas: readonly number[],
   table: readonly number[],
 ): number[] {
-  const logs = table.map((sigma) => f(Math.log(sigma)));
+  const logs = table.map(numpyLog32);
   return sigmas.map((sigma) => {
     const logSigma = Math.log(Math.max(sigma, 1e-10));
     const reached = logs.findLastIndex((log) => logSigma >= log);
@@ -92,47 +141,30 @@ export function timestepsOfSigmas(
   });
 }
 
-/** The Karras range of a configuration, where it sets one; else the schedule's own. */
-export function readSigmaRange(
-  config: ConfigReader,
-  own: { readonly min: number; readonly max: number },
-): { readonly min: number; readonly max: number } {
-  const read = (key: string, fallback: number) =>
-    config.value(key) === null
-      ? fallback
-      : config.number(key, fallback, { min: 0 });
-  return { min: read("sigma_min", own.min), max: read("sigma_max", own.max) };
+/** The ends between which sigmas are chosen. */
+export interface SigmaRange {
+  /** The last sigma. */
+  readonly min: number;
+  /** The first sigma. */
+  readonly max: number;
 }
 
-/** Reads the noise that is left after the last step. */
-export function readFinalSigma(
+/** The range of a configuration, where it sets one; else the schedule's own. */
+export function readSigmaRange(
   config: ConfigReader,
-  table: readonly number[],
-): number {
+  own: SigmaRange,
+): SigmaRange {
+  return {
+    min: config.number("sigma_min", own.min, { min: 0 }),
+    max: config.number("sigma_max", own.max, { min: 0 }),
+  };
+}
+
+/** Reads the noise that is left after the last step: none, or a schedule's own last. */
+export function readFinalSigma(config: ConfigReader, last: number): number {
   const type = config.choice("final_sigmas_type", "zero", [
     "zero",
     "sigma_min",
   ]);
-  return type === "zero" ? 0 : table[0]!;
-}
-
-/** Refuses the ways to choose sigmas that diffusers knows beyond these. */
-export function rejectOtherSigmas(
-  config: ConfigReader,
-  keys: readonly string[],
-): void {
-  for (const key of keys) {
-    if (config.boolean(key, false))
-      config.reject(key, "false (it is not implemented)", true);
-  }
-}
-
-/** Index of a timestep in a list; of the second one where it is repeated; −1 if it is not there. */
-export function indexOfTimestep(
-  timesteps: readonly number[],
-  timestep: number,
-): number {
-  const first = timesteps.indexOf(timestep);
-  const second = timesteps.indexOf(timestep, first + 1);
-  return second < 0 ? first : second;
+  return type === "zero" ? 0 : last;
 }

@@ -2,6 +2,7 @@
 
 import type { RunOptions } from "../config/config.js";
 import type { ConfigReader } from "../config/config-reader.js";
+import type { PredictionType } from "../scheduler.js";
 
 /** What a run asked for: a number of steps, or the timesteps themselves. */
 export interface StepRequest {
@@ -83,36 +84,45 @@ function isIntegerIn(
 
 /**
  * Checks that each timestep has an entry in the noise schedule: `leading` spacing with an offset
- * can run past its end.
+ * can run past its end. And that the network says something there: at a timestep without any
+ * signal a prediction of the noise says nothing of the clean sample.
  *
- * @throws {RangeError} If one has none.
+ * @param config of the sampler
+ * @param timesteps that a run visits
+ * @param alphasCumprod of the schedule
+ * @param predictionType of the network
+ * @throws {RangeError} If one has none, or if the network predicts noise where all is noise.
  */
 export function checkedTimesteps(
   config: ConfigReader,
   timesteps: readonly number[],
-  numTrainTimesteps: number,
+  alphasCumprod: readonly number[],
+  predictionType: PredictionType,
 ): readonly number[] {
-  const outside = timesteps.find(
-    (timestep) => timestep < 0 || timestep >= numTrainTimesteps,
-  );
+  const last = alphasCumprod.length - 1;
+  const outside = timesteps.find((timestep) => timestep < 0 || timestep > last);
   if (outside !== undefined) {
-    const wanted = `such that every timestep lies in [0, ${numTrainTimesteps - 1}] (one is ${outside})`;
-    config.reject("steps_offset", wanted, config.value("steps_offset"));
+    const offset = config.value("steps_offset");
+    if (typeof offset === "number" && offset < last / 2) {
+      const wanted = `at most ${mostSteps(alphasCumprod.length, offset)} where steps_offset is ${offset} (timesteps run to ${last}, one would be ${outside})`;
+      config.reject("numInferenceSteps", wanted, timesteps.length);
+    }
+    const wanted = `such that every timestep lies in [0, ${last}] (one is ${outside})`;
+    config.reject("steps_offset", wanted, offset);
+  }
+  const silent = timesteps.find((timestep) => alphasCumprod[timestep] === 0);
+  if (silent !== undefined && predictionType === "epsilon") {
+    const wanted = `"v_prediction" or "sample" where timestep ${silent} is all noise (zero terminal SNR)`;
+    config.reject("prediction_type", wanted, predictionType);
   }
   return timesteps;
 }
 
-/**
- * Refuses timesteps from the caller where Karras sigmas choose them.
- *
- * @throws {RangeError} If both are there.
- */
-export function rejectTimestepsUnderKarras(
-  config: ConfigReader,
-  isKarras: boolean,
-  timesteps: readonly number[] | null,
-): void {
-  if (isKarras && timesteps !== null) {
-    config.reject("use_karras_sigmas", "false where timesteps are given", true);
+/** The most steps that `leading` spacing with an offset takes without running past the end. */
+function mostSteps(numTrainTimesteps: number, offset: number): number {
+  for (let count = numTrainTimesteps; count > 1; count--) {
+    const stride = Math.floor(numTrainTimesteps / count);
+    if ((count - 1) * stride + offset < numTrainTimesteps) return count;
   }
+  return 1;
 }

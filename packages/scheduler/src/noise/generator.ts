@@ -6,6 +6,8 @@ import { NORMAL_BLOCK, normalFill16 } from "./normal-fill.js";
 
 /** Where a {@link NoiseGenerator} stands; a plain object that survives `structuredClone`. */
 export interface NoiseGeneratorState {
+  /** The seed that the generator was made from. */
+  readonly seed: number;
   /** The Mersenne Twister beneath. */
   readonly twister: Mt19937State;
   /**
@@ -17,6 +19,8 @@ export interface NoiseGeneratorState {
 
 /** A source of seeded normal noise. Its draws depend on their order and on their counts. */
 export interface NoiseGenerator {
+  /** The seed that it was made from, a safe integer. */
+  readonly seed: number;
   /**
    * Draws standard normal numbers as `torch.randn(count, generator=…)` does on the CPU.
    *
@@ -56,7 +60,7 @@ export function generator(seed: number): NoiseGenerator {
     );
   }
   const low32 = ((seed % 2 ** 32) + 2 ** 32) % 2 ** 32;
-  return noiseGenerator(mt19937(low32), null);
+  return noiseGenerator(seed, mt19937(low32), null);
 }
 
 /**
@@ -66,10 +70,11 @@ export function generator(seed: number): NoiseGenerator {
  * @returns a generator of its own, sharing nothing with others
  */
 export function restoreGenerator(state: NoiseGeneratorState): NoiseGenerator {
-  return noiseGenerator(mt19937(state.twister), state.cachedNormal);
+  return noiseGenerator(state.seed, mt19937(state.twister), state.cachedNormal);
 }
 
 function noiseGenerator(
+  seed: number,
   twister: ReturnType<typeof mt19937>,
   cachedNormal: number | null,
 ): NoiseGenerator {
@@ -94,6 +99,7 @@ function noiseGenerator(
   };
 
   return {
+    seed,
     randn(count) {
       if (!Number.isInteger(count) || count < 0) {
         throw new RangeError(
@@ -113,6 +119,6 @@ function noiseGenerator(
       }
       return values;
     },
-    state: () => ({ twister: twister.state(), cachedNormal }),
+    state: () => ({ seed, twister: twister.state(), cachedNormal }),
   };
 }

@@ -14,12 +14,11 @@ import { sqrt32, weightedSum } from "../float32.js";
 import { noiseSchedule } from "../grid/noise-schedule.js";
 import {
   noiseLevel,
-  noiseWeightsAt,
   predictEpsilon,
   predictOriginal,
   readPredictionType,
 } from "../step/prediction.js";
-import { sampleBound } from "../step/sample-bound.js";
+import { sampleBound, unbounded } from "../step/sample-bound.js";
 import type { Scheduler } from "../scheduler.js";
 import { checkedTimesteps, stepRequest } from "../grid/step-request.js";
 import { readSpacing, spacedTimesteps } from "../grid/timestep-spacing.js";
@@ -46,7 +45,7 @@ export function ddim(options: SchedulerConfig & DdimOptions): Scheduler {
   const config = configReader("DDIM scheduler", options);
   const { numTrainTimesteps, alphasCumprod } = noiseSchedule(config);
   const predictionType = readPredictionType(config);
-  const bound = sampleBound(config, true);
+  const bounded = sampleBound(config, true) ?? unbounded;
   const isFinalClean = config.boolean("set_alpha_to_one", true);
   const finalAlphaCumprod = isFinalClean ? 1 : alphasCumprod[0]!;
   const eta = f(options.eta ?? 0);
@@ -63,7 +62,8 @@ export function ddim(options: SchedulerConfig & DdimOptions): Scheduler {
       numTrainTimesteps,
       count: numInferenceSteps,
     }),
-    numTrainTimesteps,
+    alphasCumprod,
+    predictionType,
   );
   const stride = Math.floor(numTrainTimesteps / numInferenceSteps);
 
@@ -76,14 +76,15 @@ export function ddim(options: SchedulerConfig & DdimOptions): Scheduler {
     predictionType,
     alphasCumprod,
     needsNoise: () => eta > 0,
-    noiseWeights: (timestep) => noiseWeightsAt(alphasCumprod, timestep),
+    noiseWeights: (stepIndex) =>
+      noiseLevel(alphasCumprod[timesteps[stepIndex]!]!),
     update({ modelOutput, sample, timestep, noise }) {
       const alphaProd = alphasCumprod[timestep]!;
       const alphaProdPrev =
         alphasCumprod[timestep - stride] ?? finalAlphaCumprod;
       const betaProdPrev = f(1 - alphaProdPrev);
       const level = noiseLevel(alphaProd);
-      const predOriginalSample = bound(
+      const predOriginalSample = bounded(
         predictOriginal(predictionType, modelOutput, sample, level),
       );
       const epsilon = predictEpsilon(

@@ -16,11 +16,10 @@ import { sqrt32, weightedSum } from "../float32.js";
 import { noiseSchedule } from "../grid/noise-schedule.js";
 import {
   noiseLevel,
-  noiseWeightsAt,
   predictOriginal,
   readPredictionType,
 } from "../step/prediction.js";
-import { sampleBound } from "../step/sample-bound.js";
+import { sampleBound, unbounded } from "../step/sample-bound.js";
 import type { Scheduler } from "../scheduler.js";
 import { checkedTimesteps, stepRequest } from "../grid/step-request.js";
 import { readSpacing, spacedTimesteps } from "../grid/timestep-spacing.js";
@@ -46,7 +45,7 @@ export function ddpm(options: SchedulerConfig & RunOptions): Scheduler {
     "fixed_small",
     varianceTypes,
   );
-  const bound = sampleBound(config, true);
+  const bounded = sampleBound(config, true) ?? unbounded;
   const request = stepRequest(config, options, {
     numTrainTimesteps,
     custom: "integer",
@@ -59,7 +58,8 @@ export function ddpm(options: SchedulerConfig & RunOptions): Scheduler {
         numTrainTimesteps,
         count: request.numInferenceSteps,
       }),
-    numTrainTimesteps,
+    alphasCumprod,
+    predictionType,
   );
 
   return defineScheduler({
@@ -72,7 +72,8 @@ export function ddpm(options: SchedulerConfig & RunOptions): Scheduler {
     hasLearnedVariance:
       varianceType === "learned" || varianceType === "learned_range",
     needsNoise: (stepIndex) => timesteps[stepIndex]! > 0,
-    noiseWeights: (timestep) => noiseWeightsAt(alphasCumprod, timestep),
+    noiseWeights: (stepIndex) =>
+      noiseLevel(alphasCumprod[timesteps[stepIndex]!]!),
     update({ modelOutput, sample, stepIndex, timestep, noise }) {
       const alphaProd = alphasCumprod[timestep]!;
       const next = timesteps[stepIndex + 1];
@@ -83,7 +84,7 @@ export function ddpm(options: SchedulerConfig & RunOptions): Scheduler {
       const beta = f(1 - alpha);
 
       const mean = modelOutput.subarray(0, sample.length);
-      const predOriginalSample = bound(
+      const predOriginalSample = bounded(
         predictOriginal(predictionType, mean, sample, noiseLevel(alphaProd)),
       );
       const prevSample = weightedSum(

@@ -1,34 +1,47 @@
-// DPM-Solver++ in its multistep form, of order 1 or 2.
+// DPM-Solver and DPM-Solver++ in their multistep form, of order 1 to 3.
 //
 //   Lu et al. 2022 (arXiv 2211.01095), algorithm 2     here
 //   x̃_{t_i}                                            prevSample
-//   x_θ, data prediction                               predOriginalSample
-//   α_t, σ_t                                           signal, noise of level(sigma)
-//   λ_t = log(α_t / σ_t)                               logSnr
-//   h_i = λ_{t_i} − λ_{t_{i−1}}, r_i = h_{i−1} / h_i   h, r
-//   D_i                                                original, and slope · weight
+//   x_θ, data prediction; ε_θ, noise prediction        converted
+//   α_t, σ_t, λ_t                                      signal, noise, logSnr of a level
+//   h_i = λ_{t_i} − λ_{t_{i−1}}                        h
+//   D_i                                                multistepDifferences
+//
+// The weights of a step are in step/dpm-coefficients.ts.
 
 import type { RunOptions, SchedulerConfig } from "../config/config.js";
 import { configReader } from "../config/config-reader.js";
-import type { ConfigReader } from "../config/config-reader.js";
-import { dpmSteps } from "../grid/dpm-steps.js";
-import { defineScheduler } from "../step/define-scheduler.js";
-import { scaled, sqrt32, weightedSum } from "../float32.js";
+import { readFinalSigma, withFiniteSigmas } from "../grid/sigmas.js";
 import { noiseSchedule } from "../grid/noise-schedule.js";
-import { predictOriginal, readPredictionType } from "../step/prediction.js";
-import type { NoiseLevel } from "../step/prediction.js";
-import { sampleBound } from "../step/sample-bound.js";
-import type { Scheduler } from "../scheduler.js";
-import { indexOfTimestep, withFiniteSigmas } from "../grid/sigmas.js";
+import { solverSteps } from "../grid/solver-steps.js";
 import { stepRequest } from "../grid/step-request.js";
-
-const f = Math.fround;
+import type { Scheduler } from "../scheduler.js";
+import { defineScheduler } from "../step/define-scheduler.js";
+import {
+  dpmAlgorithms,
+  dpmStep,
+  isOfData,
+  isStochastic,
+} from "../step/dpm-coefficients.js";
+import { readPredictionType } from "../step/prediction.js";
+import { sampleBound } from "../step/sample-bound.js";
+import { solverLevel } from "../step/solver-level.js";
+import {
+  hasLearnedVariance,
+  multistepDifferences,
+  readAlgorithm,
+  readSolverType,
+  rejectZeroFinalSigma,
+  solverPrediction,
+} from "../step/solver-prediction.js";
 
 /**
- * DPM-Solver++, as diffusers' `DPMSolverMultistepScheduler`.
+ * DPM-Solver++, as diffusers' `DPMSolverMultistepScheduler`. The stochastic forms
+ * (`algorithm_type: "sde-dpmsolver++"`) want noise at every step.
  *
- * @param options the configuration and the steps; `algorithm_type` is `dpmsolver++` (or `deis`,
- * which diffusers reads as that), `solver_order` is 1 or 2
+ * @param options the configuration and the steps; `algorithm_type` is `dpmsolver++`,
+ * `dpmsolver`, `sde-dpmsolver++` or `sde-dpmsolver` (`deis` is read as the first), `solver_order`
+ * is 1, 2 or 3
  * @throws {RangeError} If a value is out of range, unknown or not implemented, or if two steps
  * would share a timestep (most often: as many steps as training timesteps).
  * @throws {TypeError} If a value is of another type, or the steps are given twice or not at all.
@@ -39,25 +52,43 @@ export function dpmpp2m(options: SchedulerConfig & RunOptions): Scheduler {
   const schedule = noiseSchedule(config);
   const { numTrainTimesteps } = schedule;
   const alphasCumprod = withFiniteSigmas(schedule);
-  const predictionType = readPredictionType(config);
+  const predictionType = readPredictionType(config, "solver");
   const bound = sampleBound(config, null);
-  const { isSecondOrder, isHeun } = readSolver(config);
+  const algorithm = readAlgorithm(config, dpmAlgorithms);
+  const isData = isOfData(algorithm);
+  const solverType = readSolverType(config);
+  const order = config.number("solver_order", 2, { isInteger: true });
+  const orders = algorithm === "sde-dpmsolver" ? [1, 2] : [1, 2, 3];
+  if (!orders.includes(order))
+    config.reject("solver_order", orders.join(" or "), order);
   const isLowerOrderFinal = config.boolean("lower_order_final", true);
   const isEulerAtFinal = config.boolean("euler_at_final", false);
-  const varianceType = config.value("variance_type");
   const request = stepRequest(config, options, {
     numTrainTimesteps,
     custom: "integer",
   });
-  const { timesteps, sigmas } = dpmSteps(config, alphasCumprod, request);
-  const last = timesteps.length - 1;
-  const levels = sigmas.map(levelOf);
+  const { timesteps, sigmas, isFlow } = solverSteps(
+    config,
+    alphasCumprod,
+    request,
+    {
+      isClipped: true,
+      knowsLu: true,
+      isCosineTruncated: true,
+      finalSigma: (_, first) => readFinalSigma(config, first),
+    },
+  );
+  rejectZeroFinalSigma(config, algorithm, sigmas.at(-1)!);
+  const levels = sigmas.map((sigma) => solverLevel(sigma, isFlow));
 
-  const isFirstOrderAt = (stepIndex: number) =>
-    stepIndex === last &&
-    (isEulerAtFinal ||
-      (isLowerOrderFinal && timesteps.length < 15) ||
-      sigmas.at(-1) === 0);
+  const last = timesteps.length - 1;
+  const isShort = isLowerOrderFinal && timesteps.length < 15;
+  /** The highest order that the end of the schedule allows. */
+  const orderAt = (stepIndex: number) => {
+    const isFirst = isEulerAtFinal || isShort || sigmas.at(-1) === 0;
+    if (stepIndex === last && isFirst) return 1;
+    return stepIndex === last - 1 && isShort ? Math.min(order, 2) : order;
+  };
 
   return defineScheduler({
     title: config.title,
@@ -67,81 +98,36 @@ export function dpmpp2m(options: SchedulerConfig & RunOptions): Scheduler {
     predictionType,
     alphasCumprod,
     sigmas,
-    hasLearnedVariance:
-      predictionType === "epsilon" &&
-      (varianceType === "learned" || varianceType === "learned_range"),
-    noiseWeights(timestep) {
-      const level = levels[indexOfTimestep(timesteps, timestep)];
-      return level === undefined ? null : [level.signal, level.noise];
-    },
-    update({ modelOutput, sample, stepIndex, state }) {
+    hasLearnedVariance: hasLearnedVariance(config, predictionType),
+    needsNoise: () => isStochastic(algorithm),
+    noiseWeights: (stepIndex) => levels[stepIndex]!,
+    update({ modelOutput, sample, stepIndex, state, noise }) {
       const [from, to] = [levels[stepIndex]!, levels[stepIndex + 1]!];
-      const mean = modelOutput.subarray(0, sample.length);
-      const predOriginalSample = bound(
-        predictOriginal(predictionType, mean, sample, from),
+      const { converted, predOriginalSample } = solverPrediction(
+        predictionType,
+        isData,
+        bound,
+        modelOutput.subarray(0, sample.length),
+        sample,
+        from,
       );
-      const h = f(to.logSnr - from.logSnr);
-      const decay = f(f(Math.exp(-h)) - 1);
-      const gain = f(to.signal * decay);
-      const firstOrder = [
-        [f(to.noise / from.noise), sample],
-        [-gain, predOriginalSample],
-      ] as const;
-
-      const earlier = state.modelOutputs.at(-1);
-      const isSecond =
-        isSecondOrder && earlier !== undefined && !isFirstOrderAt(stepIndex);
-      let prevSample;
-      if (isSecond) {
-        const r = f(f(from.logSnr - levels[stepIndex - 1]!.logSnr) / h);
-        const difference = weightedSum([1, predOriginalSample], [-1, earlier]);
-        const slope = scaled(difference, f(1 / r));
-        const weight = isHeun
-          ? f(to.signal * f(f(decay / h) + 1))
-          : f(-0.5 * gain);
-        prevSample = weightedSum(...firstOrder, [weight, slope]);
-      } else {
-        prevSample = weightedSum(...firstOrder);
-      }
-      const carried = isSecondOrder
-        ? { modelOutputs: [scaled(predOriginalSample, 1)] }
-        : {};
-      return { prevSample, predOriginalSample, carried };
+      const predictions = [...state.modelOutputs, converted];
+      const newest = predictions.slice(-orderAt(stepIndex)).reverse();
+      const prevSample = dpmStep({
+        algorithm,
+        solverType,
+        from,
+        to,
+        sample,
+        differences: multistepDifferences(
+          newest,
+          newest.map((_, i) => levels[stepIndex - i]!.logSnr),
+          Math.fround(to.logSnr - from.logSnr),
+        ),
+        noise,
+      });
+      const modelOutputs = order > 1 ? predictions.slice(1 - order) : [];
+      return { prevSample, predOriginalSample, carried: { modelOutputs } };
     },
   });
-}
-
-/** diffusers maps the solver names of DEIS and UniPC onto its own; so does this. */
-function readSolver(config: ConfigReader): {
-  isSecondOrder: boolean;
-  isHeun: boolean;
-} {
-  const algorithm = config.choice("algorithm_type", "dpmsolver++", [
-    "dpmsolver++",
-    "deis",
-  ]);
-  const finalSigmas = config.value("final_sigmas_type") ?? "zero";
-  if (algorithm === "deis" && finalSigmas === "zero") {
-    config.reject(
-      "final_sigmas_type",
-      `"sigma_min" where algorithm_type is "deis"`,
-      finalSigmas,
-    );
-  }
-  const types = ["midpoint", "heun", "logrho", "bh1", "bh2"] as const;
-  const isHeun = config.choice("solver_type", "midpoint", types) === "heun";
-  const order = config.number("solver_order", 2, { isInteger: true });
-  if (order !== 1 && order !== 2)
-    config.reject("solver_order", "1 or 2", order);
-  return { isSecondOrder: order === 2, isHeun };
-}
-
-interface Level extends NoiseLevel {
-  readonly logSnr: number;
-}
-
-function levelOf(sigma: number): Level {
-  const signal = f(1 / sqrt32(f(f(sigma * sigma) + 1)));
-  const noise = f(sigma * signal);
-  return { signal, noise, logSnr: f(f(Math.log(signal)) - f(Math.log(noise))) };
 }

@@ -9,7 +9,7 @@
 import type { RunOptions, SchedulerConfig } from "../config/config.js";
 import { configReader } from "../config/config-reader.js";
 import { eulerStepper } from "./euler-step.js";
-import { sqrt32 } from "../float32.js";
+import { ancestralStep } from "../step/ancestral-step.js";
 import { noiseSchedule } from "../grid/noise-schedule.js";
 import { readPredictionType } from "../step/prediction.js";
 import type { Scheduler } from "../scheduler.js";
@@ -36,10 +36,7 @@ export function eulerAncestral(
   const schedule = noiseSchedule(config);
   const { numTrainTimesteps } = schedule;
   const alphasCumprod = withFiniteSigmas(schedule);
-  const predictionType = readPredictionType(config, [
-    "epsilon",
-    "v_prediction",
-  ]);
+  const predictionType = readPredictionType(config, "noisy");
   const request = stepRequest(config, options, {
     numTrainTimesteps,
     custom: "none",
@@ -67,15 +64,6 @@ export function eulerAncestral(
     numTrainTimesteps,
     predictionType,
     alphasCumprod,
-    split(sigmaFrom, sigmaTo) {
-      const from = square(sigmaFrom);
-      const to = square(sigmaTo);
-      const up = sqrt32(f(f(to * f(from - to)) / from));
-      return { up, down: sqrt32(f(to - square(up))) };
-    },
+    split: ancestralStep,
   });
-}
-
-function square(value: number): number {
-  return f(value * value);
 }

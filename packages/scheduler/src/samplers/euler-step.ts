@@ -7,10 +7,16 @@
 //   d_i                                                     derivative
 //   c_in(σ)                                                 1 / inputScale
 
+import type { AncestralStep } from "../step/ancestral-step.js";
 import { defineScheduler } from "../step/define-scheduler.js";
-import { quotient, scaled, sqrt32, weightedSum } from "../float32.js";
+import { weightedSum } from "../float32.js";
+import {
+  derivativeAtSigma,
+  initNoiseSigma,
+  originalAtSigma,
+  sigmaNorm,
+} from "../step/sigma-sample.js";
 import type { PredictionType, Scheduler } from "../scheduler.js";
-import { indexOfTimestep } from "../grid/sigmas.js";
 import type { TimestepSpacing } from "../grid/timestep-spacing.js";
 
 const f = Math.fround;
@@ -40,27 +46,15 @@ export interface EulerParts {
   readonly split?: (from: number, to: number) => AncestralStep;
 }
 
-/** A step down followed by noise. */
-export interface AncestralStep {
-  /** Sigma to go down to. */
-  readonly down: number;
-  /** Standard deviation of the noise to add. */
-  readonly up: number;
-}
-
 /** A sampler that takes Euler's steps in sigma. */
 export function eulerStepper(parts: EulerParts): Scheduler {
-  const { timesteps, sigmas, predictionType, split } = parts;
-  const maxSigma = Math.max(...sigmas);
+  const { sigmas, predictionType, split } = parts;
   return defineScheduler({
     ...parts,
-    initNoiseSigma: parts.spacing === "leading" ? norm(maxSigma) : maxSigma,
-    inputScale: (stepIndex) => norm(sigmas[stepIndex]!),
+    initNoiseSigma: initNoiseSigma(sigmas, parts.spacing),
+    inputScale: (stepIndex) => sigmaNorm(sigmas[stepIndex]!),
     needsNoise: () => split !== undefined,
-    noiseWeights(timestep) {
-      const sigma = sigmas[indexOfTimestep(timesteps, timestep)];
-      return sigma === undefined ? null : [1, sigma];
-    },
+    noiseWeights: (stepIndex) => ({ signal: 1, noise: sigmas[stepIndex]! }),
     update({ modelOutput, sample, stepIndex, noise }) {
       const sigma = sigmas[stepIndex]!;
       const nextSigma = sigmas[stepIndex + 1]!;
@@ -68,16 +62,13 @@ export function eulerStepper(parts: EulerParts): Scheduler {
         down: nextSigma,
         up: 0,
       };
-      const predOriginalSample = predictOriginal(
+      const predOriginalSample = originalAtSigma(
         predictionType,
         modelOutput,
         sample,
         sigma,
       );
-      const derivative = quotient(
-        weightedSum([1, sample], [-1, predOriginalSample]),
-        sigma,
-      );
+      const derivative = derivativeAtSigma(sample, predOriginalSample, sigma);
       const next = [
         [1, sample],
         [f(down - sigma), derivative],
@@ -88,29 +79,4 @@ export function eulerStepper(parts: EulerParts): Scheduler {
       return { prevSample, predOriginalSample };
     },
   });
-}
-
-/** Standard deviation of a sample whose clean part has variance 1. */
-function norm(sigma: number): number {
-  return sqrt32(f(f(sigma * sigma) + 1));
-}
-
-function predictOriginal(
-  predictionType: PredictionType,
-  modelOutput: Float32Array,
-  sample: Float32Array,
-  sigma: number,
-): Float32Array<ArrayBuffer> {
-  switch (predictionType) {
-    case "epsilon":
-      return weightedSum([1, sample], [-sigma, modelOutput]);
-    case "sample":
-      return scaled(modelOutput, 1);
-    case "v_prediction": {
-      const kept = quotient(sample, f(f(sigma * sigma) + 1));
-      return weightedSum([f(-sigma / norm(sigma)), modelOutput], [1, kept]);
-    }
-    default:
-      return predictionType satisfies never;
-  }
 }

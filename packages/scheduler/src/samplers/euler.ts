@@ -8,32 +8,24 @@
 
 import type { RunOptions, SchedulerConfig } from "../config/config.js";
 import { configReader } from "../config/config-reader.js";
-import type { ConfigReader } from "../config/config-reader.js";
 import { eulerStepper } from "./euler-step.js";
 import { linspace32, noiseSchedule } from "../grid/noise-schedule.js";
+import { sigmaSteps } from "../grid/sigma-steps.js";
 import { readPredictionType } from "../step/prediction.js";
-import type { PredictionType, Scheduler } from "../scheduler.js";
+import type { Scheduler } from "../scheduler.js";
 import {
-  interpolated,
-  karrasSigmas,
   readFinalSigma,
-  readSigmaRange,
-  rejectOtherSigmas,
   sigmaTable,
-  timestepsOfSigmas,
   withFiniteSigmas,
 } from "../grid/sigmas.js";
-import {
-  rejectTimestepsUnderKarras,
-  stepRequest,
-} from "../grid/step-request.js";
-import { readSpacing, spacedTimesteps } from "../grid/timestep-spacing.js";
+import { stepRequest } from "../grid/step-request.js";
 
 const f = Math.fround;
 
 /**
  * Euler's method, as diffusers' `EulerDiscreteScheduler` without churn. Its default spacing gives
- * fractional timesteps.
+ * fractional timesteps; with `timestep_type: "continuous"` and `v_prediction`, as video models
+ * have it, a timestep is a quarter of sigma's logarithm.
  *
  * @param options the configuration and the steps
  * @throws {RangeError} If a value is out of range, unknown or not implemented.
@@ -46,49 +38,38 @@ export function euler(options: SchedulerConfig & RunOptions): Scheduler {
   const { numTrainTimesteps } = schedule;
   const alphasCumprod = withFiniteSigmas(schedule);
   const predictionType = readPredictionType(config);
-  rejectOtherSigmas(config, ["use_exponential_sigmas", "use_beta_sigmas"]);
-  rejectContinuousTimesteps(config, predictionType);
-  const isKarras = config.boolean("use_karras_sigmas", false);
   const interpolation = config.choice("interpolation_type", "linear", [
     "linear",
     "log_linear",
   ]);
+  const timestepType = config.choice("timestep_type", "discrete", [
+    "discrete",
+    "continuous",
+  ]);
+  const isContinuous =
+    timestepType === "continuous" && predictionType === "v_prediction";
   const request = stepRequest(config, options, {
     numTrainTimesteps,
-    custom: "fractional",
+    custom: isContinuous ? "none" : "fractional",
   });
-  rejectTimestepsUnderKarras(config, isKarras, request.timesteps);
-  const count = request.numInferenceSteps;
-
   const table = sigmaTable(alphasCumprod);
-  const { spacing, offset } = readSpacing(config, "linspace");
-  const spaced = {
-    spacing,
-    offset,
-    numTrainTimesteps,
-    count,
-    isRounded: false,
-  };
-  let timesteps = request.timesteps?.map(f) ?? spacedTimesteps(spaced);
-  let sigmas =
-    interpolation === "linear"
-      ? timesteps.map((timestep) => interpolated(table, timestep))
-      : logLinearSigmas(table, count);
-  if (isKarras) {
-    const range = readSigmaRange(config, {
-      min: sigmas.at(-1)!,
-      max: sigmas[0]!,
-    });
-    sigmas = karrasSigmas(range.max, range.min, count);
-    timesteps = timestepsOfSigmas(sigmas, table).map(f);
-  }
+  const steps = sigmaSteps(config, table, request, {
+    ...(interpolation === "log_linear" && {
+      sigmas: logLinearSigmas(table, request.numInferenceSteps),
+    }),
+  });
+  const sigmas = [...steps.sigmas, readFinalSigma(config, table[0]!)]
+    .slice(0, steps.timesteps.length + 1) // log_linear has one more
+    .map(f);
+  const continuous = () =>
+    sigmas.slice(0, -1).map((sigma) => f(0.25 * f(Math.log(sigma))));
 
   return eulerStepper({
     title: config.title,
     name: "euler",
-    timesteps,
-    sigmas: [...sigmas, readFinalSigma(config, table)].map(f),
-    spacing,
+    timesteps: isContinuous ? continuous() : steps.timesteps,
+    sigmas,
+    spacing: steps.spacing,
     numTrainTimesteps,
     predictionType,
     alphasCumprod,
@@ -100,18 +81,4 @@ function logLinearSigmas(table: readonly number[], count: number): number[] {
   const from = f(Math.log(table.at(-1)!));
   const to = f(Math.log(table[0]!));
   return Array.from(linspace32(from, to, count + 1), (log) => f(Math.exp(log)));
-}
-
-function rejectContinuousTimesteps(
-  config: ConfigReader,
-  predictionType: PredictionType,
-): void {
-  const type = config.choice("timestep_type", "discrete", [
-    "discrete",
-    "continuous",
-  ]);
-  if (type === "continuous" && predictionType === "v_prediction") {
-    const wanted = `"discrete" with v_prediction ("continuous" is not implemented)`;
-    config.reject("timestep_type", wanted, type);
-  }
 }

@@ -9,19 +9,18 @@
 
 import type { RunOptions, SchedulerConfig } from "../config/config.js";
 import { configReader } from "../config/config-reader.js";
-import type { ConfigReader } from "../config/config-reader.js";
 import { defineScheduler } from "../step/define-scheduler.js";
 import { sqrt32, weightedSum } from "../float32.js";
+import { distilledTimesteps } from "../grid/distilled-timesteps.js";
 import { noiseSchedule } from "../grid/noise-schedule.js";
 import {
   noiseLevel,
-  noiseWeightsAt,
   predictOriginal,
   readPredictionType,
 } from "../step/prediction.js";
-import { sampleBound } from "../step/sample-bound.js";
+import { sampleBound, unbounded } from "../step/sample-bound.js";
 import type { Scheduler } from "../scheduler.js";
-import { stepRequest } from "../grid/step-request.js";
+import { checkedTimesteps, stepRequest } from "../grid/step-request.js";
 
 const f = Math.fround;
 const SIGMA_DATA = 0.5;
@@ -43,15 +42,19 @@ export function lcm(options: SchedulerConfig & RunOptions): Scheduler {
     betaSchedule: "scaled_linear",
   });
   const predictionType = readPredictionType(config);
-  const bound = sampleBound(config, false);
+  const bounded = sampleBound(config, false) ?? unbounded;
   const timestepScaling = f(config.number("timestep_scaling", 10));
   const request = stepRequest(config, options, {
     numTrainTimesteps,
     custom: "integer",
   });
-  const timesteps =
+  const timesteps = checkedTimesteps(
+    config,
     request.timesteps ??
-    distilledTimesteps(config, numTrainTimesteps, request.numInferenceSteps);
+      distilledTimesteps(config, numTrainTimesteps, request.numInferenceSteps),
+    alphasCumprod,
+    predictionType,
+  );
   const last = timesteps.length - 1;
 
   return defineScheduler({
@@ -62,10 +65,11 @@ export function lcm(options: SchedulerConfig & RunOptions): Scheduler {
     predictionType,
     alphasCumprod,
     needsNoise: (stepIndex) => stepIndex !== last,
-    noiseWeights: (timestep) => noiseWeightsAt(alphasCumprod, timestep),
+    noiseWeights: (stepIndex) =>
+      noiseLevel(alphasCumprod[timesteps[stepIndex]!]!),
     update({ modelOutput, sample, stepIndex, timestep, noise }) {
       const level = noiseLevel(alphasCumprod[timestep]!);
-      const estimate = bound(
+      const estimate = bounded(
         predictOriginal(predictionType, modelOutput, sample, level),
       );
       const scaledTimestep = f(timestep * timestepScaling);
@@ -82,25 +86,5 @@ export function lcm(options: SchedulerConfig & RunOptions): Scheduler {
       );
       return { prevSample, predOriginalSample };
     },
-  });
-}
-
-function distilledTimesteps(
-  config: ConfigReader,
-  numTrainTimesteps: number,
-  count: number,
-): number[] {
-  const key = "original_inference_steps";
-  const original = config.number(key, 50, { min: 1, isInteger: true });
-  if (original > numTrainTimesteps) {
-    config.reject(key, `an integer in [1, ${numTrainTimesteps}]`, original);
-  }
-  if (count > original) {
-    config.reject("numInferenceSteps", `at most ${key} (${original})`, count);
-  }
-  const stride = Math.floor(numTrainTimesteps / original);
-  return Array.from({ length: count }, (_, i) => {
-    const skipped = Math.floor(i * (original / count));
-    return (original - skipped) * stride - 1;
   });
 }

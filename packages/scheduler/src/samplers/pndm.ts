@@ -14,7 +14,6 @@ import { quotient, scaled, sqrt32, weightedSum } from "../float32.js";
 import { noiseSchedule } from "../grid/noise-schedule.js";
 import {
   noiseLevel,
-  noiseWeightsAt,
   predictEpsilon,
   predictOriginal,
   readPredictionType,
@@ -45,10 +44,7 @@ export function pndm(options: SchedulerConfig & RunOptions): Scheduler {
   const { numTrainTimesteps, alphasCumprod } = noiseSchedule(config, {
     isRescalable: false,
   });
-  const predictionType = readPredictionType(config, [
-    "epsilon",
-    "v_prediction",
-  ]);
+  const predictionType = readPredictionType(config, "noisy");
   const isFinalClean = config.boolean("set_alpha_to_one", false);
   const finalAlphaCumprod = isFinalClean ? 1 : alphasCumprod[0]!;
   const isPrkSkipped = config.boolean("skip_prk_steps", false);
@@ -74,7 +70,7 @@ export function pndm(options: SchedulerConfig & RunOptions): Scheduler {
     ? plmsCalls(spaced)
     : spaced.slice(ORDER - 1);
   const timesteps = [...prkTimesteps, ...plmsTimesteps];
-  checkedTimesteps(config, timesteps, numTrainTimesteps);
+  checkedTimesteps(config, timesteps, alphasCumprod, predictionType);
 
   /** The sample at another timestep, if the noise in it is as predicted (equation 9). */
   const transferred = (
@@ -177,7 +173,8 @@ export function pndm(options: SchedulerConfig & RunOptions): Scheduler {
     numTrainTimesteps,
     predictionType,
     alphasCumprod,
-    noiseWeights: (timestep) => noiseWeightsAt(alphasCumprod, timestep),
+    noiseWeights: (stepIndex) =>
+      noiseLevel(alphasCumprod[timesteps[stepIndex]!]!),
     update(input): Update {
       const { modelOutput, sample, timestep } = input;
       const level = noiseLevel(alphasCumprod[timestep]!);

@@ -1,7 +1,9 @@
 // Makes a Scheduler out of what is particular to one sampler: checks what goes into each call,
 // counts the steps, freezes the result.
 
-import { quotient, weightedSum } from "../float32.js";
+import { quotient, scaled, weightedSum } from "../float32.js";
+import type { NoiseGenerator } from "../noise/generator.js";
+import type { NoiseLevel } from "./prediction.js";
 import type {
   PredictionType,
   Scheduler,
@@ -22,6 +24,8 @@ export interface SchedulerParts {
   readonly numInferenceSteps?: number;
   /** Timesteps of the training. */
   readonly numTrainTimesteps: number;
+  /** Entries of the timesteps that one step takes. @default 1 */
+  readonly order?: number;
   /** Standard deviation of the first sample. @default 1 */
   readonly initNoiseSigma?: number;
   /** What the network predicts. */
@@ -34,12 +38,18 @@ export interface SchedulerParts {
   readonly hasLearnedVariance?: boolean;
   /** Divisor of the network's input at a step index. @default 1 */
   readonly inputScale?: (stepIndex: number) => number;
+  /** Factor of the network's input in place of a divisor. @default 1 */
+  readonly inputFactor?: (stepIndex: number) => number;
   /** Whether the update wants noise at a step index. @default never */
   readonly needsNoise?: (stepIndex: number) => boolean;
-  /** Weights of signal and noise at a timestep; `null` if the schedule has no such timestep. */
-  readonly noiseWeights: (
-    timestep: number,
-  ) => readonly [signal: number, noise: number] | null;
+  /** Draws the noise of a step by a rule of the sampler's own. @default from the image's generator */
+  readonly drawNoise?: (
+    seed: number,
+    stepIndex: number,
+    length: number,
+  ) => Float32Array<ArrayBuffer>;
+  /** Weights of signal and noise before a step. */
+  readonly noiseWeights: (stepIndex: number) => NoiseLevel;
   /** The step itself, its input checked. */
   readonly update: (input: UpdateInput) => Update;
 }
@@ -83,6 +93,7 @@ export function defineScheduler(parts: SchedulerParts): Scheduler {
     title,
     update,
     inputScale,
+    inputFactor,
     sigmas,
     hasLearnedVariance = false,
   } = parts;
@@ -132,37 +143,41 @@ export function defineScheduler(parts: SchedulerParts): Scheduler {
     name: parts.name,
     timesteps,
     numInferenceSteps: parts.numInferenceSteps ?? timesteps.length,
+    order: parts.order ?? 1,
     numTrainTimesteps: parts.numTrainTimesteps,
     initNoiseSigma: parts.initNoiseSigma ?? 1,
     predictionType: parts.predictionType,
-    alphasCumprod: parts.alphasCumprod,
+    alphasCumprod: Object.freeze(parts.alphasCumprod),
     ...(sigmas && { sigmas: Object.freeze([...sigmas]) }),
     initialState: () => freshState,
     scaleModelInput(sample: Float32Array, stepIndex: number) {
       timestepAt("scale the input of", stepIndex);
-      if (!inputScale) return sample;
-      const divisor = inputScale(stepIndex);
-      return quotient(sample, divisor);
+      if (inputFactor) return scaled(sample, inputFactor(stepIndex));
+      return inputScale ? quotient(sample, inputScale(stepIndex)) : sample;
     },
     needsNoise(stepIndex: number) {
       timestepAt("look up the noise of", stepIndex);
       return needsNoise(stepIndex);
     },
     step,
-    addNoise(original: Float32Array, noise: Float32Array, timestep: number) {
-      const weights = parts.noiseWeights(timestep);
-      if (weights === null) {
-        throw new RangeError(
-          `Cannot add noise with the ${title} as timestep must be one of its own: current value is ${timestep}`,
-        );
-      }
+    drawNoise(source: NoiseGenerator, stepIndex: number, length: number) {
+      timestepAt("draw the noise of", stepIndex);
+      if (!needsNoise(stepIndex)) return undefined;
+      return (
+        parts.drawNoise?.(source.seed, stepIndex, length) ??
+        source.randn(length)
+      );
+    },
+    addNoise(original: Float32Array, noise: Float32Array, stepIndex: number) {
+      timestepAt("add noise with", stepIndex);
       checkLength(
         `add noise with the ${title}`,
         "noise",
         noise,
         original.length,
       );
-      return weightedSum([weights[0], original], [weights[1], noise]);
+      const weights = parts.noiseWeights(stepIndex);
+      return weightedSum([weights.signal, original], [weights.noise, noise]);
     },
   });
 }

@@ -13,12 +13,25 @@ import type { ConfigReader } from "../config/config-reader.js";
 import { quotient, scaled, sqrt32, weightedSum } from "../float32.js";
 import type { PredictionType } from "../scheduler.js";
 
+const predictionTypes = {
+  /** Most classes. */
+  all: ["epsilon", "sample", "v_prediction"],
+  /** Classes that cannot take a predicted clean sample. */
+  noisy: ["epsilon", "v_prediction"],
+  /** Solvers that also know flow matching. */
+  solver: ["epsilon", "sample", "v_prediction", "flow_prediction"],
+} as const satisfies Record<string, readonly PredictionType[]>;
+
 /** Reads what the network predicts, out of what the sampler can take. */
 export function readPredictionType(
   config: ConfigReader,
-  choices: readonly PredictionType[] = ["epsilon", "sample", "v_prediction"],
+  known: keyof typeof predictionTypes = "all",
 ): PredictionType {
-  return config.choice<PredictionType>("prediction_type", "epsilon", choices);
+  return config.choice<PredictionType>(
+    "prediction_type",
+    "epsilon",
+    predictionTypes[known],
+  );
 }
 
 /** How much of a noisy sample is signal and how much is noise, float32 values. */
@@ -37,21 +50,6 @@ export function noiseLevel(alphaCumprod: number): NoiseLevel {
   };
 }
 
-/**
- * Weights of signal and noise at a training timestep, for `addNoise`.
- *
- * @returns `null` if there is no such timestep
- */
-export function noiseWeightsAt(
-  alphasCumprod: readonly number[],
-  timestep: number,
-) {
-  const alphaCumprod = alphasCumprod[timestep];
-  if (alphaCumprod === undefined) return null;
-  const { signal, noise } = noiseLevel(alphaCumprod);
-  return [signal, noise] as const;
-}
-
 /** The clean sample that a network's output implies; a new array. */
 export function predictOriginal(
   predictionType: PredictionType,
@@ -66,6 +64,8 @@ export function predictOriginal(
       return scaled(modelOutput, 1);
     case "v_prediction":
       return weightedSum([signal, sample], [-noise, modelOutput]);
+    case "flow_prediction":
+      return weightedSum([1, sample], [-noise, modelOutput]);
     default:
       return predictionType satisfies never;
   }
@@ -85,6 +85,8 @@ export function predictEpsilon(
       return quotient(weightedSum([1, sample], [-signal, modelOutput]), noise);
     case "v_prediction":
       return weightedSum([signal, modelOutput], [noise, sample]);
+    case "flow_prediction":
+      return weightedSum([1, sample], [signal, modelOutput]);
     default:
       return predictionType satisfies never;
   }

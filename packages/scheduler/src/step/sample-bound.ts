@@ -14,19 +14,25 @@ export type SampleBound = (
   sample: Float32Array<ArrayBuffer>,
 ) => Float32Array<ArrayBuffer>;
 
+/** Leaves a clean sample as it is. */
+export const unbounded: SampleBound = (sample) => sample;
+
 /**
  * Reads how a sampler bounds the clean sample. Thresholding goes before clipping, as in diffusers.
  *
+ * @returns `null` where nothing is to be done
  * @param config of the sampler
  * @param clipByDefault the class's default of `clip_sample`; `null` if it knows no clipping
+ * @param knowsThresholding whether the class knows thresholding
  * @throws {RangeError} If a value is out of range.
  * @throws {TypeError} If a value is of another type.
  */
 export function sampleBound(
   config: ConfigReader,
   clipByDefault: boolean | null,
-): SampleBound {
-  if (config.boolean("thresholding", false)) {
+  knowsThresholding = true,
+): SampleBound | null {
+  if (knowsThresholding && config.boolean("thresholding", false)) {
     const ratio = config.number("dynamic_thresholding_ratio", 0.995, {
       min: 0,
     });
@@ -45,7 +51,7 @@ export function sampleBound(
     const range = f(config.number("clip_sample_range", 1));
     return (sample) => sample.map((value) => clamp(value, range));
   }
-  return (sample) => sample;
+  return null;
 }
 
 function clamp(value: number, range: number): number {

@@ -1,0 +1,121 @@
+// Which file of a model folder each network is: `unet/model.onnx`, or one of the other names that tools give it.
+
+import type { Graph } from "@phaseskip/graph";
+import { PhaseskipError } from "@phaseskip/graph";
+import { checkDtype } from "./dtype.js";
+import type { ModelFolder } from "./folder.js";
+import type { PartName } from "./part-name.js";
+import { readGraph } from "./read-graph.js";
+
+/** What the choice of a file needs to know of the device. */
+export interface HalfDevice {
+  /** Whether it computes in float16. */
+  readonly hasHalf: boolean;
+}
+
+/** The networks of one model folder, each found once. */
+export class PartFiles {
+  /** Where they lie. */
+  readonly folder: ModelFolder;
+  /** What was asked for. */
+  readonly dtype: string | undefined;
+  readonly #found = new Map<string, Promise<string | undefined>>();
+  readonly #graphs = new Map<string, Promise<Graph>>();
+
+  /**
+   * @param dtype undefined leaves it to the device
+   * @throws {TypeError} If it is no dtype
+   */
+  constructor(folder: ModelFolder, dtype?: string) {
+    checkDtype(dtype);
+    this.folder = folder;
+    this.dtype = dtype;
+  }
+
+  /**
+   * The path of a network in its folder.
+   * @returns undefined where the folder has no such network
+   * @throws {PhaseskipError} `model-invalid` If the Unet is there, and none of its files is of the dtype
+   */
+  find(
+    part: PartName,
+    { hasHalf }: HalfDevice,
+    signal?: AbortSignal,
+  ): Promise<string | undefined> {
+    return once(this.#found, `${part} ${hasHalf}`, () =>
+      this.#find(part, hasHalf, signal),
+    );
+  }
+
+  /**
+   * The path of a network that must be there.
+   * @throws {PhaseskipError} `model-invalid` If it is not
+   */
+  async path(
+    part: PartName,
+    device: HalfDevice,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    const path = await this.find(part, device, signal);
+    if (path !== undefined) return path;
+    const paths = (await this.folder.paths(signal)) ?? [];
+    const networks = paths.filter((one) => one.endsWith(".onnx"));
+    const has = networks.length > 0 ? `: it has ${networks.join(", ")}` : "";
+    throw new PhaseskipError(
+      "model-invalid",
+      `Cannot load the model at ${this.folder.location} as it has no ${part}/model.onnx, nor a file whose name says ${part}${has}`,
+    );
+  }
+
+  /**
+   * The graph of a network that must be there; read once.
+   * @throws {PhaseskipError} `model-invalid` If it is not
+   */
+  async graph(
+    part: PartName,
+    device: HalfDevice,
+    signal?: AbortSignal,
+  ): Promise<Graph> {
+    const path = await this.path(part, device, signal);
+    return once(this.#graphs, path, () => readGraph(this.folder, path, signal));
+  }
+
+  async #find(
+    part: PartName,
+    hasHalf: boolean,
+    signal?: AbortSignal,
+  ): Promise<string | undefined> {
+    const { folder, dtype } = this;
+    const plain = `${part}/model.onnx`;
+    const paths = await folder.paths(signal);
+    // a folder within one of its folders is another model's
+    const networks = paths?.filter((path) =>
+      /^([^/]+\/)?[^/]+\.onnx$/.test(path),
+    );
+    const isAlone =
+      networks?.filter((path) => path.includes(part)).join() === plain;
+    if (dtype === undefined && (isAlone || !networks)) {
+      const optional = { optional: true };
+      if (await folder.file(plain, signal, optional)) return plain;
+    }
+    const beside =
+      part === "unet"
+        ? undefined
+        : await this.find("unet", { hasHalf }, signal);
+    const { findPart } = await import("./find-part.js");
+    const wanted = { part, dtype, hasHalf, beside };
+    return findPart(folder, networks, wanted, signal);
+  }
+}
+
+/** Remembers what comes of work, unless it fails. */
+function once<T>(
+  known: Map<string, Promise<T>>,
+  key: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const made = known.get(key) ?? work();
+  known.set(key, made);
+  made.catch(() => known.delete(key));
+  return made;
+}

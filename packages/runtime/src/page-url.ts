@@ -1,0 +1,8 @@
+// Addresses that a page's code writes.
+
+/** An address relative to the page as a whole one; in Node, where there is no page, a path or URL as it is. */
+export function pageUrl(location: string | URL): string {
+  const page = (globalThis as { document?: { baseURI?: string } }).document;
+  const base = page?.baseURI;
+  return base === undefined ? String(location) : new URL(location, base).href;
+}

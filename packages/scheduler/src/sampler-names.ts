@@ -1,0 +1,52 @@
+// What samplers are called: short names, and the diffusers classes that they are.
+
+import { shown } from "./config/config.js";
+
+const classNames = {
+  ddpm: "DDPMScheduler",
+  ddim: "DDIMScheduler",
+  euler: "EulerDiscreteScheduler",
+  "euler-ancestral": "EulerAncestralDiscreteScheduler",
+  "dpmpp-2m": "DPMSolverMultistepScheduler",
+  pndm: "PNDMScheduler",
+  lcm: "LCMScheduler",
+  unipc: "UniPCMultistepScheduler",
+  "dpm-singlestep": "DPMSolverSinglestepScheduler",
+  "dpmpp-sde": "DPMSolverSDEScheduler",
+  heun: "HeunDiscreteScheduler",
+  lms: "LMSDiscreteScheduler",
+  deis: "DEISMultistepScheduler",
+  kdpm2: "KDPM2DiscreteScheduler",
+  "kdpm2-ancestral": "KDPM2AncestralDiscreteScheduler",
+  tcd: "TCDScheduler",
+  "edm-euler": "EDMEulerScheduler",
+  "edm-dpmpp-2m": "EDMDPMSolverMultistepScheduler",
+  "flow-euler": "FlowMatchEulerDiscreteScheduler",
+} as const;
+
+/** A sampler's short name. */
+export type SchedulerName = keyof typeof classNames;
+
+/** Every sampler's short name. */
+export const schedulerNames: readonly SchedulerName[] =
+  /* @__PURE__ */ Object.freeze(Object.keys(classNames) as SchedulerName[]);
+
+/** Every diffusers class that can be made here, in the order of {@link schedulerNames}. */
+export const schedulerClassNames: readonly string[] =
+  /* @__PURE__ */ Object.freeze(Object.values(classNames));
+
+/**
+ * The short name of a sampler under either of its names.
+ *
+ * @throws {RangeError} If there is none.
+ */
+export function schedulerNameOf(name: string): SchedulerName {
+  const index = schedulerClassNames.indexOf(name);
+  const known =
+    schedulerNames[index] ?? schedulerNames.find((short) => short === name);
+  if (known !== undefined) return known;
+  const list = [...schedulerNames, ...schedulerClassNames].join(", ");
+  throw new RangeError(
+    `Cannot create the scheduler as its name must be one of ${list}: current value is ${shown(name)}`,
+  );
+}

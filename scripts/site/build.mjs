@@ -1,0 +1,67 @@
+// npm run site: the documentation, static, in docs/.vitepress/dist, with the playground and the model `scenes` inside.
+// What is made first: the API's pages of the declarations' comments, and strips and the gallery of the plans as they are.
+// Needs `npm run build`.
+import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Application } from "typedoc";
+import { build } from "vitepress";
+import { writeGallery } from "./gallery.mjs";
+
+const site = "docs/.vitepress/dist";
+const playground = "packages/phaseskip/dist/playground";
+const model = "models/scenes";
+
+/** One page for each entry point of `phaseskip`. */
+async function writeApi() {
+  const entries = ["index", "worker", "element", "plans"];
+  const app = await Application.bootstrapWithPlugins({
+    name: "API",
+    out: "docs/api", // emptied first
+    entryPoints: entries.map((name) => `packages/phaseskip/src/${name}.ts`),
+    tsconfig: "tsconfig.json",
+    plugin: ["typedoc-plugin-markdown"],
+    readme: "none",
+    router: "module",
+    entryFileName: "index",
+    hidePageHeader: true,
+    hideBreadcrumbs: true,
+    disableSources: true,
+    excludeExternals: true,
+    excludePrivate: true,
+    useCodeBlocks: true,
+    useHTMLAnchors: true, // headings of one name
+    parametersFormat: "list",
+    skipErrorChecking: true, // tsc has checked them
+    logLevel: "Error",
+  });
+  const project = await app.convert();
+  if (!project) throw new Error("Cannot write the API's pages: see above");
+  await app.generateOutputs(project);
+}
+
+/** The playground as it is served, with one model beside it, under the site's policy. */
+function layPlayground() {
+  const to = join(site, "playground");
+  cpSync(playground, to, { recursive: true });
+  cpSync("packages/phaseskip/dist/prebuilt", join(to, "prebuilt"), {
+    recursive: true,
+  });
+  cpSync(model, join(to, "models/scenes"), {
+    recursive: true,
+    filter: (path) => !/features|\.png$|README/.test(path),
+  });
+  const plans = ["balanced", "quality", "fast"];
+  const prompt = "a red boat on the left on the sea at sunset";
+  const list = [{ name: "scenes", url: "models/scenes/", plans, prompt }];
+  writeFileSync(join(to, "models.json"), JSON.stringify(list));
+}
+
+if (!existsSync(playground)) {
+  console.error(`site: ${playground} is missing: run npm run build first`);
+  process.exit(1);
+}
+mkdirSync("docs/generated", { recursive: true });
+await writeApi();
+await writeGallery(model);
+await build("docs");
+layPlayground();
