@@ -5,7 +5,8 @@ import { isAbsolute } from "node:path";
 import nodeResolve from "@rollup/plugin-node-resolve";
 import terser from "@rollup/plugin-terser";
 import esbuild from "rollup-plugin-esbuild";
-import { ortBeside } from "./scripts/ort-beside.mjs";
+import { bundledLicences } from "./scripts/bundled-licences.mjs";
+import { ortBeside, ortFolder } from "./scripts/ort-beside.mjs";
 
 const sources = (folder) =>
   readdirSync(folder, { recursive: true })
@@ -30,6 +31,8 @@ const library = (name) => ({
   },
 });
 
+const licences = bundledLicences([ortFolder]);
+
 /** Files for a server, without a bundler: `files` are entries by name. What not every run needs lies beside them. */
 const prebuilt = (files) => ({
   input: files,
@@ -39,6 +42,7 @@ const prebuilt = (files) => ({
     nodeResolve({ browser: true, exportConditions: ["@phaseskip/source"] }),
     esbuild({ target: "es2022", minify: true, legalComments: "none" }),
     terser({ module: true, ecma: 2020, compress: { passes: 3 } }), // 3 kB of gzip less
+    licences,
   ],
   output: {
     dir: "packages/phaseskip/dist/prebuilt",

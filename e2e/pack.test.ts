@@ -37,7 +37,21 @@ const tarballs = JSON.parse(
       stdio: ["ignore", "pipe", "ignore"],
     },
   ),
-) as { name: string; files: { path: string }[] }[];
+) as {
+  name: string;
+  /** Bytes of the tarball. */
+  size: number;
+  entryCount: number;
+  files: { path: string }[];
+}[];
+
+/** What a tarball may hold: ONNX Runtime's two builds are 10 MB of phaseskip's. */
+const caps: Record<string, { readonly bytes: number; readonly files: number }> =
+  {
+    phaseskip: { bytes: 12_000_000, files: 80 },
+    "@phaseskip/runtime": { bytes: 1_000_000, files: 1_000 },
+  };
+const cap = { bytes: 400_000, files: 400 };
 
 const manifestOf = (name: string) =>
   JSON.parse(
@@ -114,4 +128,60 @@ test("the prebuilt folder is in phaseskip's tarball, whole", () => {
       "ort-wasm-simd-threaded.asyncify.wasm",
     ]),
   );
+});
+
+test.each(tarballs.map((tarball) => [tarball.name, tarball] as const))(
+  "the tarball of %s is small, and holds its licence",
+  (name, { size, entryCount, files }) => {
+    const { bytes, files: most } = caps[name] ?? cap;
+    expect(size).toBeLessThanOrEqual(bytes);
+    expect(entryCount).toBeLessThanOrEqual(most);
+    expect(files.map(({ path }) => path)).toContain("LICENSE");
+    const folder = name.replace("@phaseskip/", "");
+    expect(readFileSync(`packages/${folder}/LICENSE`, "utf8")).toBe(
+      readFileSync("LICENSE", "utf8"),
+    );
+  },
+);
+
+test.each([
+  [
+    "prebuilt/LICENSES.txt",
+    [
+      "onnxruntime-web",
+      "comlink",
+      "idb-keyval",
+      "pbf",
+      "@huggingface/tokenizers",
+    ],
+  ],
+  ["playground/LICENSES.md", ["codemirror", "@codemirror/view", "comlink"]],
+])("%s names the licences of all that lies beside it", (file, packages) => {
+  const tarball = tarballs.find(({ name }) => name === "phaseskip")!;
+  const paths = tarball.files.map(({ path }) => path);
+  expect(paths).toContain(`dist/${file}`);
+  const text = readFileSync(`packages/phaseskip/dist/${file}`, "utf8");
+  for (const name of packages) expect(text).toContain(name);
+});
+
+test("the lockfile has a digest for each package, and none from elsewhere than the registry", () => {
+  interface Locked {
+    readonly resolved?: string;
+    readonly integrity?: string;
+    readonly link?: boolean;
+  }
+  const { packages } = JSON.parse(
+    readFileSync("package-lock.json", "utf8"),
+  ) as {
+    packages: Record<string, Locked>;
+  };
+  const foreign = Object.entries(packages).filter(
+    ([path, { link, integrity, resolved }]) =>
+      path.startsWith("node_modules/") &&
+      (link
+        ? !resolved?.startsWith("packages/")
+        : !integrity?.startsWith("sha512-") ||
+          /^(git|file|http:)/.test(resolved ?? "")),
+  );
+  expect(foreign.map(([path]) => path)).toEqual([]);
 });

@@ -22,6 +22,8 @@ const { resolve } = createRequire(
   new URL("../packages/runtime/package.json", import.meta.url),
 );
 const published = dirname(resolve("onnxruntime-web/wasm"));
+/** The folder of the package whose files are copied. */
+export const ortFolder = dirname(published);
 
 export function ortBeside() {
   return {

@@ -32,7 +32,12 @@ export default defineConfig(({ mode }) => ({
   base: "./",
   // `phaseskip serve` has the prebuilt folder already
   plugins: mode === "served" ? [] : [besideThePage],
-  build: { target: "es2022", chunkSizeWarningLimit: 1000 },
+  build: {
+    target: "es2022",
+    chunkSizeWarningLimit: 1000,
+    // what is packed names the licences of what it holds
+    license: mode === "served" && { fileName: "LICENSES.md" },
+  },
   server: {
     headers: {
       "Cross-Origin-Opener-Policy": "same-origin",

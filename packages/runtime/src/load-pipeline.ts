@@ -2,6 +2,7 @@
 
 import type { LoadOptions, Pipeline } from "./pipeline.js";
 import { pageUrl } from "./page-url.js";
+import { PipelineHandle } from "./wire/pipeline-handle.js";
 import { WorkerPipeline } from "./wire/worker-pipeline.js";
 
 export type { LoadOptions } from "./pipeline.js";
@@ -39,7 +40,7 @@ export async function loadPipeline(
   const pipeline = new WorkerPipeline(pageUrl(location), options);
   try {
     await pipeline.connect(options.signal);
-    return pipeline;
+    return new PipelineHandle(pipeline);
   } catch (error) {
     pipeline.dispose();
     throw error;

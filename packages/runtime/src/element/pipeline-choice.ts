@@ -7,6 +7,7 @@ import {
   type PipelineRequest,
   type PipelineShare,
 } from "./shared-pipelines.js";
+import { workerScript } from "./worker-script.js";
 
 /** An element's share in a pipeline, held from one picture to the next. */
 export class PipelineChoice {
@@ -66,7 +67,7 @@ function pipelineRequest(
     given ??
     (workerSrc === undefined
       ? undefined
-      : () => new Worker(workerSrc, { type: "module" }));
+      : () => new Worker(workerScript(workerSrc), { type: "module" }));
   if (model === undefined || worker === undefined) {
     throw new TypeError(
       `Cannot draw as a <phaseskip-image> needs ${model === undefined ? "the attribute model, a model folder's URL" : "the attribute worker-src, the worker file's URL, or the property worker"}`,

@@ -10,7 +10,6 @@ import type { FolderProgress } from "../download/load-progress.js";
 import { readJson, type ModelFile } from "../store/model-file.js";
 import { Freshness, isUnreachable, type Found } from "../download/freshness.js";
 import { LoadTally } from "../download/load-tally.js";
-import { memoryStore } from "../store/memory-store.js";
 import { mendChunk } from "../download/mend-chunk.js";
 import {
   isLoaded,
@@ -21,6 +20,7 @@ import {
   type ModelManifest,
 } from "../store/model-manifest.js";
 import { hasSha256, sha256 } from "../store/sha256.js";
+import { joinMemory } from "../store/shared-memory.js";
 import { sharedLoad } from "../store/shared-load.js";
 import { inTime, storageRoom } from "../store/storage-room.js";
 import { exclusively, holdInUse } from "../store/web-lock.js";
@@ -107,7 +107,8 @@ export function httpStore(
   const { persist = askToPersist } = options;
   const location = base.origin + base.pathname;
   const tally = new LoadTally((progress) => onProgress?.(progress));
-  let memory = memoryStore();
+  const shared = joinMemory(location);
+  const memory = shared.store;
   let persistent = cache ? indexedDbStore() : undefined;
   let records: Promise<Map<string, FileRecord> | undefined> | undefined;
   let isFirst = true;
@@ -191,7 +192,21 @@ export function httpStore(
       freshness.note(path, version, how);
       return { store: store!, record: { ...record, version } };
     };
+    /** What another pipeline of this worker fetched and could not store, if it is still the one. */
+    const fetchedBefore = async (): Promise<StoredFile | undefined> => {
+      const record = await memory.record(key);
+      if (record?.version === undefined) return undefined;
+      const held = { ...record, version: record.version };
+      const how = listed
+        ? held.version === listed.version && "listed"
+        : await freshness.confirm(path, held, signal, versionElsewhere);
+      if (!how || how === "absent") return undefined;
+      use(held, how);
+      return { store: memory, record: held };
+    };
     const fetchNow = async () => {
+      const before = await fetchedBefore();
+      if (before) return before;
       const stored = await download({
         url: urlOf(path),
         address: location + path,
@@ -284,7 +299,7 @@ export function httpStore(
   return {
     location,
     release() {
-      memory = memoryStore();
+      shared.leave();
       release();
     },
     async open(path, signal, optional) {

@@ -61,7 +61,7 @@ export interface TokenizerLimits {
 
 /**
  * Makes a tokenizer of what its files hold.
- * @throws {RangeError} If the length leaves no room for a text
+ * @throws {RangeError} If the length leaves no room for a text, or the text is put there more than once
  * @throws {Error} If the files are no tokenizer
  */
 export function createTokenizer(
@@ -103,6 +103,8 @@ export function createTokenizer(
       `its model_max_length of ${modelMaxLength} leaves no room for a text`,
     );
   }
+  if (around(["a"]).length - around([]).length !== 1)
+    throw new RangeError("its post-processor must put a text there once");
 
   const tokenize = (text: string) => {
     const all = tokenizer.tokenize(text);

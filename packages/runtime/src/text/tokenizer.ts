@@ -47,6 +47,13 @@ export async function loadTokenizer(
       `Cannot load the tokenizer of ${folder.location} as ${dir}/ has neither tokenizer.json nor both vocab.json and merges.txt: put those of the model's text encoder there`,
     );
   }
+  const model = (json as Partial<TokenizerJson> | undefined)?.model;
+  if (json && typeof model?.type !== "string") {
+    throw new PhaseskipError(
+      "model-invalid",
+      `Cannot use the tokenizer in ${folder.location} as ${at}tokenizer.json must have a model with a type`,
+    );
+  }
   let config = ((await optionalJson(`${at}tokenizer_config.json`)) ??
     {}) as TokenizerConfig;
   if (

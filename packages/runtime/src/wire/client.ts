@@ -7,6 +7,7 @@ import { abortable } from "./abortable.js";
 import { askToPersist } from "../store/ask-to-persist.js";
 import type { FolderProgress } from "../download/load-progress.js";
 import { greet } from "./greeting.js";
+import { plainOptions } from "./plain-options.js";
 import { Loss } from "../device/loss.js";
 import type { BitmapStep } from "../pipeline.js";
 import type { PlanDescription } from "../pipeline/plan-description.js";
@@ -23,6 +24,8 @@ import { protocol, unwrap } from "./protocol.js";
 
 /** How long a worker may take to answer for the first time, in ms. */
 const helloLimit = 30_000;
+/** How long a worker that may have ended has to answer, in ms. */
+const answerLimit = 5_000;
 
 type Question<T> = (api: Remote<WorkerApi>) => Promise<Outcome<T>>;
 
@@ -35,6 +38,8 @@ export class Client {
   readonly #api: Remote<WorkerApi>;
   readonly #loss = new Loss();
   readonly #watches: (() => void)[];
+  /** Settles when it is known whether a worker lives that may have ended. */
+  #doubt: Promise<void> | undefined;
 
   constructor(worker: WorkerLike) {
     this.#worker = worker;
@@ -49,6 +54,12 @@ export class Client {
   /** Whether the worker is of no more use. */
   get isLost(): boolean {
     return this.#loss.error !== undefined;
+  }
+
+  /** Whether the worker is of use; waits where it may have ended. */
+  async isAlive(): Promise<boolean> {
+    await this.#doubt;
+    return !this.isLost;
   }
 
   /**
@@ -67,8 +78,8 @@ export class Client {
         throw lost("its file is of another release of phaseskip than the page");
       }
       const { life } = said;
-      if (life)
-        this.#watches.push(watchLife(life, () => this.#lose("it ended")));
+      const ask = () => void (this.#doubt = this.#askForLife());
+      if (life) this.#watches.push(watchLife(life, ask));
     } finally {
       clearTimeout(timer);
     }
@@ -121,8 +132,9 @@ export class Client {
     signal.addEventListener("abort", stop);
     let isOpen = true;
     try {
+      const options = plainOptions(request);
       await this.#ask(
-        (api) => api.start(call, pipeline, request, previewAs),
+        (api) => api.start(call, pipeline, options, previewAs),
         signal,
       );
       for (;;) {
@@ -151,8 +163,9 @@ export class Client {
     const stop = () => void this.#tell((api) => api.stop(call));
     signal?.addEventListener("abort", stop);
     try {
+      const options = plainOptions(request);
       return await this.#ask(
-        (api) => api.describe(call, pipeline, request, hasTimes),
+        (api) => api.describe(call, pipeline, options, hasTimes),
         signal,
       );
     } finally {
@@ -176,6 +189,13 @@ export class Client {
     for (const unwatch of this.#watches) unwatch();
     this.#loss.declare(error);
     this.#port.close();
+  }
+
+  /** A free lock is no proof that its worker ended: the worker is asked. */
+  async #askForLife(): Promise<void> {
+    const timer = setTimeout(() => this.#lose("it ended"), answerLimit);
+    await this.#loss.race(this.#api.hello()).catch(noop);
+    clearTimeout(timer);
   }
 
   #lose(reason: string): void {

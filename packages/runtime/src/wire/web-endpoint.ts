@@ -58,13 +58,20 @@ export async function holdLife(): Promise<string | undefined> {
 }
 
 /**
- * On the page: calls back when the worker that took a lock has ended.
+ * On the page: calls back when the worker that took a lock may have ended: the lock is free, or not to be seen. After
+ * its site's data were cleared, a page sees no lock that is taken from then on, and workers live all the same.
  * @returns ends the watch
  */
-export function watchLife(name: string, onEnd: () => void): () => void {
+export function watchLife(name: string, onDoubt: () => void): () => void {
   const watch = new AbortController();
-  navigator.locks
-    .request(name, { mode: "shared", signal: watch.signal }, onEnd)
-    .catch(() => undefined); // the watch was ended
+  const { signal } = watch;
+  const { locks } = navigator;
+  const look = async () => {
+    const { held = [] } = await locks.query();
+    if (held.some((lock) => lock.name === name))
+      await locks.request(name, { mode: "shared", signal }, onDoubt);
+    else onDoubt();
+  };
+  look().catch(() => undefined); // the watch was ended
   return () => watch.abort();
 }

@@ -59,7 +59,7 @@ export class WorkerPipeline implements Pipeline {
     const connection = (this.#connection ??= this.#open());
     try {
       const found = await abortable(connection, signal);
-      if (!found.client.isLost || !this.#isOwner) return found;
+      if ((await found.client.isAlive()) || !this.#isOwner) return found;
     } catch (error) {
       if (signal?.aborted) throw error;
       this.#forget(connection);

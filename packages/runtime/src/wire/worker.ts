@@ -13,6 +13,7 @@ import type { RunResult, RunStep } from "../pipeline/run.js";
 import { runPipeline } from "../pipeline/run.js";
 import type { LoadedMessage, StepMessage, WorkerApi } from "./protocol.js";
 import { outcome, protocol, type PreviewForm } from "./protocol.js";
+import { UnkeptFiles } from "./unkept-files.js";
 import { WorkerDevices, type ChosenDevice } from "./worker-devices.js";
 
 /** How a worker serves. */
@@ -100,10 +101,14 @@ function serveOn(
       const result = await cancellable(
         call,
         async (signal): Promise<LoadedMessage> => {
+          const unkept = new UnkeptFiles();
           const folder = await openFolder(location, {
             cache: message.cache,
             signal,
-            onProgress: (progress) => onProgress(progress),
+            onProgress: (progress) => {
+              unkept.note(progress);
+              void onProgress(progress);
+            },
             persist: () => persist(),
           });
           let chosen: ChosenDevice | undefined;
@@ -129,7 +134,11 @@ function serveOn(
             return {
               pipeline,
               device: device.kind,
-              warnings: [...warnings, ...model.index.warnings],
+              warnings: [
+                ...warnings,
+                ...model.index.warnings,
+                ...unkept.warnings,
+              ],
             };
           } catch (error) {
             await queue.run(async () => {

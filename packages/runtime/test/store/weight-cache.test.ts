@@ -394,8 +394,14 @@ describe("the weight cache", () => {
   test("runs from memory where there is no IndexedDB or it does not open, and says so", async () => {
     await serve({ [PATH]: { body: bytesOf(2500), etag: '"1"' } });
     vi.stubGlobal("indexedDB", undefined);
-    expect(await readAll(await open())).toEqual(bytesOf(2500));
+    const first = await open();
+    expect(await readAll(first)).toEqual(bytesOf(2500));
     expect(kinds()).toEqual(["uncached", "download"]);
+    progress.length = 0;
+    const second = await open();
+    expect(await readAll(second)).toEqual(bytesOf(2500));
+    expect(kinds()).toEqual(["uncached", "cached"]); // what the first still holds
+    await Promise.all([first.close(), second.close()]);
     expect(await listModels()).toEqual([]);
     expect(await deleteModel(server.url)).toBe(0);
 
