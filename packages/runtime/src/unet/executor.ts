@@ -85,7 +85,12 @@ export class UnetExecutor {
   ): Promise<void> {
     const cutFor = cutKey(signatures);
     if (unet !== this.#unet || cutFor !== this.#cutFor) {
-      this.#partition = partition(unet, signatures, this.#maxSegmentBytes);
+      this.#partition = partition(
+        unet,
+        signatures,
+        this.#maxSegmentBytes,
+        this.#device.maxScores,
+      );
       this.#programs = new Map();
     }
     if (unet !== this.#unet) {
