@@ -61,6 +61,7 @@ export {
   type Segment,
   type SegmentInput,
 } from "./cut/partition.js";
+export { valuesByRows, type AttentionRows } from "./cut/attention-rows.js";
 export {
   segmentModel,
   wholeModel,

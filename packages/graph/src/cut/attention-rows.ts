@@ -61,6 +61,17 @@ export function attentionByRows(
   });
 }
 
+/** Values that are never there whole, as attention by rows makes them. */
+export function valuesByRows(unet: Unet, maxScores: number): Set<string> {
+  const { nodes } = unet.graph;
+  const attention = attentionByRows(unet, nodes, () => false, maxScores);
+  return new Set(
+    attention.flatMap((one) =>
+      one.nodes.slice(0, -1).flatMap((node) => node.outputs),
+    ),
+  );
+}
+
 /** A power of two, so that few sizes leave a small rest. */
 function rowsAtOnce(tokens: number, scores: number, maxScores: number): number {
   if (scores <= maxScores) return tokens;
