@@ -7,6 +7,7 @@ import {
   schedulePlan,
   emptyPlan,
   UnetExecutor,
+  unetInputs,
   Weights,
   type Device,
   type Schedule,
@@ -103,7 +104,7 @@ export class Measurement {
     const { folder, graph, size, index } = model;
     const device = await openDevice("wasm");
     const weights = new Weights(folder, index.unetPath);
-    const executor = new UnetExecutor(device, graph, weights);
+    const executor = new UnetExecutor(device, graph, weights, unetInputs);
     const unet = executor.unet(size);
     const whole = await wholeSession(device, unet, weights);
     return new Measurement(model, device, weights, executor, unet, whole);
