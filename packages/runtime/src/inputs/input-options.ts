@@ -9,6 +9,16 @@ export interface InputOptions {
    * model without a text, with one for each picture.
    */
   readonly classLabel?: number | readonly number[];
+  /**
+   * A model that edits images: how closely to keep to `image`, as `guidanceScale` says it of the text. Where it is below 1
+   * or `guidanceScale` at most 1, guidance is off. @default 1.5
+   */
+  readonly imageGuidanceScale?: number;
+  /**
+   * An upscaler: how much noise `image` gets before it is read, as a timestep of the schedule that it was trained with, from
+   * 0; more lets it make up more. @default 20
+   */
+  readonly noiseLevel?: number;
   /** SDXL: height and width that the picture is to look as if it were scaled from. @default its own */
   readonly originalSize?: readonly [height: number, width: number];
   /** SDXL: top and left of the part that the picture is to look as if it were cut out at. @default [0, 0] */
@@ -28,9 +38,12 @@ export type InputRequest = {
   readonly [K in keyof InputOptions]-?: InputOptions[K] | undefined;
 };
 
+/** The noise level that diffusers' StableDiffusionUpscalePipeline takes where nothing is said (0.42.1). */
+export const NOISE_LEVEL = 20;
+
 /** The names of these options. */
 export const inputFields = [
-  "classLabel",
+  ...["classLabel", "imageGuidanceScale", "noiseLevel"],
   ...["originalSize", "cropsCoordsTopLeft", "targetSize"],
   ...["negativeOriginalSize", "negativeCropsCoordsTopLeft"],
   "negativeTargetSize",
@@ -57,6 +70,18 @@ export function parseInputOptions(
       ),
     );
   };
+  const atLeast0 = (
+    name: "imageGuidanceScale" | "noiseLevel",
+    kind: string,
+    is: (value: unknown) => boolean,
+  ) => {
+    const value: unknown = options[name];
+    if (value === undefined) return undefined;
+    const wanted = `${name} must be ${kind} of at least 0: current value is ${shownValue(value)}`;
+    if (typeof value !== "number") throw new TypeError(cannot(wanted));
+    if (!is(value) || value < 0) throw new RangeError(cannot(wanted));
+    return value;
+  };
   const negativeSizes = {
     negativeOriginalSize: pair("negativeOriginalSize"),
     negativeCropsCoordsTopLeft: pair("negativeCropsCoordsTopLeft"),
@@ -65,6 +90,11 @@ export function parseInputOptions(
   checkTogether(negativeSizes, cannot);
   return {
     classLabel: checkedLabels(options.classLabel, cannot),
+    imageGuidanceScale: atLeast0(
+      ...(["imageGuidanceScale", "a finite number"] as const),
+      Number.isFinite,
+    ),
+    noiseLevel: atLeast0("noiseLevel", "an integer", Number.isSafeInteger),
     originalSize: pair("originalSize"),
     cropsCoordsTopLeft: pair("cropsCoordsTopLeft"),
     targetSize: pair("targetSize"),

@@ -3,6 +3,7 @@
 import type { UnetInput } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
 import type { InputRequest } from "./input-options.js";
+import type { SampleChannels } from "./sample-channel.js";
 
 /** An input of the Unet beside sample and timestep. */
 export interface RunInput extends UnetInput {
@@ -29,6 +30,8 @@ export interface InputGiven {
   readonly pictureSize: readonly [height: number, width: number];
   /** Numbers that the Unet takes of this input for one image. */
   readonly length: number;
+  /** What the Unet reads in channels behind the sample's; undefined where it has none. */
+  readonly channels: SampleChannels | undefined;
   /** What the text encoders make of what the context is told, or the caller's own embeddings. */
   readonly text: GivenText;
 }

@@ -5,6 +5,7 @@ import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelIndex } from "../folder/model-index.js";
 import type { PartFiles } from "../folder/part-files.js";
 import type { Device } from "../device/session.js";
+import type { LatentDistribution } from "../picture/latent.js";
 import { Network } from "./network.js";
 import type { ImageArray } from "../picture/picture.js";
 
@@ -87,35 +88,33 @@ export class Vae {
   }
 
   /**
-   * From pixels in [-1, 1] to a latent: the distribution's mode, so that nothing is left to chance. An export that
-   * draws from the distribution itself is taken as it is.
+   * From pixels in [-1, 1] to the distribution of a latent, as it is, not scaled. An export that draws from the
+   * distribution itself is taken for its mean.
    * @throws {PhaseskipError} `model-unsupported` If the folder has no encoder
    */
   async encode(
     { data, height, width }: ImageArray,
     signal?: AbortSignal,
-  ): Promise<ImageArray> {
+  ): Promise<LatentDistribution> {
     const encoder = (this.#encoder ??= await this.#openEncoder(signal));
     const { inputs, outputs } = encoder.graph;
     const row = { dims: [data.length / (height * width), height, width], data };
     const names = [outputs[0]!.name];
     const [made] = await encoder.run({ [inputs[0]!.name]: row }, names, signal);
     const [channels = 1, outHeight = height, outWidth = width] = made!.dims;
-    const { scalingFactor, unetConfig } = this.#index;
     // means, then log variances: twice the latent's channels
-    const wanted = unetConfig.inChannels;
+    const wanted = this.#index.unetConfig.sampleChannels;
     if (channels !== wanted && channels !== 2 * wanted) {
       throw new PhaseskipError(
         "model-unsupported",
         `Cannot draw from an image as vae_encoder must give ${wanted} channels, or ${2 * wanted} of means and variances: it gives ${channels}`,
       );
     }
+    const { data: all } = made!;
+    const length = wanted * outHeight * outWidth;
     return {
-      data: made!.data
-        .slice(0, wanted * outHeight * outWidth)
-        .map((value) => value * scalingFactor),
-      height: outHeight,
-      width: outWidth,
+      mean: all.slice(0, length),
+      ...(channels > wanted && { deviation: deviations(all.slice(length)) }),
     };
   }
 
@@ -135,4 +134,11 @@ export class Vae {
     }
     return Network.open(this.#parts, this.#device, part, signal);
   }
+}
+
+/** Of log variances, within the bounds of diffusers 0.42.1 (models/autoencoders/vae.py). */
+function deviations(logVariances: Float32Array<ArrayBuffer>): Float32Array {
+  return logVariances.map((value) =>
+    Math.exp(0.5 * Math.min(Math.max(value, -30), 20)),
+  );
 }

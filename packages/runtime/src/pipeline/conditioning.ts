@@ -76,6 +76,7 @@ export async function conditionRun(
         context,
         prompt,
         guidanceScale: run.guidanceScale,
+        channels: run.channels,
         pictureSize: [height, width].map(
           (side) => side * index.vaeScaleFactor,
         ) as [number, number],

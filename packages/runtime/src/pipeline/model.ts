@@ -23,6 +23,7 @@ import type {
 } from "../networks/text-encoders.js";
 import type { LoraPart } from "../lora/lora-key.js";
 import type { Lora, ModelLoras } from "../lora/model-loras.js";
+import type { LatentDistribution } from "../picture/latent.js";
 import type { Vae } from "../networks/vae.js";
 
 /** A model folder on a device. */
@@ -166,9 +167,12 @@ export class Model implements PlannableModel {
     this.#vae?.checkSize(height, width);
   }
 
-  /** From pixels in [-1, 1] to a clean sample: a model without a VAE returns them as they are. */
-  async encode(image: ImageArray, signal?: AbortSignal): Promise<ImageArray> {
-    return this.#vae ? this.#vae.encode(image, signal) : image;
+  /** From pixels in [-1, 1] to the distribution of a latent, not scaled; a model without a VAE takes them as they are. */
+  async encode(
+    image: ImageArray,
+    signal?: AbortSignal,
+  ): Promise<LatentDistribution> {
+    return this.#vae ? this.#vae.encode(image, signal) : { mean: image.data };
   }
 
   /** From a clean sample to pixels; a model without a VAE returns the sample itself. */

@@ -316,7 +316,7 @@ export class Study {
   }
 
   #schedule({ rules, firstStep, endStep }: StudyWindow): ScheduledStep[] {
-    const { unet, scheduler, guidanceScale, contextCount } = this.#run;
+    const { unet, scheduler, guidanceScale, contexts } = this.#run;
     const patterns = rules.flatMap((rule) =>
       rule.action === "mean" ? rule.units : [],
     );
@@ -330,7 +330,7 @@ export class Study {
       startIndex: firstStep,
       numTrainTimesteps: scheduler.numTrainTimesteps,
       guidanceScale,
-      isGuided: contextCount === 2,
+      contexts,
       scheduler: scheduler.name,
       ...(means && { means }),
     });
