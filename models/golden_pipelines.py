@@ -128,7 +128,7 @@ def conditioned_cases(text: dict) -> dict[str, Case]:
     return {
         "inpaint": Case(inpaint, dict(text, seed=1), **masked),
         "inpaint-ancestral": Case(
-            inpaint, dict(text, seed=2, scheduler="euler-ancestral", strength=0.7), **masked
+            inpaint, dict(text, seed=2, scheduler="euler-ancestral", numInferenceSteps=10, strength=0.7), **masked
         ),
         "inpaint-plan": Case(
             inpaint, dict(text, seed=3, scheduler="ddim", plan=every("mid_block", 2)), reused=mid, **masked
@@ -147,7 +147,7 @@ def conditioned_cases(text: dict) -> dict[str, Case]:
             upscale, dict(text, seed=10, plan=every("mid_block", 2), noiseLevel=30), (8, 8), reused=mid
         ),
         "control": Case(control, dict(text, seed=11, control=[{"scale": 0.8}]), controls=1),
-        "control-two": Case(control, dict(text, seed=12, scheduler="euler", control=both), controls=2),
+        "control-two": Case(control, dict(text, seed=12, scheduler="euler", numInferenceSteps=10, control=both), controls=2),
         "control-guess": Case(
             control, dict(text, seed=13, guessMode=True, scheduler="ddim", control=[{"scale": 1.0}]), controls=1
         ),

@@ -22,7 +22,7 @@ export function drawLatent(
 ): Float32Array<ArrayBuffer> {
   const noise = deviation && random.randn(mean.length);
   return mean.map((value, i) => {
-    const drawn = noise ? Math.fround(deviation![i]! * noise[i]!) : 0;
+    const drawn = noise ? Math.fround(deviation[i]! * noise[i]!) : 0;
     return Math.fround(value + drawn) * factor;
   });
 }
