@@ -43,7 +43,7 @@ export const rooms = {
   picture: [],
   unet: ["plan", "schedule", "store", "folder", "device"],
   prompt: ["plan", "folder", "text"],
-  inputs: ["plan", "prompt", "picture"],
+  inputs: ["plan", "schedule", "prompt", "picture"],
   lora: ["folder", "device", "unet"],
   networks: ["folder", "text", "device", "picture", "unet"],
   pipeline: [

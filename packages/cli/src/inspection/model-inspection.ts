@@ -3,6 +3,7 @@
 import { analyseUnet, type Graph } from "@phaseskip/graph";
 import type { GenerateOptions } from "@phaseskip/runtime";
 import {
+  controlledUnet,
   loadModelIndex,
   loadTokenizer,
   openFolder,
@@ -43,7 +44,8 @@ export async function inspectModel(
   try {
     const parts = new PartFiles(folder, dtype);
     const index = await loadModelIndex(folder, signal, { parts, device });
-    const graph = await parts.graph("unet", device, signal);
+    const file = await parts.graph("unet", device, signal);
+    const graph = await controlledUnet(folder, index, file, unetInputs, signal);
     const path = index.unetPath;
     const model: PlannableModel = {
       folder,
@@ -52,7 +54,7 @@ export async function inspectModel(
       textTokens: await textLength(parts, index, signal),
       network: (name, stop) => parts.graph(name, device, stop),
       analyse: (size) => analyseUnet(graph, size, unetInputs),
-      digest: (stop) => unetDigest(folder, graph, path, stop),
+      digest: (stop) => unetDigest(folder, file, path, stop),
     };
     return {
       ...model,

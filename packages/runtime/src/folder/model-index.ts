@@ -39,6 +39,8 @@ export interface ModelIndex {
   readonly unetConfig: UnetConfig;
   /** scheduler/scheduler_config.json, as it is. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
+  /** The folders of its ControlNets, in their order. */
+  readonly controlNets: readonly string[];
   /** low_res_scheduler/scheduler_config.json, of an upscaler. */
   readonly lowResScheduler: Readonly<Record<string, unknown>> | undefined;
   /** Guidance weight that the model asks for, 1 = off; `undefined` where only its class does. */
@@ -115,6 +117,7 @@ export async function loadModelIndex(
     hasVae: has.vae,
     unetConfig: unet,
     schedulerConfig,
+    controlNets: await controlNets(folder, index, signal),
     lowResScheduler:
       unet.inChannels - unet.sampleChannels === 3
         ? await config("low_res_scheduler/scheduler_config.json")
@@ -217,6 +220,24 @@ function knownClass(
   throw new PhaseskipError(
     "model-unsupported",
     `Cannot load the model at ${folder.location} as its pipeline is a ${bare}: known are ${known.join(", ")}, their forms for images and masks, and a UNet2DConditionModel with a CLIP text encoder and no VAE`,
+  );
+}
+
+/** By the folder's list; without one, those that model_index.json names. */
+async function controlNets(
+  folder: ModelFolder,
+  index: Record<string, unknown>,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const paths = await folder.paths(signal);
+  const listed = paths?.flatMap(
+    (path) => /^(controlnet(?:_\d+)?)\/model\.onnx$/.exec(path)?.[1] ?? [],
+  );
+  const named = Object.keys(index).filter((key) =>
+    /^controlnet(_\d+)?$/.test(key),
+  );
+  return (listed ?? named).sort((a, b) =>
+    a.localeCompare(b, "en", { numeric: true }),
   );
 }
 

@@ -1,5 +1,7 @@
 // What a caller tells the Unet beside texts, checked once.
 
+import type { ControlOptions, ControlRequest } from "./control-options.js";
+import { parseControl } from "./control-options.js";
 import { shownValue } from "../prompt/shown-value.js";
 
 /** What the Unet is told beside texts. */
@@ -19,6 +21,13 @@ export interface InputOptions {
    * 0; more lets it make up more. @default 20
    */
   readonly noiseLevel?: number;
+  /** What the model's ControlNets follow, one for each of them, in their order; those without one are off. */
+  readonly control?: ControlOptions | readonly ControlOptions[];
+  /**
+   * Whether ControlNets may guess what is drawn, also without a prompt: they run where the text is read alone, and count the
+   * less the finer what they add to. @default false
+   */
+  readonly guessMode?: boolean;
   /** SDXL: height and width that the picture is to look as if it were scaled from. @default its own */
   readonly originalSize?: readonly [height: number, width: number];
   /** SDXL: top and left of the part that the picture is to look as if it were cut out at. @default [0, 0] */
@@ -35,8 +44,9 @@ export interface InputOptions {
 
 /** The same, known to be well formed. */
 export type InputRequest = {
-  readonly [K in keyof InputOptions]-?: InputOptions[K] | undefined;
-};
+  readonly [K in Exclude<keyof InputOptions, "control">]-?:
+    InputOptions[K] | undefined;
+} & { readonly control: readonly ControlRequest[] | undefined };
 
 /** The noise level that diffusers' StableDiffusionUpscalePipeline takes where nothing is said (0.42.1). */
 export const NOISE_LEVEL = 20;
@@ -44,6 +54,7 @@ export const NOISE_LEVEL = 20;
 /** The names of these options. */
 export const inputFields = [
   ...["classLabel", "imageGuidanceScale", "noiseLevel"],
+  ...["control", "guessMode"],
   ...["originalSize", "cropsCoordsTopLeft", "targetSize"],
   ...["negativeOriginalSize", "negativeCropsCoordsTopLeft"],
   "negativeTargetSize",
@@ -82,6 +93,11 @@ export function parseInputOptions(
     if (!is(value) || value < 0) throw new RangeError(cannot(wanted));
     return value;
   };
+  const boolean = (value: unknown) => {
+    if (value === undefined || typeof value === "boolean") return value;
+    const wanted = `guessMode must be true or false: current value is ${shownValue(value)}`;
+    throw new TypeError(cannot(wanted));
+  };
   const negativeSizes = {
     negativeOriginalSize: pair("negativeOriginalSize"),
     negativeCropsCoordsTopLeft: pair("negativeCropsCoordsTopLeft"),
@@ -95,6 +111,8 @@ export function parseInputOptions(
       Number.isFinite,
     ),
     noiseLevel: atLeast0("noiseLevel", "an integer", Number.isSafeInteger),
+    control: parseControl(options.control, cannot),
+    guessMode: boolean(options.guessMode),
     originalSize: pair("originalSize"),
     cropsCoordsTopLeft: pair("cropsCoordsTopLeft"),
     targetSize: pair("targetSize"),

@@ -18,6 +18,10 @@ export interface RunInput extends UnetInput {
 
 /** What the values of an input are made of. */
 export interface InputGiven {
+  /** The input's name in the graph. */
+  readonly name: string;
+  /** Names of the model's ControlNets, in the order of `control`. */
+  readonly controlNets: readonly string[];
   /** What the call asks for. */
   readonly request: InputRequest;
   /** The stream through the Unet. */

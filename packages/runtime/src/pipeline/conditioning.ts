@@ -1,5 +1,6 @@
 // What the Unet is told beside the sample and the timestep, for each image and context of a run.
 
+import type { Graph, LiveGraph } from "@phaseskip/graph";
 import { PhaseskipError, elementCount, findInput } from "@phaseskip/graph";
 import type { GivenText, InputGiven, RunInput } from "../inputs/run-input.js";
 import { unetInputs } from "../inputs/unet-inputs.js";
@@ -35,9 +36,7 @@ export async function conditionRun(
   signal?: AbortSignal,
 ): Promise<RunConditioning> {
   const { index, unetGraph } = model;
-  const taken = unetGraph.inputs
-    .map(({ name }) => name)
-    .filter((name) => name !== "sample" && name !== "timestep");
+  const taken = readInputs(unetGraph, run.schedule.signatures);
   const embedded = new Map<string, EmbeddedText>();
   const warnings = new Set<string>();
   const { promptStyle: style = "plain", clipSkip = 0 } = request;
@@ -77,6 +76,7 @@ export async function conditionRun(
         prompt,
         guidanceScale: run.guidanceScale,
         channels: run.channels,
+        controlNets: index.controlNets,
         pictureSize: [height, width].map(
           (side) => side * index.vaeScaleFactor,
         ) as [number, number],
@@ -84,7 +84,7 @@ export async function conditionRun(
       };
       const inputs = taken.map((name) => {
         const length = elementCount(run.unet.shapes.get(name)!.dims.slice(1));
-        return [name, valueOf(name, { ...given, length })] as const;
+        return [name, valueOf({ ...given, name, length })] as const;
       });
       for (let n = 0; n < request.numImagesPerPrompt; n++)
         list.push(Object.fromEntries(inputs));
@@ -93,8 +93,24 @@ export async function conditionRun(
   return { images, warnings: [...warnings] };
 }
 
+/** What the Unet is told beside sample and timestep that some step of a run reads. */
+function readInputs(
+  { inputs, consumers }: Graph,
+  signatures: readonly LiveGraph[],
+): string[] {
+  return inputs
+    .map(({ name }) => name)
+    .filter((name) => name !== "sample" && name !== "timestep")
+    .filter((name) =>
+      consumers
+        .get(name)
+        ?.some(({ index }) => signatures.some(({ isLive }) => isLive[index])),
+    );
+}
+
 /** @throws {PhaseskipError} `model-unsupported` If nothing supplies the input */
-function valueOf(name: string, given: InputGiven): Float32Array {
+function valueOf(given: InputGiven): Float32Array {
+  const { name } = given;
   const input = findInput(unetInputs, name) as RunInput;
   const value = input.value(given);
   if (value) return value;

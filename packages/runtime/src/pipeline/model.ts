@@ -36,6 +36,8 @@ export class Model implements PlannableModel {
   /** How long the Unet's segments take. */
   readonly times: SegmentTimes;
   readonly #parts: PartFiles;
+  /** The Unet's graph as its file has it, without ControlNets. */
+  readonly #unetFile: Graph;
   readonly #weights: Weights;
   #loras: ModelLoras | undefined;
   #text: TextEncoders | undefined;
@@ -46,8 +48,10 @@ export class Model implements PlannableModel {
     parts: PartFiles,
     device: Device,
     index: ModelIndex,
+    unetFile: Graph,
     unetGraph: Graph,
   ) {
+    this.#unetFile = unetFile;
     const { folder } = parts;
     this.#parts = parts;
     this.folder = folder;
@@ -83,7 +87,8 @@ export class Model implements PlannableModel {
     const index = await loadModelIndex(folder, signal, how);
     const graph = await parts.graph("unet", device, signal);
     checkKernels(graph, device, index.unetPath);
-    const model = new Model(parts, device, index, graph);
+    const unet = await withControls(folder, index, graph, signal);
+    const model = new Model(parts, device, index, graph, unet);
     await openExternalFiles(folder, index.unetPath, graph, signal);
     if (index.hasTextEncoder) {
       const { TextEncoders } = await import("../networks/text-encoders.js");
@@ -121,9 +126,9 @@ export class Model implements PlannableModel {
 
   /** What plans know the model by: `sha256:` and 64 digits; undefined where there is no SHA-256. */
   async digest(signal?: AbortSignal): Promise<string | undefined> {
-    const { folder, unetGraph, index } = this;
+    const { folder, index } = this;
     const path = index.unetPath;
-    this.#digest ??= await unetDigest(folder, unetGraph, path, signal);
+    this.#digest ??= await unetDigest(folder, this.#unetFile, path, signal);
     return this.#digest;
   }
 
@@ -139,7 +144,7 @@ export class Model implements PlannableModel {
     if (loras.length === 0 && !this.#loras) return;
     const { ModelLoras } = await import("../lora/model-loras.js");
     this.#loras ??= new ModelLoras();
-    const graphs: Partial<Record<LoraPart, Graph>> = { unet: this.unetGraph };
+    const graphs: Partial<Record<LoraPart, Graph>> = { unet: this.#unetFile };
     for (const name of ["text_encoder", "text_encoder_2"] as const) {
       const graph = this.#text?.graph(name);
       if (graph) graphs[name] = graph;
@@ -188,4 +193,16 @@ export class Model implements PlannableModel {
     await this.#loras?.close();
     await this.folder.close();
   }
+}
+
+/** The Unet with the ControlNets of its folder. */
+async function withControls(
+  folder: ModelFolder,
+  index: ModelIndex,
+  unet: Graph,
+  signal?: AbortSignal,
+): Promise<Graph> {
+  if (index.controlNets.length === 0) return unet;
+  const { controlledUnet } = await import("../networks/control-nets.js");
+  return controlledUnet(folder, index, unet, unetInputs, signal);
 }

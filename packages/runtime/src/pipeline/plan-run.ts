@@ -15,6 +15,11 @@ import { emptyPlan, planTitle } from "../plan/plan.js";
 import { schedulePlan } from "../schedule/schedule.js";
 
 import { networkCosts } from "./network-costs.js";
+import {
+  checkControl,
+  controlRules,
+  idleNets,
+} from "../inputs/control-rules.js";
 import type { InputRequest } from "../inputs/input-options.js";
 import type { Request } from "./request.js";
 
@@ -59,6 +64,8 @@ export async function planRun(
   const from = { image, mask: request.mask, strength };
   const { startIndex, timesteps } = runTimesteps(scheduler, from);
   const { decisions, means } = request;
+  const { controlNets } = model.index;
+  checkControl(controlNets, request);
   const schedule = schedulePlan(sized.unet, {
     plan,
     ...(decisions && { decisions }),
@@ -69,6 +76,7 @@ export async function planRun(
     guidanceScale: sized.guidanceScale,
     contexts: sized.contexts,
     scheduler: scheduler.name,
+    added: controlRules(controlNets, request, timesteps.length),
   });
   const fixed = fixedBatch(model.unetGraph);
   const isPaired = mayPair && pairsContexts(fixed, schedule);
@@ -90,6 +98,7 @@ export async function planRun(
     schedule,
     isPaired,
     rows,
+    idleNets: idleNets(controlNets, request),
     chunkCount: Math.ceil(sized.shape[0] / rows),
     textRuns: textRuns(model.index, request, rows, isPaired),
     networks,

@@ -21,6 +21,8 @@ export interface PlannedRun extends RunSize {
   readonly isPaired: boolean;
   /** Images of one Unet call, padding included: `batch`, or half of it in pairs. */
   readonly rows: number;
+  /** Units of ControlNets that the call has no control for: no part of what a run could cost. */
+  readonly idleNets: readonly string[];
   /** How often what depends on the text alone is computed. */
   readonly textRuns: TextRuns;
   /** What the networks beside the Unet cost. */

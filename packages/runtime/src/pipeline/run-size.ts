@@ -88,6 +88,7 @@ export function sizeRun(model: PlannableModel, request: SizeRequest): RunSize {
     channels: inChannels,
     height,
     width,
+    pixels: index.vaeScaleFactor,
     ...(tokens !== undefined && { tokens }),
     ...(crossAttentionDim !== undefined && { textWidth: crossAttentionDim }),
   };
