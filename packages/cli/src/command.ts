@@ -3,6 +3,7 @@
 import { Command, Option } from "commander";
 import { bench, type BenchArguments } from "./commands/bench.js";
 import type { CommandIo } from "./command-io.js";
+import { conditionOptions } from "./terminal/condition-options.js";
 import { endingOf, exitCodes, oneLine } from "./terminal/exit-code.js";
 import { firstRun } from "./commands/first-run.js";
 import { generate, type GenerateArguments } from "./commands/generate.js";
@@ -112,7 +113,7 @@ function program(io: CommandIo): Command {
     .action((model: string, options: InspectArguments) =>
       inspect(model, options, io),
     );
-  root
+  const drawing = root
     .command("generate")
     .summary("draw pictures")
     .description("Draws pictures, with the whole model or under a plan.")
@@ -191,7 +192,9 @@ function program(io: CommandIo): Command {
     .option(
       "--mask <FILE.png>",
       "draw --image anew only where this picture is light",
-    )
+    );
+  for (const option of conditionOptions()) drawing.addOption(option);
+  drawing
     .option(
       "--compare",
       "draw with the whole model too: one PNG, full above skipped",

@@ -15,16 +15,18 @@ import {
   type DrawnFiles,
 } from "../terminal/drawn.js";
 import { loraArgument } from "../files/lora-argument.js";
+import { conditionRequest } from "../files/condition-request.js";
 import { openPipeline } from "../node-pipeline.js";
 import { readNpy, writeNpy, type NpyArray } from "../pictures/npy.js";
 import { planArgument } from "../files/plan-argument.js";
 import { readPng, writePng } from "../pictures/png.js";
+import type { ConditionArguments } from "../terminal/condition-options.js";
 import { schedulerChoice } from "../terminal/run-options.js";
 import { progress, type Progress } from "../terminal/progress.js";
 import { pictureScale, sheet } from "../pictures/sheet.js";
 
 /** The options of `generate`, read. */
-export interface GenerateArguments {
+export interface GenerateArguments extends ConditionArguments {
   readonly prompt?: readonly string[];
   readonly negative?: string;
   readonly prompt2?: readonly string[];
@@ -159,6 +161,7 @@ async function requestOf(
     ...(steps !== undefined && { numInferenceSteps: steps }),
     ...(scheduler !== undefined && { scheduler }),
     ...(guidance !== undefined && { guidanceScale: guidance }),
+    ...(await conditionRequest(options)),
     ...(noise && { initNoise: noise.data, initNoiseShape: noise.shape }),
   };
 }
