@@ -11,6 +11,7 @@ import {
   planRun as planRequest,
   sizeRun,
   unetDigest,
+  unetInputs,
   type ModelIndex,
   type PlannableModel,
   type PlannedRun,
@@ -50,7 +51,7 @@ export async function inspectModel(
       unetGraph: graph,
       textTokens: await textLength(parts, index, signal),
       network: (name, stop) => parts.graph(name, device, stop),
-      analyse: (size) => analyseUnet(graph, size),
+      analyse: (size) => analyseUnet(graph, size, unetInputs),
       digest: (stop) => unetDigest(folder, graph, path, stop),
     };
     return {

@@ -17,6 +17,7 @@ import type { Schedule } from "../schedule/scheduled.js";
 import { wholeSchedule } from "../schedule/whole-schedule.js";
 
 import { networkCosts } from "./network-costs.js";
+import type { InputRequest } from "../inputs/input-options.js";
 import type { Request } from "./request.js";
 
 import { pairsContexts } from "./paired-contexts.js";
@@ -34,6 +35,7 @@ export type PlanRequest = Pick<
   | "mask"
   | keyof SizeRequest
 > &
+  InputRequest &
   Partial<Pick<Request, "decisions" | "means">>;
 
 /**
@@ -54,7 +56,9 @@ export async function planRun(
   const scheduler = await makeScheduler(model.index, request, plan);
   const sized = sizeRun(model, request);
   const strength = strengthOf(model.index, request);
-  const from = { ...request, strength };
+  const isStart = sized.channels?.isStart ?? true;
+  const image = isStart ? request.image : undefined;
+  const from = { image, mask: request.mask, strength };
   const { startIndex, timesteps } = runTimesteps(scheduler, from);
   const { decisions, means } = request;
   const schedule = await scheduleRun(sized.unet, {
@@ -65,13 +69,21 @@ export async function planRun(
     startIndex,
     numTrainTimesteps: scheduler.numTrainTimesteps,
     guidanceScale: sized.guidanceScale,
-    isGuided: sized.contextCount === 2,
+    contexts: sized.contexts,
     scheduler: scheduler.name,
   });
   const fixed = fixedBatch(model.unetGraph);
   const isPaired = mayPair && pairsContexts(fixed, schedule);
   const rows = isPaired ? sized.batch / 2 : sized.batch;
-  const networks = await networkCosts(model, request, sized, schedule, signal);
+  const isLatent = sized.channels?.isSmall === false;
+  const networks = await networkCosts(
+    model,
+    request,
+    sized,
+    schedule,
+    (isStart && (startIndex > 0 || !isLatent) ? 1 : 0) + (isLatent ? 1 : 0),
+    signal,
+  );
   const run = {
     ...sized,
     plan,

@@ -318,7 +318,7 @@ export class Study {
   }
 
   #schedule({ rules, firstStep, endStep }: StudyWindow): ScheduledStep[] {
-    const { unet, scheduler, guidanceScale, contextCount } = this.#run;
+    const { unet, scheduler, guidanceScale, contexts } = this.#run;
     const patterns = rules.flatMap((rule) =>
       rule.action === "mean" ? rule.units : [],
     );
@@ -332,7 +332,7 @@ export class Study {
       startIndex: firstStep,
       numTrainTimesteps: scheduler.numTrainTimesteps,
       guidanceScale,
-      isGuided: contextCount === 2,
+      contexts,
       scheduler: scheduler.name,
       ...(means && { means }),
     });
