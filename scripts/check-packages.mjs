@@ -19,6 +19,7 @@ export const allowed = {
     "comlink",
     "idb-keyval",
     "@huggingface/tokenizers",
+    "@noble/hashes",
   ],
   ablation: [
     "@phaseskip/metrics",
@@ -37,7 +38,8 @@ export const rooms = {
   plans: ["plan"],
   store: [],
   download: ["store"],
-  folder: ["store", "download"],
+  hub: ["store", "download"],
+  folder: ["store", "download", "hub"],
   text: ["store", "folder"],
   device: [],
   picture: [],
@@ -54,6 +56,7 @@ export const rooms = {
   ],
   wire: [
     ...[".", "store", "download", "folder", "device", "picture", "lora"],
+    "hub",
     "pipeline",
   ],
   element: [".", "plan", "download", "picture", "pipeline"],
