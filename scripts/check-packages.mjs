@@ -53,6 +53,7 @@ export const rooms = {
   ],
   study: [
     ...["plan", "schedule", "folder", "device", "picture", "unet", "pipeline"],
+    "hub",
   ],
   wire: [
     ...[".", "store", "download", "folder", "device", "picture", "lora"],
