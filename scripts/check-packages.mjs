@@ -21,6 +21,7 @@ export const allowed = {
     "@huggingface/tokenizers",
     "@noble/hashes",
   ],
+  react: ["@phaseskip/runtime", "react"],
   ablation: [
     "@phaseskip/metrics",
     "@phaseskip/scheduler",
