@@ -17,6 +17,7 @@ import {
 import type { Plan } from "@phaseskip/runtime";
 import { PlanStudy, type PlanStudyOptions } from "@phaseskip/runtime/internals";
 import { writeJson, writeNotes, type CommandIo } from "../command-io.js";
+import { hubRequest } from "../files/hub-options.js";
 import { writeOutput } from "../files/file.js";
 import {
   describeAgainst,
@@ -49,6 +50,7 @@ export async function plan(
   const sweep = await readSweeps(options.from);
   const opened: PlanStudyOptions = {
     device: options.backend,
+    hub: hubRequest(options),
     ...(io.signal && { signal: io.signal }),
   };
   const study = await PlanStudy.open(model, opened);
