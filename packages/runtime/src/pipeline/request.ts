@@ -9,6 +9,8 @@ import type { Plan } from "../plan/plan.js";
 import type { InputPicture } from "../picture/input-picture.js";
 import { pictureProblem } from "../picture/input-picture.js";
 import type { Lora } from "../lora/model-loras.js";
+import type { QualityName } from "./quality.js";
+import { qualityPlans } from "./quality.js";
 import { shownValue } from "../prompt/shown-value.js";
 import type { TextOptions, TextRequest } from "../prompt/text-options.js";
 import {
@@ -53,8 +55,14 @@ export interface GenerateOptions extends TextOptions {
    * bright; 0 is off (arXiv 2305.08891, section 3.4). @default 0
    */
   readonly guidanceRescale?: number;
-  /** Opting in: `"none"`, the name of a plan that the model ships, or a plan. @default "none" */
+  /** Opting in: `"none"`, the name of a plan that the model ships, or a plan. @default what `quality` says */
   readonly plan?: string | Plan;
+  /**
+   * Opting in by one word: `"lossless"` draws with the whole model, `"high"`, `"balanced"` and `"fast"` under the plans
+   * `quality`, `balanced` and `fast` that the model ships. Where there is a `plan`, it has no effect.
+   * @default "lossless"
+   */
+  readonly quality?: QualityName;
   /** LoRAs to merge into the model's weights for this call. @default the pipeline's */
   readonly loras?: readonly Lora[];
   /** Noise of unit variance to start from, `[image, channel, height, width]`. @default drawn from the seeds */
@@ -121,7 +129,12 @@ export interface Request
     Optional<
       Omit<
         DenoiseOptions,
-        "seed" | "numImagesPerPrompt" | "plan" | "preview" | keyof TextOptions
+        | "seed"
+        | "numImagesPerPrompt"
+        | "plan"
+        | "quality"
+        | "preview"
+        | keyof TextOptions
       >
     > {}
 
@@ -201,6 +214,13 @@ export function parseRequest(
     if (problem === undefined) return value;
     throw new TypeError(`Cannot ${doing} as ${name} must be ${problem}`);
   };
+  const quality =
+    checked<QualityName>(
+      "quality",
+      `one of ${Object.keys(qualityPlans).join(", ")}`,
+      (value) =>
+        isString(value) && Object.hasOwn(qualityPlans, value as string),
+    ) ?? "lossless";
   const image = picture("image");
   const mask = picture("mask");
   const strength = number(
@@ -252,7 +272,7 @@ export function parseRequest(
         "a plan's name or a plan",
         (value) =>
           isString(value) || (typeof value === "object" && value !== null),
-      ) ?? "none",
+      ) ?? qualityPlans[quality],
     initNoise: checked(
       "initNoise",
       "a Float32Array",
@@ -298,8 +318,8 @@ const fields = new Set<string>([
   ...["seed", "numImagesPerPrompt", "guidanceRescale"],
   ...["negativeOriginalSize", "negativeCropsCoordsTopLeft"],
   "negativeTargetSize",
-  ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "initNoise"],
-  "initNoiseShape",
+  ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "quality"],
+  ...["initNoise", "initNoiseShape"],
   ...["preview", "height", "width", "image", "strength", "mask"],
   ...["originalSize", "cropsCoordsTopLeft", "targetSize"],
   ...["originalInferenceSteps", "decisions", "means"],
