@@ -7,6 +7,8 @@ import type { Chooser, FoundPlan } from "./choice.js";
 import { choosePlan, finalists } from "./choice.js";
 import type { Change, Draft, Grid } from "./draft.js";
 import { describeChange, isShortened } from "./draft.js";
+import type { FragilePair } from "./fragile-pairs.js";
+import { leastChange, SteadyRunner } from "./fragile-pairs.js";
 import type { Goal } from "./greedy.js";
 import { isBetter, meets, nameOf, searchGreedily } from "./greedy.js";
 import { searchNearby } from "./local-moves.js";
@@ -47,6 +49,10 @@ export interface PlannerResult {
   readonly evaluations: number;
   /** All changes that plans could be made of. */
   readonly changes: readonly Change[];
+  /** Pairs that become other pictures under the least change there is: where a plan did so, they are left out of its numbers. */
+  readonly fragile: Readonly<
+    Record<"search" | "validation", readonly FragilePair[]>
+  >;
 }
 
 /** Of a budget of evaluations, what the choice on the validation split may take at most. */
@@ -61,10 +67,10 @@ const validationShare = 0.4;
 export async function searchPlans(
   request: PlannerRequest,
 ): Promise<PlannerResult> {
-  const { cells, grid, runner, budget, evaluations, onStage } = request;
+  const { cells, grid, budget, evaluations, onStage } = request;
   const goals = goalsOf(budget);
-  const perSearch = runner.count("search");
-  const perChoice = runner.count("validation");
+  const perSearch = request.runner.count("search");
+  const perChoice = request.runner.count("validation");
   const least = goals.length * (4 * perSearch + perChoice);
   if (evaluations < least) {
     throw new RangeError(
@@ -83,9 +89,10 @@ export async function searchPlans(
       "Cannot plan as the sweep must have at least one cell that a plan can use: it has none (mean needs data beside the plan)",
     );
   }
+  const runner = new SteadyRunner(request.runner, grid, leastChange(predictor));
   const verifier = new Verifier({
     ...request,
-    predictor,
+    ...{ runner, predictor },
     evaluations: evaluations - reserve,
   });
   const random = seededRandom(request.seed);
@@ -135,11 +142,20 @@ export async function searchPlans(
   for (const goal of goals) {
     say(`choosing ${nameOf(goal)}`);
     const limit = reserve / goals.length;
-    const chosen = await choosePlan(request, verifier.points, goal, limit);
+    const chooser = { ...request, runner };
+    const chosen = await choosePlan(chooser, verifier.points, goal, limit);
     drawn += chosen.evaluations;
     found.push(chosen.found);
   }
-  return { found, evaluations: drawn, changes: [...changes, ...stepsChanges] };
+  return {
+    found,
+    evaluations: drawn + runner.evaluations,
+    changes: [...changes, ...stepsChanges],
+    fragile: {
+      search: await runner.fragile("search"),
+      validation: await runner.fragile("validation"),
+    },
+  };
 }
 
 /**

@@ -230,6 +230,26 @@ async function search(
   return { ...result, evaluations: result.evaluations + options.fit };
 }
 
+/** Which pairs were counted apart. */
+function fragileNotes(
+  splits: Splits,
+  fragile: PlannerResult["fragile"],
+): string[] {
+  return (["search", "validation"] as const).flatMap((split) => {
+    const draws = fragile[split].map(
+      ({ prompt, seed }) => splits[split][prompt]![seed]!,
+    );
+    if (draws.length === 0) return [];
+    const named = draws.map(({ prompt, seed }) =>
+      prompt === undefined ? `seed ${seed}` : `"${prompt}", seed ${seed}`,
+    );
+    const count = splits[split].flat().length;
+    return [
+      `${draws.length} of ${count} ${split} pairs become other pictures even where one block is kept for one step, and are counted apart: ${named.join("; ")}`,
+    ];
+  });
+}
+
 /** A plan as text; tables of coefficients take a line each. */
 function planText(plan: Plan): string {
   const isTable = (value: unknown) =>
@@ -252,7 +272,7 @@ function planText(plan: Plan): string {
 async function test(
   session: PlanSession,
   found: FoundPlan,
-  { evaluations }: PlannerResult,
+  { evaluations, fragile }: PlannerResult,
   guidance: "fixed" | "free",
 ): Promise<WrittenPlan> {
   const { options, sweep, grid, splits, runner, model } = session;
@@ -267,7 +287,7 @@ async function test(
     evaluations,
     salt: options.salt,
     attribution,
-    notes: splits.notes,
+    notes: [...splits.notes, ...fragileNotes(splits, fragile)],
     hasPrompts: splits.testPool !== null,
   });
   const written: Plan = {
