@@ -1,6 +1,8 @@
 // From a request to what will run at every step, without a device: what a run does first, and all that a
 // description needs.
 
+import type { Scheduler } from "@phaseskip/scheduler";
+import type { MeasuredKeep } from "./measured-keep.js";
 import type { PlannedRun } from "./planned-run.js";
 import { sizeRun, type SizeRequest } from "./run-size.js";
 import type { PlannableModel } from "./plannable-model.js";
@@ -75,6 +77,7 @@ export async function planRun(
   const fixed = fixedBatch(model.unetGraph);
   const isPaired = mayPair && pairsContexts(fixed, schedule);
   const rows = isPaired ? sized.batch / 2 : sized.batch;
+  const measured = await readMeasured(plan, scheduler, sized.guidanceScale);
   const isLatent = sized.channels?.isSmall === false;
   const networks = await networkCosts(
     model,
@@ -95,6 +98,7 @@ export async function planRun(
     chunkCount: Math.ceil(sized.shape[0] / rows),
     textRuns: textRuns(model.index, request, rows, isPaired),
     networks,
+    ...(measured && { measured }),
     warnings: [
       ...warnings,
       ...sized.unet.warnings,
@@ -118,6 +122,18 @@ async function scheduleRun(
   if (request.plan === emptyPlan) return wholeSchedule(unet, request);
   const { schedulePlan } = await import("../schedule/schedule.js");
   return schedulePlan(unet, request);
+}
+
+/** What the plan was measured to keep. */
+async function readMeasured(
+  plan: Plan,
+  { name, numInferenceSteps }: Scheduler,
+  guidanceScale: number,
+): Promise<MeasuredKeep | undefined> {
+  if (plan.calibration === undefined) return undefined;
+  const { measuredKeep } = await import("./measured-keep.js");
+  const run = { scheduler: name, numInferenceSteps, guidanceScale };
+  return measuredKeep(plan, run);
 }
 
 /** How far a request leaves its image; what the model's class takes where the request does not say. */

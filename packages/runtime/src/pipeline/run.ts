@@ -103,6 +103,7 @@ export async function* runPipeline(
       ...(unetSteps.decisions.length > 0 && {
         decisions: unetSteps.decisions,
       }),
+      ...(setup.measured && { measured: setup.measured }),
       milliseconds: performance.now() - start,
       warnings: setup.warnings,
     };

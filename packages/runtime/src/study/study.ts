@@ -15,7 +15,7 @@ import { planRun } from "../pipeline/plan-run.js";
 import { parseRequest } from "../pipeline/request.js";
 import { beginRun, checkPrompt } from "../pipeline/run-setup.js";
 import { emptyPlan } from "../plan/plan.js";
-import type { Plan, Rule } from "../plan/plan.js";
+import type { Context, Plan, Rule } from "../plan/plan.js";
 import { parsePlan } from "../plan/parse-plan.js";
 import { matchesPattern } from "../plan/pattern.js";
 import type { ScheduledStep } from "../schedule/schedule.js";
@@ -123,6 +123,11 @@ export class Study {
   /** Guidance weight of every run; 1 is off. */
   get guidanceScale(): number {
     return this.#run.guidanceScale;
+  }
+
+  /** The streams of every run. */
+  get contexts(): readonly Context[] {
+    return this.#run.contexts;
   }
 
   /** Whether it draws from a text. */
