@@ -19,7 +19,9 @@ export const allowed = {
     "comlink",
     "idb-keyval",
     "@huggingface/tokenizers",
+    "@noble/hashes",
   ],
+  react: ["@phaseskip/runtime", "react"],
   ablation: [
     "@phaseskip/metrics",
     "@phaseskip/scheduler",
@@ -37,7 +39,8 @@ export const rooms = {
   plans: ["plan"],
   store: [],
   download: ["store"],
-  folder: ["store", "download"],
+  hub: ["store", "download"],
+  folder: ["store", "download", "hub"],
   text: ["store", "folder"],
   device: [],
   picture: [],
@@ -52,9 +55,11 @@ export const rooms = {
   ],
   study: [
     ...["plan", "schedule", "folder", "device", "picture", "unet", "pipeline"],
+    "hub",
   ],
   wire: [
     ...[".", "store", "download", "folder", "device", "picture", "lora"],
+    "hub",
     "pipeline",
   ],
   element: [".", "plan", "download", "picture", "pipeline"],

@@ -8,6 +8,7 @@ export type {
   ModelFolder,
   OpenFolderOptions,
 } from "./folder/model-folder.js";
+export type { HubRequest } from "./hub/hub-options.js";
 export { loadModelIndex } from "./folder/model-index.js";
 export type { ModelIndex, UnetConfig } from "./folder/model-index.js";
 export { PartFiles } from "./folder/part-files.js";

@@ -11,6 +11,8 @@ import { pictureProblem } from "../picture/input-picture.js";
 import type { InputOptions, InputRequest } from "../inputs/input-options.js";
 import { inputFields, parseInputOptions } from "../inputs/input-options.js";
 import type { Lora } from "../lora/model-loras.js";
+import type { QualityName } from "./quality.js";
+import { qualityPlans } from "./quality.js";
 import { shownValue } from "../prompt/shown-value.js";
 import type { TextOptions, TextRequest } from "../prompt/text-options.js";
 import {
@@ -55,8 +57,14 @@ export interface GenerateOptions extends TextOptions, InputOptions {
    * bright; 0 is off (arXiv 2305.08891, section 3.4). @default 0
    */
   readonly guidanceRescale?: number;
-  /** Opting in: `"none"`, the name of a plan that the model ships, or a plan. @default "none" */
+  /** Opting in: `"none"`, the name of a plan that the model ships, or a plan. @default what `quality` says */
   readonly plan?: string | Plan;
+  /**
+   * Opting in by one word: `"lossless"` draws with the whole model, `"high"`, `"balanced"` and `"fast"` under the plans
+   * `quality`, `balanced` and `fast` that the model ships. Where there is a `plan`, it has no effect.
+   * @default "lossless"
+   */
+  readonly quality?: QualityName;
   /** LoRAs to merge into the model's weights for this call. @default the pipeline's */
   readonly loras?: readonly Lora[];
   /** Noise of unit variance to start from, `[image, channel, height, width]`. @default drawn from the seeds */
@@ -89,6 +97,12 @@ export interface GenerateOptions extends TextOptions, InputOptions {
   readonly decisions?: readonly AdaptiveDecision[];
   /** What the plan's action `mean` puts in place of outputs; an error where it has that action and there are none. */
   readonly means?: ChannelMeans;
+  /**
+   * Whether pictures go through the VAE in overlapping tiles of 512 pixels, or what it was trained on if that is less:
+   * little memory, whatever the size, but the tiles differ a little in tone.
+   * @default only where the device could not hold the picture whole; a warning says so
+   */
+  readonly vaeTiling?: boolean;
   /** The `lcm` scheduler: steps of the schedule whose steps are skipped. @default the model's, else 50 */
   readonly originalInferenceSteps?: number;
 }
@@ -112,7 +126,7 @@ export interface Request
     Optional<
       Omit<
         DenoiseOptions,
-        | ("seed" | "numImagesPerPrompt" | "plan" | "preview")
+        | ("seed" | "numImagesPerPrompt" | "plan" | "quality" | "preview")
         | keyof TextOptions
         | keyof InputOptions
       >
@@ -188,6 +202,13 @@ export function parseRequest(
     if (problem === undefined) return value;
     throw new TypeError(`Cannot ${doing} as ${name} must be ${problem}`);
   };
+  const quality =
+    checked<QualityName>(
+      "quality",
+      `one of ${Object.keys(qualityPlans).join(", ")}`,
+      (value) =>
+        isString(value) && Object.hasOwn(qualityPlans, value as string),
+    ) ?? "lossless";
   const image = picture("image");
   const mask = picture("mask");
   const strength = number(
@@ -234,7 +255,7 @@ export function parseRequest(
         "a plan's name or a plan",
         (value) =>
           isString(value) || (typeof value === "object" && value !== null),
-      ) ?? "none",
+      ) ?? qualityPlans[quality],
     initNoise: checked(
       "initNoise",
       "a Float32Array",
@@ -267,6 +288,11 @@ export function parseRequest(
       isChannelMeans,
     ),
     originalInferenceSteps: integer("originalInferenceSteps", 1),
+    vaeTiling: checked(
+      "vaeTiling",
+      "true or false",
+      (value) => typeof value === "boolean",
+    ),
   };
 }
 
@@ -275,10 +301,10 @@ const fields = new Set<string>([
   ...textFields,
   ...["seed", "numImagesPerPrompt", "guidanceRescale"],
   ...inputFields,
-  ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "initNoise"],
-  "initNoiseShape",
+  ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "quality"],
+  ...["initNoise", "initNoiseShape"],
   ...["preview", "height", "width", "image", "strength", "mask"],
-  ...["originalInferenceSteps", "decisions", "means"],
+  ...["originalInferenceSteps", "decisions", "means", "vaeTiling"],
 ]);
 
 function isLoraList(value: unknown): boolean {

@@ -44,6 +44,7 @@ interface KeptPart {
 /**
  * Makes the images' first samples, as diffusers' pipelines do (0.42.1): image to image as
  * pipeline_stable_diffusion_img2img.py, with a mask as pipeline_stable_diffusion_inpaint.py for Unets of 4 channels.
+ * @param isTiled whether the image goes through the VAE in tiles
  * @throws {RangeError} If noise or image do not fit the model
  * @throws {PhaseskipError} `model-unsupported` If the image needs a VAE's encoder that the folder lacks
  */
@@ -51,6 +52,7 @@ export async function startImages(
   model: Model,
   { scheduler, startIndex, shape, channels: beside }: PlannedRun,
   request: Request,
+  isTiled: boolean,
   signal?: AbortSignal,
 ): Promise<ImageState[]> {
   const { seed, initNoise, image, mask: picture } = request;
@@ -71,7 +73,7 @@ export async function startImages(
   const isKept = mask !== undefined && !beside;
   const latents =
     pixels && (isKept || !isPureNoise)
-      ? await model.encode(pixels, signal)
+      ? await model.encode(pixels, isTiled, signal)
       : undefined;
   const { scalingFactor, lowResScheduler } = model.index;
   const drawBeside =
@@ -79,7 +81,7 @@ export async function startImages(
     (await beside?.value({
       ...{ request, image, mask: picture, height, width },
       ...{ scalingFactor, lowResScheduler },
-      encode: (one) => model.encode(one, signal),
+      encode: (one) => model.encode(one, isTiled, signal),
     }));
   return Array.from({ length: count }, (_, i) => {
     const random = generator(seed + i);

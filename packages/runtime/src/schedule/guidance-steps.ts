@@ -3,6 +3,7 @@
 import { PhaseskipError } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
 import { forecastSum } from "./forecast-sum.js";
+import { contextsAt } from "./guidance-contexts.js";
 import type { Computed } from "./refresh.js";
 import { isDue } from "./refresh.js";
 import type { ScheduleRequest } from "./schedule-request.js";
@@ -44,9 +45,7 @@ export function guidanceSteps(
   reached: Set<number>,
 ): GuidanceStep[] {
   const { guidanceScale } = request;
-  const guided: readonly Context[] =
-    guidanceScale === 1 ? ["cond"] : ["cond", "uncond"];
-  const { contexts = guided } = request;
+  const { contexts = contextsAt(guidanceScale) } = request;
   const { guidance = [] } = request.plan;
   const { timesteps } = timeline;
   const ruleAt = (stepIndex: number) =>
