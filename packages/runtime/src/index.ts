@@ -13,6 +13,8 @@ export type {
   SchedulerChoice,
 } from "./pipeline/request.js";
 export type { Embeddings, TextOptions } from "./prompt/text-options.js";
+export type { InputOptions } from "./inputs/input-options.js";
+export type { ControlOptions } from "./inputs/control-options.js";
 export type { PromptStyle } from "./text/text-windows.js";
 export type { QualityName } from "./pipeline/quality.js";
 export type { RunStep } from "./pipeline/run.js";
