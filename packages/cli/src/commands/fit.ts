@@ -13,13 +13,14 @@ import { parsePlan } from "@phaseskip/runtime/plans";
 import { loadPlan, openFolder, Study } from "@phaseskip/runtime/internals";
 import { writeJson, type CommandIo } from "../command-io.js";
 import { writeOutput } from "../files/file.js";
+import { hubRequest, type HubArguments } from "../files/hub-options.js";
 import { planArgument } from "../files/plan-argument.js";
 import { readPrompts } from "../files/prompt-file.js";
 import { ForecastRuns } from "../planning/forecast-runs.js";
 import { progress } from "../terminal/progress.js";
 
 /** The options of `fit`, read. */
-export interface FitArguments {
+export interface FitArguments extends HubArguments {
   /** A file, or a plan that the model ships. */
   readonly plan: string;
   readonly out: string;
@@ -42,10 +43,11 @@ export async function fit(
   options: FitArguments,
   io: CommandIo,
 ): Promise<void> {
-  const plan = await readPlan(location, options.plan);
+  const plan = await readPlan(location, options);
   const numInferenceSteps = plan.steps?.numInferenceSteps ?? 50;
   const study = await Study.open(location, {
     device: options.backend,
+    hub: hubRequest(options),
     numInferenceSteps,
     ...(options.scheduler && { scheduler: options.scheduler }),
     ...(options.guidance !== undefined && { guidanceScale: options.guidance }),
@@ -116,10 +118,16 @@ async function collect(
   }
 }
 
-async function readPlan(location: string, argument: string): Promise<Plan> {
-  const found = await planArgument(argument);
+async function readPlan(
+  location: string,
+  options: FitArguments,
+): Promise<Plan> {
+  const found = await planArgument(options.plan);
   if (typeof found !== "string") return found;
-  const folder = await openFolder(location, { cache: false });
+  const folder = await openFolder(location, {
+    cache: false,
+    hub: hubRequest(options),
+  });
   try {
     return { name: found, ...parsePlan(await loadPlan(folder, found)) };
   } finally {

@@ -15,6 +15,7 @@ import {
   type Drawn,
   type DrawnFiles,
 } from "../terminal/drawn.js";
+import { hubRequest, type HubArguments } from "../files/hub-options.js";
 import { loraArgument } from "../files/lora-argument.js";
 import { openPipeline } from "../node-pipeline.js";
 import { readNpy, writeNpy, type NpyArray } from "../pictures/npy.js";
@@ -25,7 +26,7 @@ import { progress, type Progress } from "../terminal/progress.js";
 import { pictureScale, sheet } from "../pictures/sheet.js";
 
 /** The options of `generate`, read. */
-export interface GenerateArguments {
+export interface GenerateArguments extends HubArguments {
   readonly prompt?: readonly string[];
   readonly negative?: string;
   readonly prompt2?: readonly string[];
@@ -84,6 +85,7 @@ export async function generate(
   const pipeline = await openPipeline(model, {
     device: options.backend,
     ...(options.dtype !== undefined && { dtype: options.dtype }),
+    ...hubRequest(options),
     progress: shown,
     ...(signal && { signal }),
   });

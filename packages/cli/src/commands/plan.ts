@@ -22,6 +22,7 @@ import {
   type PlanStudyOptions,
 } from "@phaseskip/runtime/internals";
 import { writeJson, writeNotes, type CommandIo } from "../command-io.js";
+import { hubRequest } from "../files/hub-options.js";
 import { writeOutput } from "../files/file.js";
 import {
   describeAgainst,
@@ -55,6 +56,7 @@ export async function plan(
   const sweep = await readSweeps(options.from);
   const opened: PlanStudyOptions = {
     device: options.backend,
+    hub: hubRequest(options),
     ...(io.signal && { signal: io.signal }),
   };
   const study = await PlanStudy.open(model, opened);

@@ -1,5 +1,6 @@
 // What the parts of a search for a plan share.
 
+import type { HubArguments } from "../files/hub-options.js";
 import type {
   Budget,
   FoundPlan,
@@ -17,7 +18,7 @@ import type { PlanSweep } from "./plan-sweep.js";
 import type { PictureProgress } from "./plan-progress.js";
 
 /** The options of `plan`, read. */
-export interface PlanArguments {
+export interface PlanArguments extends HubArguments {
   readonly from: readonly string[];
   readonly budget: Budget;
   readonly out: string;

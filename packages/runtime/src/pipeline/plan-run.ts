@@ -19,6 +19,7 @@ import type { Schedule } from "../schedule/scheduled.js";
 import { wholeSchedule } from "../schedule/whole-schedule.js";
 
 import { networkCosts } from "./network-costs.js";
+import type { InputRequest } from "../inputs/input-options.js";
 import type { Request } from "./request.js";
 
 import { pairsContexts } from "./paired-contexts.js";
@@ -36,6 +37,7 @@ export type PlanRequest = Pick<
   | "mask"
   | keyof SizeRequest
 > &
+  InputRequest &
   Partial<Pick<Request, "decisions" | "means">>;
 
 /**
@@ -56,7 +58,9 @@ export async function planRun(
   const scheduler = await makeScheduler(model.index, request, plan);
   const sized = sizeRun(model, request);
   const strength = strengthOf(model.index, request);
-  const from = { ...request, strength };
+  const isStart = sized.channels?.isStart ?? true;
+  const image = isStart ? request.image : undefined;
+  const from = { image, mask: request.mask, strength };
   const { startIndex, timesteps } = runTimesteps(scheduler, from);
   const { decisions, means } = request;
   const schedule = await scheduleRun(sized.unet, {
@@ -67,14 +71,22 @@ export async function planRun(
     startIndex,
     numTrainTimesteps: scheduler.numTrainTimesteps,
     guidanceScale: sized.guidanceScale,
-    isGuided: sized.contextCount === 2,
+    contexts: sized.contexts,
     scheduler: scheduler.name,
   });
   const fixed = fixedBatch(model.unetGraph);
   const isPaired = mayPair && pairsContexts(fixed, schedule);
   const rows = isPaired ? sized.batch / 2 : sized.batch;
   const measured = await readMeasured(plan, scheduler, sized.guidanceScale);
-  const networks = await networkCosts(model, request, sized, schedule, signal);
+  const isLatent = sized.channels?.isSmall === false;
+  const networks = await networkCosts(
+    model,
+    request,
+    sized,
+    schedule,
+    (isStart && (startIndex > 0 || !isLatent) ? 1 : 0) + (isLatent ? 1 : 0),
+    signal,
+  );
   const run = {
     ...sized,
     plan,
@@ -102,6 +114,16 @@ export async function planRun(
   return { ...run, warnings: [...run.warnings, ...words] };
 }
 
+/** What a plan needs is loaded for those that do something. */
+async function scheduleRun(
+  unet: Unet,
+  request: ScheduleRequest,
+): Promise<Schedule> {
+  if (request.plan === emptyPlan) return wholeSchedule(unet, request);
+  const { schedulePlan } = await import("../schedule/schedule.js");
+  return schedulePlan(unet, request);
+}
+
 /** What the plan was measured to keep. */
 async function readMeasured(
   plan: Plan,
@@ -112,16 +134,6 @@ async function readMeasured(
   const { measuredKeep } = await import("./measured-keep.js");
   const run = { scheduler: name, numInferenceSteps, guidanceScale };
   return measuredKeep(plan, run);
-}
-
-/** What a plan needs is loaded for those that do something. */
-async function scheduleRun(
-  unet: Unet,
-  request: ScheduleRequest,
-): Promise<Schedule> {
-  if (request.plan === emptyPlan) return wholeSchedule(unet, request);
-  const { schedulePlan } = await import("../schedule/schedule.js");
-  return schedulePlan(unet, request);
 }
 
 /** How far a request leaves its image; what the model's class takes where the request does not say. */
