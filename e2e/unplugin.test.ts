@@ -131,6 +131,7 @@ test.each(Object.keys(builds))(
 test("Vite's development server has the worker, too", async () => {
   const server = await createServer({
     ...{ root: folder, logLevel: "error", configFile: false },
+    appType: "mpa", // a file that is missing is a 404, no page
     plugins: [plugins.vite({ folder: "worker-files" })],
     server: { port: 0 },
   });
