@@ -47,11 +47,12 @@ export const rooms = {
   picture: [],
   unet: ["plan", "schedule", "store", "folder", "device"],
   prompt: ["plan", "folder", "text"],
+  inputs: ["plan", "prompt"],
   lora: ["folder", "device", "unet"],
   networks: ["folder", "text", "device", "picture", "unet"],
   pipeline: [
     ...["plan", "schedule", "folder", "text", "device", "picture"],
-    ...["unet", "lora", "prompt", "networks"],
+    ...["unet", "lora", "prompt", "inputs", "networks"],
   ],
   study: [
     ...["plan", "schedule", "folder", "device", "picture", "unet", "pipeline"],

@@ -176,9 +176,19 @@ function program(io: CommandIo): Command {
       numberFrom(0),
     )
     .option(
+      "--vae-tiling",
+      "take pictures through the VAE in overlapping tiles\n(default: only where they would not fit whole)",
+    )
+    .option("--no-vae-tiling", "always whole")
+    .option(
       "--plan <P>",
-      "a plan: a file, a name that the model ships, or none",
-      "none",
+      "a plan: a file, a name that the model ships, or none\n(default: what --quality says)",
+    )
+    .addOption(
+      new Option(
+        "--quality <WORD>",
+        "lossless: the whole model; high, balanced, fast: the\nplans quality, balanced and fast that the model ships\n(default: lossless)",
+      ).choices(["lossless", "high", "balanced", "fast"]),
     )
     .option(
       "--height <N>",

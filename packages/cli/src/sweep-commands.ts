@@ -188,6 +188,12 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
       600,
     )
     .option(
+      "--fit <RUNS>",
+      "fit forecasts on so many runs of the whole model, which\ncount as evaluations; whole calls of the Unet may be left\nout then; 0 keeps values as a line through the last two",
+      integerFrom(0),
+      0,
+    )
+    .option(
       "--minutes <N>",
       "stop searching then, at the latest",
       numberFrom(0),

@@ -56,6 +56,8 @@ export type {
   TensorData,
 } from "./device/session.js";
 export { externalPaths, Weights } from "./unet/weights.js";
+export { unetInputs } from "./inputs/unet-inputs.js";
+export type { InputGiven, RunInput } from "./inputs/run-input.js";
 export { UnetExecutor } from "./unet/executor.js";
 export type { UnetStream } from "./unet/stream.js";
 

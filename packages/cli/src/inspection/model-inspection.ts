@@ -12,6 +12,7 @@ import {
   planRun as planRequest,
   sizeRun,
   unetDigest,
+  unetInputs,
   type ModelIndex,
   type PlannableModel,
   type PlannedRun,
@@ -54,7 +55,7 @@ export async function inspectModel(
       unetGraph: graph,
       textTokens: await textLength(parts, index, signal),
       network: (name, stop) => parts.graph(name, device, stop),
-      analyse: (size) => analyseUnet(graph, size),
+      analyse: (size) => analyseUnet(graph, size, unetInputs),
       digest: (stop) => unetDigest(folder, graph, path, stop),
     };
     return {

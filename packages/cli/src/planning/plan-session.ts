@@ -11,6 +11,7 @@ import type {
 import type { Plan } from "@phaseskip/runtime";
 import type { PlanStudy } from "@phaseskip/runtime/internals";
 import type { Calibration } from "./plan-calibration.js";
+import type { PlanForecasts } from "./plan-forecasts.js";
 import type { PlanJournal } from "./plan-journal.js";
 import type { StudyRunner } from "./plan-runner.js";
 import type { PlanSweep } from "./plan-sweep.js";
@@ -29,6 +30,8 @@ export interface PlanArguments extends HubArguments {
   readonly validation: SplitSize;
   readonly test: SplitSize;
   readonly evaluations: number;
+  /** Runs of the whole model to fit forecasts on; 0 is none. */
+  readonly fit: number;
   readonly minutes?: number;
   readonly salt: string;
   readonly seed: number;
@@ -54,6 +57,7 @@ export interface PlanSession {
   readonly grid: Grid;
   readonly study: PlanStudy;
   readonly splits: Splits;
+  readonly forecasts: PlanForecasts | undefined;
   readonly runner: StudyRunner;
   readonly journal: PlanJournal;
   readonly pictures: PictureProgress;

@@ -120,7 +120,7 @@ export class PlanStudy {
     const run = await planRun(this.#model, request, this.#signal);
     const costs = new RunCosts(run);
     for (const step of run.schedule.steps) costs.step(step);
-    const exact = costs.exact(run.contextCount);
+    const exact = costs.exact(run.contexts.length);
     const { total, full } = pipelineMacs(run.networks, run.shape[0], {
       macs: costs.macs,
       fullMacs: exact,
