@@ -10,7 +10,7 @@ set -euo pipefail
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-python3 -m pip install -qq --no-compile --target site onnx==1.22.0 onnxruntime==1.30.0 numpy==2.4.6
+python3 -m pip install -qq --no-compile --target site onnx==1.23.2 onnxruntime==1.30.0 numpy==2.4.6
 npm install --silent --ignore-scripts --no-package-lock --prefix . onnxruntime-web@1.30.0
 
 PYTHONPATH=site python3 - <<'PYTHON'
