@@ -1,7 +1,7 @@
 // Whether a model fits a device, judged before anything is tried.
 
-import type { Graph } from "@phaseskip/graph";
-import { PhaseskipError, heldType } from "@phaseskip/graph";
+import type { Graph, Unet } from "@phaseskip/graph";
+import { PhaseskipError, heldType, valuesByRows } from "@phaseskip/graph";
 import type { Device } from "./device.js";
 
 /** Bytes that a WebAssembly memory can have. */
@@ -36,15 +36,17 @@ export function misfit(
 
 /**
  * Checks that a device can hold every tensor of a run.
- * @param shapes the Unet's values at the run's size
+ * @param unet the Unet at the run's size
  * @throws {PhaseskipError} `model-unsupported` If one is too large
  */
 export function checkTensorSizes(
-  shapes: Iterable<readonly [string, { readonly dims: readonly number[] }]>,
-  { maxTensorBytes, hasHalf }: Device,
+  unet: Unet,
+  { maxTensorBytes, maxScores, hasHalf }: Device,
 ): void {
   if (maxTensorBytes === Infinity) return;
-  for (const [name, { dims }] of shapes) {
+  const inParts = valuesByRows(unet, maxScores);
+  for (const [name, { dims }] of unet.shapes) {
+    if (inParts.has(name)) continue;
     const bytes = dims.reduce((product, dim) => product * dim, hasHalf ? 2 : 4);
     if (bytes <= maxTensorBytes) continue;
     throw new PhaseskipError(
@@ -52,6 +54,19 @@ export function checkTensorSizes(
       `Cannot draw at this size on this GPU as it takes tensors of at most ${megabytes(maxTensorBytes)}: ${name} takes ${megabytes(bytes)}; draw fewer images at once, or smaller ones, or use the device wasm`,
     );
   }
+}
+
+/** Values of a network that are there at once, in multiples of its largest: what a convolution reads, makes and lays out. */
+const heldAtOnce = 4;
+
+/** Whether a network whose largest value has so many elements is too much for a device beside what else it holds. */
+export function isTooLarge(
+  elements: number,
+  { kind, maxTensorBytes, hasHalf }: Device,
+): boolean {
+  const bytes = elements * (hasHalf ? 2 : 4);
+  const isOverHeap = kind === "wasm" && heldAtOnce * bytes > wasmMemory / 2;
+  return isOverHeap || bytes > maxTensorBytes;
 }
 
 function megabytes(bytes: number): string {

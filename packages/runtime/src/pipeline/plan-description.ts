@@ -71,6 +71,8 @@ export interface PlanDescription {
 export interface DescribedDevice {
   /** Whether it keeps float16 as it is. @default false */
   readonly hasHalf?: boolean;
+  /** Elements that one attention's scores may have at once. @default Infinity */
+  readonly maxScores?: number;
   /** How long segments take, in ms. @default not known */
   readonly times?: ReadonlyMap<string, number>;
 }
@@ -112,10 +114,10 @@ async function decided(
 function describeSteps(
   run: PlannedRun,
   steps: readonly ScheduledStep[],
-  { hasHalf = false, times }: DescribedDevice,
+  { hasHalf = false, maxScores, times }: DescribedDevice,
 ): PlanDescription {
-  const { unet, schedule, chunkCount, contextCount, isPaired } = run;
-  const parts = partition(unet, schedule.signatures);
+  const { unet, schedule, chunkCount, contexts, isPaired } = run;
+  const parts = partition(unet, schedule.signatures, Infinity, maxScores);
   const caches = cacheBytes(unet, schedule.signatures, parts, steps, hasHalf);
   const costs = new RunCosts(run);
   const clock = times && new Clock(run, parts.segments, times);
@@ -148,7 +150,7 @@ function describeSteps(
   const begun = new Set(all.map(({ context }) => context));
   const texts = [...begun].reduce((sum, one) => sum + run.textRuns[one], 0);
   const { macs } = costs;
-  const fullMacs = costs.full(contextCount);
+  const fullMacs = costs.full(contexts.length);
   return {
     plan: run.plan.name ?? "unnamed",
     scheduler: run.scheduler.name,
@@ -159,7 +161,7 @@ function describeSteps(
     steps: described,
     macs,
     fullMacs,
-    exactMacs: costs.exact(contextCount),
+    exactMacs: costs.exact(contexts.length),
     macsSaved: 1 - macs / fullMacs,
     pipelineMacs: pipelineMacs(run.networks, run.shape[0], { macs, fullMacs }),
     ...(clock && {

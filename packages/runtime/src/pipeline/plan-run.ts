@@ -1,10 +1,12 @@
 // From a request to what will run at every step, without a device: what a run does first, and all that a
 // description needs.
 
+import type { Scheduler } from "@phaseskip/scheduler";
+import type { MeasuredKeep } from "./measured-keep.js";
 import type { PlannedRun } from "./planned-run.js";
 import { sizeRun, type SizeRequest } from "./run-size.js";
 import type { PlannableModel } from "./plannable-model.js";
-import { PhaseskipError, fixedBatch } from "@phaseskip/graph";
+import { PhaseskipError, fixedBatch, type Unet } from "@phaseskip/graph";
 
 import { classDefaults } from "../folder/class-defaults.js";
 import type { ModelIndex } from "../folder/model-index.js";
@@ -12,9 +14,12 @@ import { loadPlan } from "../folder/model-plans.js";
 import type { Plan } from "../plan/plan.js";
 import { emptyPlan, planTitle } from "../plan/plan.js";
 
-import { schedulePlan } from "../schedule/schedule.js";
+import type { ScheduleRequest } from "../schedule/schedule-request.js";
+import type { Schedule } from "../schedule/scheduled.js";
+import { wholeSchedule } from "../schedule/whole-schedule.js";
 
 import { networkCosts } from "./network-costs.js";
+import type { InputRequest } from "../inputs/input-options.js";
 import type { Request } from "./request.js";
 
 import { pairsContexts } from "./paired-contexts.js";
@@ -32,6 +37,7 @@ export type PlanRequest = Pick<
   | "mask"
   | keyof SizeRequest
 > &
+  InputRequest &
   Partial<Pick<Request, "decisions" | "means">>;
 
 /**
@@ -52,10 +58,12 @@ export async function planRun(
   const scheduler = await makeScheduler(model.index, request, plan);
   const sized = sizeRun(model, request);
   const strength = strengthOf(model.index, request);
-  const from = { ...request, strength };
+  const isStart = sized.channels?.isStart ?? true;
+  const image = isStart ? request.image : undefined;
+  const from = { image, mask: request.mask, strength };
   const { startIndex, timesteps } = runTimesteps(scheduler, from);
   const { decisions, means } = request;
-  const schedule = schedulePlan(sized.unet, {
+  const schedule = await scheduleRun(sized.unet, {
     plan,
     ...(decisions && { decisions }),
     ...(means && { means }),
@@ -63,13 +71,22 @@ export async function planRun(
     startIndex,
     numTrainTimesteps: scheduler.numTrainTimesteps,
     guidanceScale: sized.guidanceScale,
-    isGuided: sized.contextCount === 2,
+    contexts: sized.contexts,
     scheduler: scheduler.name,
   });
   const fixed = fixedBatch(model.unetGraph);
   const isPaired = mayPair && pairsContexts(fixed, schedule);
   const rows = isPaired ? sized.batch / 2 : sized.batch;
-  const networks = await networkCosts(model, request, sized, schedule, signal);
+  const measured = await readMeasured(plan, scheduler, sized.guidanceScale);
+  const isLatent = sized.channels?.isSmall === false;
+  const networks = await networkCosts(
+    model,
+    request,
+    sized,
+    schedule,
+    (isStart && (startIndex > 0 || !isLatent) ? 1 : 0) + (isLatent ? 1 : 0),
+    signal,
+  );
   const run = {
     ...sized,
     plan,
@@ -81,6 +98,7 @@ export async function planRun(
     chunkCount: Math.ceil(sized.shape[0] / rows),
     textRuns: textRuns(model.index, request, rows, isPaired),
     networks,
+    ...(measured && { measured }),
     warnings: [
       ...warnings,
       ...sized.unet.warnings,
@@ -94,6 +112,28 @@ export async function planRun(
   const { kindWords } = await import("./kind-words.js");
   const words = kindWords(model.index, request, run);
   return { ...run, warnings: [...run.warnings, ...words] };
+}
+
+/** What a plan needs is loaded for those that do something. */
+async function scheduleRun(
+  unet: Unet,
+  request: ScheduleRequest,
+): Promise<Schedule> {
+  if (request.plan === emptyPlan) return wholeSchedule(unet, request);
+  const { schedulePlan } = await import("../schedule/schedule.js");
+  return schedulePlan(unet, request);
+}
+
+/** What the plan was measured to keep. */
+async function readMeasured(
+  plan: Plan,
+  { name, numInferenceSteps }: Scheduler,
+  guidanceScale: number,
+): Promise<MeasuredKeep | undefined> {
+  if (plan.calibration === undefined) return undefined;
+  const { measuredKeep } = await import("./measured-keep.js");
+  const run = { scheduler: name, numInferenceSteps, guidanceScale };
+  return measuredKeep(plan, run);
 }
 
 /** How far a request leaves its image; what the model's class takes where the request does not say. */

@@ -6,6 +6,7 @@ import type {
   Partition,
   Segment,
   Unet,
+  UnetInput,
   UnetSize,
 } from "@phaseskip/graph";
 import { ElementType, analyseUnet, partition } from "@phaseskip/graph";
@@ -15,13 +16,12 @@ import type { ScheduledContext } from "../schedule/scheduled-context.js";
 import type { Device, DeviceTensor } from "../device/session.js";
 import type { Weights } from "./weights.js";
 import { Constants } from "./constants.js";
-import { Kernels } from "./kernels.js";
+import type { Kernels } from "./kernels.js";
 import type { Program } from "./program.js";
 import { compileProgram } from "./program.js";
 import { SegmentSessions } from "./segment-sessions.js";
 import { SharedTensor } from "./shared-tensor.js";
 import { UnetStream } from "./stream.js";
-import { timeSegments } from "./time-segments.js";
 import type { CallParts } from "./unet-call.js";
 import { UnetCall } from "./unet-call.js";
 
@@ -30,9 +30,11 @@ export class UnetExecutor {
   readonly #device: Device;
   readonly #graph: Graph;
   readonly #sessions: SegmentSessions;
+  readonly #inputs: readonly UnetInput[];
   readonly #maxSegmentBytes: number;
   readonly #unets = new Map<string, Unet>();
-  readonly #kernels: Kernels;
+  /** Loaded for the first plan that acts on something. */
+  #kernels: Kernels | undefined;
   readonly #timestep = { value: NaN, outputs: new Map<string, SharedTensor>() };
   #unet!: Unet;
   #constants: Constants | undefined;
@@ -43,17 +45,21 @@ export class UnetExecutor {
   #cutFor = "";
   #programs = new Map<string, Program>();
 
-  /** @param maxSegmentBytes weights per session at most, in bytes. @default Infinity */
+  /**
+   * @param inputs what the Unet may take beside sample and timestep
+   * @param maxSegmentBytes weights per session at most, in bytes. @default Infinity
+   */
   constructor(
     device: Device,
     graph: Graph,
     weights: Weights,
+    inputs: readonly UnetInput[] = [],
     maxSegmentBytes = Infinity,
   ) {
+    this.#inputs = inputs;
     this.#device = device;
     this.#graph = graph;
     this.#sessions = new SegmentSessions(device, weights);
-    this.#kernels = new Kernels(device);
     this.#maxSegmentBytes = maxSegmentBytes;
   }
 
@@ -62,7 +68,7 @@ export class UnetExecutor {
     const key = JSON.stringify(size);
     const known = this.#unets.get(key);
     if (known) return known;
-    const unet = analyseUnet(this.#graph, size);
+    const unet = analyseUnet(this.#graph, size, this.#inputs);
     this.#unets.set(key, unet);
     return unet;
   }
@@ -85,7 +91,12 @@ export class UnetExecutor {
   ): Promise<void> {
     const cutFor = cutKey(signatures);
     if (unet !== this.#unet || cutFor !== this.#cutFor) {
-      this.#partition = partition(unet, signatures, this.#maxSegmentBytes);
+      this.#partition = partition(
+        unet,
+        signatures,
+        this.#maxSegmentBytes,
+        this.#device.maxScores,
+      );
       this.#programs = new Map();
     }
     if (unet !== this.#unet) {
@@ -96,6 +107,10 @@ export class UnetExecutor {
     this.#cutFor = cutFor;
     this.#means = means;
     this.#signatures = signatures;
+    if (!this.#kernels && signatures.some(actsOnSomething)) {
+      const { Kernels } = await import("./kernels.js");
+      this.#kernels = new Kernels(this.#device);
+    }
     await this.#sessions.prepare(unet, this.#partition, signal);
   }
 
@@ -180,10 +195,11 @@ export class UnetExecutor {
   }
 
   /** How long segments of the partition in use take, alone; by their keys, in ms. */
-  time(
+  async time(
     segments: readonly Segment[],
     signal?: AbortSignal,
   ): Promise<Map<string, number>> {
+    const { timeSegments } = await import("./time-segments.js");
     return timeSegments(
       this.#device,
       this.#unet,
@@ -204,7 +220,7 @@ export class UnetExecutor {
   async dispose(): Promise<void> {
     this.endRun();
     this.#constants?.dispose();
-    await this.#kernels.dispose();
+    await this.#kernels?.dispose();
     await this.#sessions.dispose();
   }
 
@@ -292,6 +308,11 @@ export class UnetExecutor {
       this.#device.tensor(type, dims, isFloat ? Float32Array.from(data) : data),
     );
   }
+}
+
+/** Whether something stands in for a computed value, or is measured. */
+function actsOnSomething({ ports, probes }: LiveGraph): boolean {
+  return ports.size > 0 || probes.length > 0;
 }
 
 /** Equal for signatures that lead to the same partition and the same programs. */

@@ -4,9 +4,11 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { fixtureUnet } from "../../../graph/test/fixtures.js";
 import { parsePlan } from "../../src/plan/parse-plan.js";
 import type { Context, GuidanceRule, Plan, Rule } from "../../src/plan/plan.js";
+import { emptyPlan } from "../../src/plan/plan.js";
 import type { ScheduleRequest } from "../../src/schedule/schedule-request.js";
 import type { Schedule } from "../../src/schedule/schedule.js";
 import { schedulePlan } from "../../src/schedule/schedule.js";
+import { wholeSchedule } from "../../src/schedule/whole-schedule.js";
 
 let unet: Unet;
 beforeAll(async () => {
@@ -644,4 +646,27 @@ describe("schedulePlan() warns of rules without effect", () => {
     expect(warnings(3)).toEqual(["guidance[0] applies at no step of this run"]);
     expect(warnings(1)).toHaveLength(2);
   });
+});
+
+describe("wholeSchedule()", () => {
+  const guidances: [string, Partial<ScheduleRequest>][] = [
+    ["without guidance", { guidanceScale: 1 }],
+    ["with guidance", { guidanceScale: 7.5 }],
+    ["in one context", { guidanceScale: 3, contexts: ["cond"] }],
+    ["in three", { guidanceScale: 3, contexts: ["cond", "image", "uncond"] }],
+  ];
+  test.each(guidances)(
+    "is the schedule of the plan that does nothing, %s",
+    (_, guidance) => {
+      const request = {
+        plan: emptyPlan,
+        timesteps,
+        numTrainTimesteps: 1000,
+        guidanceScale: 1,
+        scheduler: "ddim",
+        ...guidance,
+      };
+      expect(wholeSchedule(unet, request)).toEqual(schedulePlan(unet, request));
+    },
+  );
 });
