@@ -107,6 +107,7 @@ function program(io: CommandIo): Command {
       integerFrom(1),
     )
     .addOption(schedulerOption())
+    .addOption(schedulerOptionsOption())
     .addOption(dtypeOption())
     .option("--json", "one JSON object on standard output, of every unit")
     .action((model: string, options: InspectArguments) =>

@@ -19,6 +19,7 @@ import {
   backendOption,
   guidanceOption,
   schedulerOption,
+  schedulerOptionsOption,
 } from "./terminal/run-options.js";
 import { plan } from "./commands/plan.js";
 import type { PlanArguments } from "./planning/plan-session.js";
@@ -73,6 +74,7 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     )
     .option("--steps <N>", "sampling steps", integerFrom(1), 50)
     .addOption(schedulerOption())
+    .addOption(schedulerOptionsOption())
     .addOption(guidanceOption())
     .option(
       "--directions <N>",
@@ -223,6 +225,7 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .option("--prompts <FILE>", "texts, one a line (default: 200 of our own)")
     .option("--seed <S>", "the first run's seed", integerFrom(0), 0)
     .addOption(schedulerOption())
+    .addOption(schedulerOptionsOption())
     .addOption(guidanceOption())
     .addOption(backendOption())
     .option("--json", "print one JSON object")

@@ -33,6 +33,7 @@ import { formatCount, formatTime } from "../terminal/format-count.js";
 import { encodePng } from "../pictures/png.js";
 import { progress } from "../terminal/progress.js";
 import { readPrompts } from "../files/prompt-file.js";
+import { schedulerChoice } from "../terminal/run-options.js";
 import { SweepFolder, writeWhole } from "../sweep/sweep-folder.js";
 
 /** The options of `ablate`, read. */
@@ -48,6 +49,7 @@ export interface AblateArguments {
   readonly shard: Shard;
   readonly steps: number;
   readonly scheduler?: SchedulerName;
+  readonly schedulerOption?: readonly string[];
   readonly guidance?: number;
   readonly directions: number;
   readonly converged: number;
@@ -61,7 +63,8 @@ export async function ablate(
   options: AblateArguments,
   io: CommandIo,
 ): Promise<void> {
-  const { steps, scheduler, guidance, backend } = options;
+  const { steps, guidance, backend } = options;
+  const scheduler = schedulerChoice(options.scheduler, options.schedulerOption);
   const asked: StudyOptions = {
     device: backend,
     numInferenceSteps: steps,
@@ -144,9 +147,19 @@ async function settingsOf(
   options: AblateArguments,
   floorBackend: string | undefined,
 ): Promise<SweepSettings> {
-  const { units, bins, windows, action, seeds, seed, directions } = options;
+  const {
+    units,
+    bins,
+    windows,
+    action,
+    seeds,
+    seed,
+    directions,
+    schedulerOption,
+  } = options;
   return {
     scheduler: study.scheduler.name,
+    ...(schedulerOption && { schedulerOptions: schedulerOption }),
     numInferenceSteps: study.scheduler.numInferenceSteps,
     guidanceScale: study.guidanceScale,
     units,

@@ -17,6 +17,7 @@ import { writeOutput } from "../files/file.js";
 import { planArgument } from "../files/plan-argument.js";
 import { readPrompts } from "../files/prompt-file.js";
 import { progress } from "../terminal/progress.js";
+import { schedulerChoice } from "../terminal/run-options.js";
 
 /** The options of `fit`, read. */
 export interface FitArguments {
@@ -31,6 +32,7 @@ export interface FitArguments {
   /** The first run's seed. */
   readonly seed: number;
   readonly scheduler?: SchedulerName;
+  readonly schedulerOption?: readonly string[];
   readonly guidance?: number;
   readonly backend: "wasm" | "node";
   readonly json?: true;
@@ -44,10 +46,11 @@ export async function fit(
 ): Promise<void> {
   const plan = await readPlan(location, options.plan);
   const numInferenceSteps = plan.steps?.numInferenceSteps ?? 50;
+  const scheduler = schedulerChoice(options.scheduler, options.schedulerOption);
   const study = await Study.open(location, {
     device: options.backend,
     numInferenceSteps,
-    ...(options.scheduler && { scheduler: options.scheduler }),
+    ...(scheduler !== undefined && { scheduler }),
     ...(options.guidance !== undefined && { guidanceScale: options.guidance }),
     ...(io.signal && { signal: io.signal }),
   });
