@@ -112,6 +112,7 @@ function program(io: CommandIo): Command {
       integerFrom(1),
     )
     .addOption(schedulerOption())
+    .addOption(schedulerOptionsOption())
     .addOption(dtypeOption())
     .addOption(revisionOption())
     .option("--json", "one JSON object on standard output, of every unit")

@@ -20,6 +20,7 @@ import {
   revisionOption,
   guidanceOption,
   schedulerOption,
+  schedulerOptionsOption,
 } from "./terminal/run-options.js";
 import { plan } from "./commands/plan.js";
 import type { PlanArguments } from "./planning/plan-session.js";
@@ -77,6 +78,7 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     )
     .option("--steps <N>", "sampling steps", integerFrom(1), 50)
     .addOption(schedulerOption())
+    .addOption(schedulerOptionsOption())
     .addOption(guidanceOption())
     .option(
       "--directions <N>",
@@ -241,6 +243,7 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .option("--prompts <FILE>", "texts, one a line (default: 200 of our own)")
     .option("--seed <S>", "the first run's seed", integerFrom(0), 0)
     .addOption(schedulerOption())
+    .addOption(schedulerOptionsOption())
     .addOption(guidanceOption())
     .addOption(backendOption())
     .addOption(revisionOption())

@@ -244,15 +244,20 @@ describe("ablate", () => {
       ],
       ...["--steps", "2", "--bins", "1", "--seeds", "1", "--guidance", "1"],
       ...["--units", "mid_block.resnets.0", "--scheduler", "dpmpp-2m"],
+      ...["--scheduler-option", "timestep_spacing=trailing"],
     ]);
     expect(exitCode).toBe(0);
-    const { settings, pairs } = JSON.parse(contents(out)["manifest.json"]!) as {
+    const manifest = JSON.parse(contents(out)["manifest.json"]!) as {
       settings: Record<string, unknown>;
+      timesteps: readonly number[];
       pairs: unknown[];
     };
+    const { settings, pairs, timesteps } = manifest;
+    expect(timesteps).toEqual([999, 499]);
     expect(settings["prompts"]).toEqual(["a red boat", "a blue house"]);
     expect(settings).toMatchObject({
       scheduler: "dpmpp-2m",
+      schedulerOptions: ["timestep_spacing=trailing"],
       guidanceScale: 1,
       numInferenceSteps: 2,
     });

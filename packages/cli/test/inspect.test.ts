@@ -169,6 +169,13 @@ describe("phaseskip inspect", { timeout: 120_000 }, () => {
     expect(planned.plan.macs.total).toBeLessThan(planned.plan.macs.full);
 
     const options = ["--changes", "--steps", "3", "--scheduler", "euler"];
+    const trailing = ["--scheduler-option", "timestep_spacing=trailing"];
+    const draw = [...options, "--prompt", "a dog"];
+    const [spaced, own] = [
+      await inspected(...draw, ...trailing),
+      await inspected(...draw),
+    ];
+    expect(spaced.changes).not.toEqual(own.changes);
     const text = await run(["inspect", model, ...options, "--prompt", "a dog"]);
     expect(widest(text.stdout)).toBeLessThanOrEqual(80);
     expect(text.stdout).toContain("change from step to step");
@@ -178,6 +185,9 @@ describe("phaseskip inspect", { timeout: 120_000 }, () => {
     const alone = await run(["inspect", model, "--steps", "3"]);
     expect(alone.exitCode).toBe(2);
     expect(alone.stderr).toContain("--steps is of the runs that --changes");
+    const option = ["--scheduler-option", "timestep_spacing=trailing"];
+    const spaced = await run(["inspect", model, ...option]);
+    expect(spaced.stderr).toContain("--scheduler-option is of the runs that");
     const missing = await run(["inspect", model, "--changes"]);
     expect(missing.exitCode).toBe(2);
     expect(missing.stderr).toContain("prompt is missing");

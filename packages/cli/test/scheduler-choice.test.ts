@@ -1,6 +1,7 @@
 // `--scheduler` and `--scheduler-option`, as a request takes them.
 
 import { expect, test } from "vitest";
+import { samplerRequest } from "../src/planning/study-sampler.js";
 import { schedulerChoice } from "../src/terminal/run-options.js";
 
 test("schedulerChoice() leaves a name alone as it is", () => {
@@ -31,5 +32,16 @@ test("schedulerChoice() reads options in diffusers' spelling", () => {
 test("schedulerChoice() keeps the model's own where no name is given", () => {
   expect(schedulerChoice(undefined, ["timestep_spacing=trailing"])).toEqual({
     timestepSpacing: "trailing",
+  });
+});
+
+test("samplerRequest() keeps the options of the sweep", () => {
+  const grid = { numInferenceSteps: 6, guidanceScale: 1 };
+  const sampler = { scheduler: "euler", ...grid } as const;
+  expect(samplerRequest(sampler)).toEqual(sampler);
+  const schedulerOptions = ["use_karras_sigmas=true"];
+  expect(samplerRequest({ ...sampler, schedulerOptions })).toEqual({
+    scheduler: { name: "euler", useKarrasSigmas: true },
+    ...grid,
   });
 });

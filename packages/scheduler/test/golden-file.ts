@@ -25,6 +25,8 @@ export interface GoldenRun {
   readonly prevSamples: string;
   readonly predOriginalSamples: string;
   readonly sigmas?: string;
+  /** As in {@link GoldenModelRun}. */
+  readonly apart?: number;
   /** `dpmpp-sde`: what diffusers drew from its Brownian path, step after step. */
   readonly noises?: string;
 }
@@ -66,6 +68,8 @@ export interface GoldenModelRun {
   readonly sigmas?: string;
   readonly prevSamples?: string;
   readonly noises?: string;
+  /** How far PyTorch's own numbers are from these, of a step's largest, where they are its exactly rounded ones. */
+  readonly apart?: number;
 }
 
 interface GoldenFiles extends Record<SchedulerName, GoldenRun> {

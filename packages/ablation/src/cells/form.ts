@@ -2,7 +2,7 @@
 
 /**
  * What a value must be: a finite number, an integer from 0 on, a string, any truth value, one of several strings, a
- * list of one form, an object of fields, or null or one of these.
+ * list of one form, an object of fields, or null, or absent, or one of these.
  */
 export type Form =
   | "number"
@@ -11,6 +11,7 @@ export type Form =
   | { readonly oneOf: readonly string[] }
   | { readonly listOf: Form }
   | { readonly orNull: Form }
+  | { readonly orAbsent: Form }
   | { readonly fields: Readonly<Record<string, Form>> };
 
 /**
@@ -33,6 +34,8 @@ export function wrongAt(
   }
   if ("orNull" in form)
     return value === null ? undefined : wrongAt(value, form.orNull, at);
+  if ("orAbsent" in form)
+    return value === undefined ? undefined : wrongAt(value, form.orAbsent, at);
   if ("oneOf" in form) {
     const { oneOf } = form;
     return unless(

@@ -9,6 +9,8 @@ import type { WindowKind } from "./windows.js";
 export interface SweepSettings {
   /** The sampler's short name. */
   readonly scheduler: string;
+  /** Its options, `key=value` in diffusers' spelling. @default those of the model's own file */
+  readonly schedulerOptions?: readonly string[];
   /** Steps of the sampler's grid. */
   readonly numInferenceSteps: number;
   /** Guidance weight; 1 is off. */

@@ -74,6 +74,7 @@ export const rowForms: Readonly<Record<string, Form>> = {
 export const manifestForm: Form = object({
   settings: object({
     scheduler: "string",
+    schedulerOptions: { orAbsent: listOf("string") },
     numInferenceSteps: "index",
     guidanceScale: "number",
     units: listOf("string"),

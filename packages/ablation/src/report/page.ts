@@ -46,7 +46,7 @@ export function reportPage(
   const figure = (element: Element, caption: string) =>
     `<figure><div class="wide">${element.outerHTML}</div><figcaption>${caption}</figcaption></figure>`;
   const pairs = manifest.pairs.length;
-  const setting = `${settings.scheduler}, ${settings.numInferenceSteps} steps, guidance ${settings.guidanceScale}`;
+  const setting = `${[settings.scheduler, ...(settings.schedulerOptions ?? [])].join(", ")}, ${settings.numInferenceSteps} steps, guidance ${settings.guidanceScale}`;
   const clipping = `the predicted clean sample is clipped as the scheduler’s configuration says; ${(100 * data.clippedShare).toFixed(1)} % of the final values (median over cells) lie outside of the range`;
   const sections = actions.map((action, i) => {
     const raw = figure(

@@ -34,6 +34,7 @@ import { encodePng } from "../pictures/png.js";
 import { hubRequest, type HubArguments } from "../files/hub-options.js";
 import { progress } from "../terminal/progress.js";
 import { readPrompts } from "../files/prompt-file.js";
+import { schedulerChoice } from "../terminal/run-options.js";
 import { SweepFolder, writeWhole } from "../sweep/sweep-folder.js";
 
 /** The options of `ablate`, read. */
@@ -49,6 +50,7 @@ export interface AblateArguments extends HubArguments {
   readonly shard: Shard;
   readonly steps: number;
   readonly scheduler?: SchedulerName;
+  readonly schedulerOption?: readonly string[];
   readonly guidance?: number;
   readonly directions: number;
   readonly converged: number;
@@ -62,7 +64,8 @@ export async function ablate(
   options: AblateArguments,
   io: CommandIo,
 ): Promise<void> {
-  const { steps, scheduler, guidance, backend } = options;
+  const { steps, guidance, backend } = options;
+  const scheduler = schedulerChoice(options.scheduler, options.schedulerOption);
   const asked: StudyOptions = {
     device: backend,
     hub: hubRequest(options),
@@ -146,9 +149,19 @@ async function settingsOf(
   options: AblateArguments,
   floorBackend: string | undefined,
 ): Promise<SweepSettings> {
-  const { units, bins, windows, action, seeds, seed, directions } = options;
+  const {
+    units,
+    bins,
+    windows,
+    action,
+    seeds,
+    seed,
+    directions,
+    schedulerOption,
+  } = options;
   return {
     scheduler: study.scheduler.name,
+    ...(schedulerOption && { schedulerOptions: schedulerOption }),
     numInferenceSteps: study.scheduler.numInferenceSteps,
     guidanceScale: study.guidanceScale,
     units,

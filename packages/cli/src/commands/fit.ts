@@ -18,6 +18,7 @@ import { planArgument } from "../files/plan-argument.js";
 import { readPrompts } from "../files/prompt-file.js";
 import { ForecastRuns } from "../planning/forecast-runs.js";
 import { progress } from "../terminal/progress.js";
+import { schedulerChoice } from "../terminal/run-options.js";
 
 /** The options of `fit`, read. */
 export interface FitArguments extends HubArguments {
@@ -32,6 +33,7 @@ export interface FitArguments extends HubArguments {
   /** The first run's seed. */
   readonly seed: number;
   readonly scheduler?: SchedulerName;
+  readonly schedulerOption?: readonly string[];
   readonly guidance?: number;
   readonly backend: "wasm" | "node";
   readonly json?: true;
@@ -45,11 +47,12 @@ export async function fit(
 ): Promise<void> {
   const plan = await readPlan(location, options);
   const numInferenceSteps = plan.steps?.numInferenceSteps ?? 50;
+  const scheduler = schedulerChoice(options.scheduler, options.schedulerOption);
   const study = await Study.open(location, {
     device: options.backend,
     hub: hubRequest(options),
     numInferenceSteps,
-    ...(options.scheduler && { scheduler: options.scheduler }),
+    ...(scheduler !== undefined && { scheduler }),
     ...(options.guidance !== undefined && { guidanceScale: options.guidance }),
     ...(io.signal && { signal: io.signal }),
   });

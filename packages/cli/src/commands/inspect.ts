@@ -80,7 +80,7 @@ export async function inspect(
   }: InspectArguments,
   io: CommandIo,
 ): Promise<void> {
-  const [unused] = Object.keys(runs);
+  const [unused] = Object.keys(runs).map(kebabCase);
   if (unused !== undefined && !changes) {
     throw new TypeError(
       `Cannot inspect the model as --${unused} is of the runs that --changes measures: give --changes, too`,
@@ -116,6 +116,11 @@ export async function inspect(
   } finally {
     await model.folder.close();
   }
+}
+
+/** An option as it is given: `schedulerOption` is `scheduler-option`. */
+function kebabCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 async function planOn(

@@ -5,6 +5,7 @@ import { mean } from "@phaseskip/metrics";
 import type { SchedulerName } from "@phaseskip/runtime";
 import { PlanStudy } from "@phaseskip/runtime/internals";
 import type { CommandIo } from "../command-io.js";
+import { schedulerChoice } from "../terminal/run-options.js";
 import { formatTable } from "../terminal/table.js";
 
 /** Runs to measure in. */
@@ -13,6 +14,7 @@ export interface ChangesArguments {
   readonly prompt?: readonly string[];
   readonly steps?: number;
   readonly scheduler?: SchedulerName;
+  readonly schedulerOption?: readonly string[];
 }
 
 /** By unit and step, the relative change of what it adds to its input; the first step's is 0. */
@@ -21,11 +23,12 @@ export type Changes = Readonly<Record<string, readonly number[]>>;
 /** Runs the whole model once for each prompt, from seeds 0, 1, …, and takes the mean of their changes. */
 export async function measureRuns(
   location: string,
-  { prompt, steps, scheduler }: ChangesArguments,
+  { prompt, steps, ...sampler }: ChangesArguments,
   { signal }: CommandIo,
   dtype?: string,
   revision?: string,
 ): Promise<Changes> {
+  const scheduler = schedulerChoice(sampler.scheduler, sampler.schedulerOption);
   const study = await PlanStudy.open(location, {
     hub: hubRequest({ ...(revision !== undefined && { revision }) }),
     ...(dtype !== undefined && { dtype }),

@@ -22,6 +22,7 @@ import {
   tuneFamily,
   type TunedRival,
 } from "./rival-tuning.js";
+import { samplerRequest } from "./study-sampler.js";
 import { formatTable } from "../terminal/table.js";
 
 /** A found plan beside one rival. */
@@ -137,7 +138,10 @@ async function changesOf({
   const sums: Record<string, number[]> = {};
   try {
     for (const draw of draws) {
-      const changes = await study.changes({ ...sweep.sampler, ...draw });
+      const changes = await study.changes({
+        ...samplerRequest(sweep.sampler),
+        ...draw,
+      });
       for (const [unit, list] of Object.entries(changes)) {
         const before = sums[unit] ?? list.map(() => 0);
         sums[unit] = list.map((one, i) => before[i]! + one / draws.length);

@@ -13,7 +13,8 @@ import {
   type SplitSummary,
 } from "@phaseskip/ablation";
 import type { Plan } from "@phaseskip/runtime";
-import type { StudyRunner, StudySampler } from "./plan-runner.js";
+import type { StudyRunner } from "./plan-runner.js";
+import type { StudySampler } from "./study-sampler.js";
 
 /** What a part of a plan saves and loses: the plan without it, less the plan. */
 export interface Attribution {

@@ -20,13 +20,7 @@ import {
 import { emptyPlan, type PlanStudy } from "@phaseskip/runtime/internals";
 import type { PlanForecasts } from "./plan-forecasts.js";
 import type { PlanJournal } from "./plan-journal.js";
-
-/** The sampler that everything is compared on. */
-export interface StudySampler {
-  readonly scheduler: SchedulerName;
-  readonly numInferenceSteps: number;
-  readonly guidanceScale: number;
-}
+import { samplerRequest, type StudySampler } from "./study-sampler.js";
 
 /** What a runner needs. */
 export interface StudyRunnerOptions {
@@ -250,12 +244,13 @@ export class StudyRunner implements PlanRunner {
 
   #request({ plan, scheduler }: Contestant): GenerateOptions {
     const { sampler } = this.#options;
-    const { numInferenceSteps } = sampler;
+    const { numInferenceSteps, ...request } = samplerRequest(sampler);
     const own: Plan = { ...plan, steps: plan.steps ?? { numInferenceSteps } };
+    const isOther = scheduler !== undefined && scheduler !== sampler.scheduler;
     return {
+      ...request,
+      ...(isOther && { scheduler: scheduler as SchedulerName }),
       plan: own,
-      scheduler: (scheduler as SchedulerName | undefined) ?? sampler.scheduler,
-      guidanceScale: sampler.guidanceScale,
     };
   }
 

@@ -11,7 +11,7 @@ import {
   type SweepManifest,
 } from "@phaseskip/ablation";
 import type { PlanStudy } from "@phaseskip/runtime/internals";
-import type { StudySampler } from "./plan-runner.js";
+import { samplerRequest, type StudySampler } from "./study-sampler.js";
 import { readText } from "../sweep/sweep-folder.js";
 import type { SchedulerName } from "@phaseskip/runtime";
 
@@ -75,6 +75,9 @@ async function readSweep(folder: string): Promise<PlanSweep> {
   );
   const sampler = {
     scheduler: settings.scheduler as SchedulerName,
+    ...(settings.schedulerOptions && {
+      schedulerOptions: settings.schedulerOptions,
+    }),
     numInferenceSteps: settings.numInferenceSteps,
     guidanceScale: settings.guidanceScale,
   };
@@ -96,7 +99,7 @@ function joined(
     JSON.stringify([identity.model, sampler, timesteps]);
   if (setting(a) !== setting(b)) {
     const named = ({ identity, sampler }: PlanSweep) =>
-      `${identity.model.slice(0, 19)}…, ${sampler.scheduler} at ${sampler.numInferenceSteps} steps, guidance ${sampler.guidanceScale}`;
+      `${identity.model.slice(0, 19)}…, ${[sampler.scheduler, ...(sampler.schedulerOptions ?? [])].join(", ")} at ${sampler.numInferenceSteps} steps, guidance ${sampler.guidanceScale}`;
     throw fail(
       `be of one model under one sampler: they are of ${named(a)}, and ${named(b)}`,
     );
@@ -130,7 +133,9 @@ export async function gridOf(
       `Cannot plan from ${from} as its sweep must be of this model, ${digest.slice(0, 19)}…: it is of ${identity.model.slice(0, 19)}…`,
     );
   }
-  const { timesteps, numTrainTimesteps } = await study.outlook({ ...sampler });
+  const { timesteps, numTrainTimesteps } = await study.outlook(
+    samplerRequest(sampler),
+  );
   if (JSON.stringify(timesteps) !== JSON.stringify(swept)) {
     throw new RangeError(
       `Cannot plan from ${from} as its sweep must have this model's timesteps, ${timesteps.slice(0, 3).join(", ")}…: it has ${swept.slice(0, 3).join(", ")}…; was the sampler's configuration changed?`,

@@ -14,7 +14,7 @@ import {
   taylorSeer,
   tGate,
 } from "@phaseskip/runtime/plans";
-import type { StudySampler } from "./plan-runner.js";
+import type { StudySampler } from "./study-sampler.js";
 
 /** What rivals are made for. */
 export interface RivalSetting {

@@ -22,7 +22,7 @@ export function schedulerOption(): Option {
 export function schedulerOptionsOption(): Option {
   return new Option(
     "--scheduler-option <KEY=VALUE>",
-    "an option of the sampler in diffusers' spelling, such\nas use_karras_sigmas=true; may be given several times",
+    "an option of the sampler in diffusers' spelling, such as use_karras_sigmas=true; may be given several times",
   ).argParser((text: string, before: readonly string[] = []) => {
     if (!/^[a-z]\w*=/.test(text))
       throw new InvalidArgumentError(

@@ -13,6 +13,7 @@ import { samplePicture } from "../picture/picture.js";
 import type { PlannedRun } from "../pipeline/planned-run.js";
 import { planRun } from "../pipeline/plan-run.js";
 import { parseRequest } from "../pipeline/request.js";
+import type { SchedulerChoice } from "../pipeline/request.js";
 import { beginRun, checkPrompt } from "../pipeline/run-setup.js";
 import { emptyPlan } from "../plan/plan.js";
 import type { Context, Plan, Rule } from "../plan/plan.js";
@@ -37,8 +38,8 @@ export type { StudyWindow } from "./study-window.js";
 export interface StudyOptions {
   /** Where it runs, on one thread. @default "wasm" */
   readonly device?: "wasm" | "node";
-  /** A scheduler's short name. @default the model's */
-  readonly scheduler?: string;
+  /** A scheduler's short name, or it with options, as `generate()` takes them. @default the model's */
+  readonly scheduler?: string | SchedulerChoice;
   /** Steps of every run. @default 50 */
   readonly numInferenceSteps?: number;
   /** Timestep spacing instead of the model's: `leading`, `trailing` or `linspace`. @default the model's */

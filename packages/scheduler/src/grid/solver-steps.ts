@@ -64,8 +64,9 @@ export interface SolverStepRules {
  * @param config of the solver
  * @param alphasCumprod of the schedule, none of them 0
  * @param request of the run
- * @throws {RangeError} If a value is out of range, or if two steps would share a sigma: the
- * solvers divide by the distance of their logarithms.
+ * @throws {RangeError} If a value is out of range, if the network predicts a flow and sigmas are
+ * not of one, or if two steps would share a sigma: the solvers divide by the distance of their
+ * logarithms.
  */
 export function solverSteps(
   config: ConfigReader,
@@ -80,6 +81,12 @@ export function solverSteps(
     rules.knowsLu === true &&
     config.boolean("use_lu_lambdas", false);
   const isFlow = config.boolean("use_flow_sigmas", false);
+  if (!isFlow && config.value("prediction_type") === "flow_prediction") {
+    // diffusers takes sigmas of another process for flow matching's, and draws noise
+    const wanted =
+      "another where use_flow_sigmas is false (set it to true for a model of flow matching)";
+    config.reject("prediction_type", wanted, "flow_prediction");
+  }
   const { numInferenceSteps: count } = request;
 
   const chosen = (sigmas: number[], round: (value: number) => number) => ({

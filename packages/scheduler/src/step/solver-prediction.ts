@@ -42,10 +42,19 @@ export function solverPrediction(
     return { converted: predOriginalSample.slice(), predOriginalSample };
   }
   const epsilon = predictEpsilon(predictionType, modelOutput, sample, level);
-  const original = predictOriginal("epsilon", epsilon, sample, level);
-  if (bound === null)
-    return { converted: scaled(epsilon, 1), predOriginalSample: original };
-  const predOriginalSample = bound(original);
+  if (bound === null) {
+    // not by way of the noise: a small signal would magnify its rounding
+    const predOriginalSample = predictOriginal(
+      predictionType,
+      modelOutput,
+      sample,
+      level,
+    );
+    return { converted: scaled(epsilon, 1), predOriginalSample };
+  }
+  const predOriginalSample = bound(
+    predictOriginal("epsilon", epsilon, sample, level),
+  );
   const converted = predictEpsilon("sample", predOriginalSample, sample, level);
   return { converted: scaled(converted, 1), predOriginalSample };
 }
