@@ -22,6 +22,7 @@ export const allowed = {
     "@noble/hashes",
   ],
   react: ["@phaseskip/runtime", "react"],
+  unplugin: ["unplugin", "phaseskip"],
   ablation: [
     "@phaseskip/metrics",
     "@phaseskip/scheduler",
@@ -78,7 +79,8 @@ const keepers = [
 ];
 
 /** Files of these names, and all of the command, know Node; everything else also runs in a browser. */
-const nodeFiles = /^cli\/|(^|\/)(bin|disk-[\w-]+|[\w-]*node[\w-]*)\.ts$/;
+const nodeFiles =
+  /^(cli|unplugin)\/|(^|\/)(bin|disk-[\w-]+|[\w-]*node[\w-]*)\.ts$/;
 const vagueNames = /^(utils?|helpers?|common|misc|shared)\.ts$/;
 
 /** Every module specifier of a source text, with whether only types come from it. */
@@ -176,7 +178,9 @@ export function manifestBreaks(name, manifest) {
       breaks.push(`${name}: may not depend on ${library}`);
   }
   for (const library of Object.keys(manifest.peerDependencies ?? {})) {
-    if (!manifest.peerDependenciesMeta?.[library]?.optional)
+    const isOptional = manifest.peerDependenciesMeta?.[library]?.optional;
+    const isNative = library === "onnxruntime-node";
+    if (!isOptional && (isNative || !names.includes(library)))
       breaks.push(`${name}: the peer ${library} must be optional`);
   }
   const ort = manifest.dependencies?.["onnxruntime-web"];

@@ -37,6 +37,11 @@ export type Drawing = GenerateState & {
   readonly cancel: () => void;
 };
 
+interface Running {
+  readonly controller: AbortController;
+  readonly pipeline: Pipeline;
+}
+
 /**
  * Draws with a pipeline. A component that leaves in the middle of a call cancels it.
  *
@@ -57,13 +62,14 @@ export type Drawing = GenerateState & {
  */
 export function useGenerate(pipeline: Pipeline | undefined): Drawing {
   const [state, setState] = useState<GenerateState>({ status: "idle" });
-  const running = useRef<AbortController>(undefined);
+  const running = useRef<Running>(undefined);
 
-  const cancel = useCallback(() => running.current?.abort(), []);
+  const cancel = useCallback(() => running.current?.controller.abort(), []);
   useEffect(
     () => () => {
+      // a call of the next pipeline may run already
+      if (running.current?.pipeline !== pipeline) return;
       cancel();
-      // what that call still says is of another pipeline
       running.current = undefined;
       setState({ status: "idle" });
     },
@@ -73,11 +79,12 @@ export function useGenerate(pipeline: Pipeline | undefined): Drawing {
   const draw = useCallback(
     async ({ signal, ...options }: DrawOptions) => {
       if (!pipeline) return undefined;
-      running.current?.abort();
+      cancel();
       const controller = new AbortController();
-      running.current = controller;
+      const mine = { controller, pipeline };
+      running.current = mine;
       const note = (state: GenerateState) => {
-        if (running.current === controller) setState(state);
+        if (running.current === mine) setState(state);
       };
       const follow = () => controller.abort(signal?.reason);
       signal?.addEventListener("abort", follow);
@@ -110,7 +117,7 @@ export function useGenerate(pipeline: Pipeline | undefined): Drawing {
         signal?.removeEventListener("abort", follow);
       }
     },
-    [pipeline],
+    [pipeline, cancel],
   );
   return { ...state, draw, cancel };
 }

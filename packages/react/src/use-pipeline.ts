@@ -70,7 +70,7 @@ export function usePipeline(
         if (isLoading) note({ status: "loading", loaded, total });
       },
     );
-    share.pipeline
+    void share.pipeline
       .then(
         (pipeline): PipelineState => ({ status: "ready", pipeline }),
         (error: unknown): PipelineState => ({ status: "failed", error }),

@@ -31,7 +31,10 @@ export interface SchedulerChoice {
 
 /** What to draw. */
 export interface GenerateOptions extends TextOptions, InputOptions {
-  /** Image i has a generator of its own, seeded `seed + i`. An integer from 0. @default 0 */
+  /**
+   * Image i has a generator of its own, seeded `seed + i`. An integer from 0; its low 32 bits count, as in
+   * PyTorch, so seeds 2^32 apart draw one picture. @default 0
+   */
   readonly seed?: number;
   /** Images to draw of each prompt. @default 1 */
   readonly numImagesPerPrompt?: number;
