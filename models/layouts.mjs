@@ -164,17 +164,9 @@ export const layouts = {
       "model_index.json": index("StableDiffusionImg2ImgPipeline", torch),
     }),
   },
-  "inpainting-9-channels": {
-    refused: /takes 9, a mask and a masked image/,
-    files: () => refusedFor(9),
-  },
-  "instruct-pix2pix-8-channels": {
-    refused: /takes 8, a second latent .*InstructPix2Pix/,
-    files: () => refusedFor(8),
-  },
-  "upscaler-7-channels": {
-    refused: /takes 7, a small picture .*upscaler/,
-    files: () => refusedFor(7),
+  "depth-5-channels": {
+    refused: /it takes 5 channels; known are 4, 9, as an inpainting model/,
+    files: () => refusedFor(5),
   },
 };
 

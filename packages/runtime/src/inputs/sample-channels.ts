@@ -1,6 +1,7 @@
 // The table of what Unets read in channels behind the sample's own: one entry for each kind of picture. A Unet is known by
 // how many channels it takes beyond those that it gives.
 
+import { PhaseskipError } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
 import type { InputRequest } from "./input-options.js";
 import { NOISE_LEVEL } from "./input-options.js";
@@ -53,12 +54,30 @@ export const sampleChannels: readonly SampleChannels[] = [
   },
 ];
 
-/** The kind of a Unet that takes so many channels for a sample of so many; undefined where none is known. */
-export function channelsOf(
-  inChannels: number,
-  own: number,
+/**
+ * What a Unet reads behind the sample's channels; undefined where it reads nothing more.
+ * @param location of the model, for messages
+ * @throws {PhaseskipError} `model-unsupported` If nothing here knows what it reads
+ */
+export function channelsBeside(
+  {
+    inChannels,
+    sampleChannels: own,
+  }: { readonly inChannels: number; readonly sampleChannels: number },
+  location: string,
 ): SampleChannels | undefined {
-  return sampleChannels.find(({ count }) => own + count(own) === inChannels);
+  if (inChannels === own) return undefined;
+  const beside = sampleChannels.find(
+    ({ count }) => own + count(own) === inChannels,
+  );
+  if (beside) return beside;
+  const known = sampleChannels.map(
+    ({ count, kind }) => `${own + count(own)}, as ${kind}`,
+  );
+  throw new PhaseskipError(
+    "model-unsupported",
+    `Cannot load the model at ${location} as what its Unet reads behind the sample's ${own} channels is not known: it takes ${inChannels} channels; known are ${own}, ${known.join(", ")}`,
+  );
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Device } from "../device/session.js";
 import { SegmentTimes } from "../unet/segment-times.js";
 import { UnetExecutor } from "../unet/executor.js";
 import type { PartFiles } from "../folder/part-files.js";
+import { channelsBeside } from "../inputs/sample-channels.js";
 import { unetInputs } from "../inputs/unet-inputs.js";
 import { unetDigest } from "../folder/unet-digest.js";
 import { openExternalFiles, Weights } from "../unet/weights.js";
@@ -85,6 +86,7 @@ export class Model implements PlannableModel {
       (device = typeof on === "function" ? await on(unet) : on);
     const how = { parts, device: choose };
     const index = await loadModelIndex(folder, signal, how);
+    channelsBeside(index.unetConfig, folder.location);
     const graph = await parts.graph("unet", device, signal);
     checkKernels(graph, device, index.unetPath);
     const unet = await withControls(folder, index, graph, signal);

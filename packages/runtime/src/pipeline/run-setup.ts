@@ -3,7 +3,7 @@
 import { checkTensorSizes } from "../device/device-fit.js";
 import { breathe } from "../device/macrotask.js";
 import type { Context } from "../plan/plan.js";
-import { channelsOf, checkChannels } from "../inputs/sample-channels.js";
+import { channelsBeside, checkChannels } from "../inputs/sample-channels.js";
 import type { UnetStream } from "../unet/stream.js";
 import type { Conditioning, RunConditioning } from "./conditioning.js";
 import { conditionRun } from "./conditioning.js";
@@ -42,8 +42,9 @@ export async function prepareRun(
   mayPair = true,
 ): Promise<RunSetup> {
   checkPrompt(model, request);
-  const { inChannels, sampleChannels } = model.index.unetConfig;
-  checkChannels(channelsOf(inChannels, sampleChannels), request);
+  const { index, folder } = model;
+  const channels = channelsBeside(index.unetConfig, folder.location);
+  checkChannels(channels, request);
   const run = await planRun(model, request, signal, mayPair);
   model.checkSize(run.shape[2], run.shape[3], request.vaeTiling);
   checkTensorSizes(run.unet, model.device);

@@ -3,9 +3,9 @@
 import { classDefaults } from "../folder/class-defaults.js";
 import type { PlannableModel } from "./plannable-model.js";
 import type { Unet, UnetSize } from "@phaseskip/graph";
-import { PhaseskipError, fixedBatch } from "@phaseskip/graph";
+import { fixedBatch } from "@phaseskip/graph";
 import type { SampleChannels } from "../inputs/sample-channel.js";
-import { channelsOf, sampleChannels } from "../inputs/sample-channels.js";
+import { channelsBeside } from "../inputs/sample-channels.js";
 import type { Context } from "../plan/plan.js";
 import type { Request } from "./request.js";
 import { imageCount } from "./request.js";
@@ -60,7 +60,7 @@ export interface RunSize {
 export function sizeRun(model: PlannableModel, request: SizeRequest): RunSize {
   const { index, unetGraph } = model;
   const tokens = textLength(model, request);
-  const beside = channelsBeside(model);
+  const beside = channelsBeside(index.unetConfig, model.folder.location);
   const unsaid =
     beside?.guidanceScale ??
     classDefaults(index.pipelineClass, request).guidanceScale;
@@ -123,22 +123,4 @@ function contextsOf(
   if (guidanceScale <= 1 || isDistilled) return ["cond"];
   if (!beside?.isGuided) return ["cond", "uncond"];
   return imageGuidanceScale >= 1 ? ["cond", "image", "uncond"] : ["cond"];
-}
-
-/** @throws {PhaseskipError} `model-unsupported` If the Unet reads channels that nothing here knows */
-function channelsBeside({
-  index: { unetConfig },
-  folder,
-}: PlannableModel): SampleChannels | undefined {
-  const { inChannels, sampleChannels: own } = unetConfig;
-  if (inChannels === own) return undefined;
-  const beside = channelsOf(inChannels, own);
-  if (beside) return beside;
-  const known = sampleChannels.map(
-    ({ count, kind }) => `${own + count(own)}, as ${kind}`,
-  );
-  throw new PhaseskipError(
-    "model-unsupported",
-    `Cannot use the model at ${folder.location} as what its Unet reads behind the sample's ${own} channels is not known: it takes ${inChannels} channels; known are ${own}, ${known.join(", ")}`,
-  );
 }
