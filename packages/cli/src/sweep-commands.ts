@@ -17,6 +17,7 @@ import {
 } from "./terminal/option-values.js";
 import {
   backendOption,
+  revisionOption,
   guidanceOption,
   schedulerOption,
   schedulerOptionsOption,
@@ -33,7 +34,10 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .description(
       "Takes parts of a model away at some steps and measures the final picture. Run again, it goes on where it stopped.",
     )
-    .argument("<MODEL>", "path or URL of a model folder")
+    .argument(
+      "<MODEL>",
+      "a model: path or URL of its folder, or org/name on a hub",
+    )
     .requiredOption("--out <DIR>", "the sweep's folder")
     .addOption(
       new Option("--units <PATTERN...>", "unit patterns, as in plans").default(
@@ -95,6 +99,7 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
       1,
     )
     .addOption(backendOption())
+    .addOption(revisionOption())
     .action((model: string, options: AblateArguments) =>
       ablate(model, options, io),
     );
@@ -135,7 +140,10 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .description(
       "Searches what to leave out when: predicts from a sweep, verifies by running, chooses on pictures not seen before. Run again, it goes on where it stopped.",
     )
-    .argument("<MODEL>", "path or URL of a model folder")
+    .argument(
+      "<MODEL>",
+      "a model: path or URL of its folder, or org/name on a hub",
+    )
     .addOption(
       new Option(
         "--from <DIR>",
@@ -182,6 +190,12 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
       600,
     )
     .option(
+      "--fit <RUNS>",
+      "fit forecasts on so many runs of the whole model, which\ncount as evaluations; whole calls of the Unet may be left\nout then; 0 keeps values as a line through the last two",
+      integerFrom(0),
+      0,
+    )
+    .option(
       "--minutes <N>",
       "stop searching then, at the latest",
       numberFrom(0),
@@ -195,6 +209,7 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
       0,
     )
     .addOption(backendOption())
+    .addOption(revisionOption())
     .option("--json", "print one JSON object")
     .action((model: string, options: PlanArguments) =>
       plan(model, options, io),
@@ -205,7 +220,10 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .description(
       "Puts fitted forecasts in place of what a plan keeps: the same computations, and coefficients by least squares on runs of the whole model. They hold for the sampler and the number of steps.",
     )
-    .argument("<MODEL>", "path or URL of a model folder")
+    .argument(
+      "<MODEL>",
+      "a model: path or URL of its folder, or org/name on a hub",
+    )
     .requiredOption(
       "--plan <FILE|NAME>",
       "a plan that reuses, extrapolates or forecasts",
@@ -228,6 +246,7 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .addOption(schedulerOptionsOption())
     .addOption(guidanceOption())
     .addOption(backendOption())
+    .addOption(revisionOption())
     .option("--json", "print one JSON object")
     .action((model: string, options: FitArguments) => fit(model, options, io));
 }

@@ -25,6 +25,7 @@ export {
   type Unet,
   type UnetSize,
 } from "./unet.js";
+export { findInput, textInput, type UnetInput } from "./unet-input.js";
 export type { UnruledNode } from "./shapes/infer.js";
 export type { ValueInfo } from "./shapes/rule.js";
 export {
@@ -37,7 +38,9 @@ export { residualOwner, residualPath } from "./units/main-input.js";
 export type { Edge } from "./units/unit.js";
 export type { Skip } from "./units/skips.js";
 export { nodeMacs } from "./macs.js";
-export { networkMacs } from "./network-macs.js";
+export { largestValue, networkMacs } from "./network-macs.js";
+
+export { attachControls, type ControlNet } from "./control/attach-controls.js";
 
 // From signatures to segments
 export {

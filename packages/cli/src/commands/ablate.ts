@@ -31,13 +31,14 @@ import { writeNotes, type CommandIo } from "../command-io.js";
 import { cpuFeatures } from "../sweep/cpu-features.js";
 import { formatCount, formatTime } from "../terminal/format-count.js";
 import { encodePng } from "../pictures/png.js";
+import { hubRequest, type HubArguments } from "../files/hub-options.js";
 import { progress } from "../terminal/progress.js";
 import { readPrompts } from "../files/prompt-file.js";
 import { schedulerChoice } from "../terminal/run-options.js";
 import { SweepFolder, writeWhole } from "../sweep/sweep-folder.js";
 
 /** The options of `ablate`, read. */
-export interface AblateArguments {
+export interface AblateArguments extends HubArguments {
   readonly out: string;
   readonly units: readonly string[];
   readonly bins: number;
@@ -67,6 +68,7 @@ export async function ablate(
   const scheduler = schedulerChoice(options.scheduler, options.schedulerOption);
   const asked: StudyOptions = {
     device: backend,
+    hub: hubRequest(options),
     numInferenceSteps: steps,
     ...(scheduler !== undefined && { scheduler }),
     ...(guidance !== undefined && { guidanceScale: guidance }),

@@ -5,6 +5,7 @@ import type {
   Generated,
   GenerateOptions,
   Pipeline,
+  QualityName,
   SchedulerName,
 } from "@phaseskip/runtime";
 import { writeJson, writeNotes, type CommandIo } from "../command-io.js";
@@ -14,17 +15,20 @@ import {
   type Drawn,
   type DrawnFiles,
 } from "../terminal/drawn.js";
+import { hubRequest, type HubArguments } from "../files/hub-options.js";
 import { loraArgument } from "../files/lora-argument.js";
+import { conditionRequest } from "../files/condition-request.js";
 import { openPipeline } from "../node-pipeline.js";
 import { readNpy, writeNpy, type NpyArray } from "../pictures/npy.js";
 import { planArgument } from "../files/plan-argument.js";
 import { readPng, writePng } from "../pictures/png.js";
+import type { ConditionArguments } from "../terminal/condition-options.js";
 import { schedulerChoice } from "../terminal/run-options.js";
 import { progress, type Progress } from "../terminal/progress.js";
 import { pictureScale, sheet } from "../pictures/sheet.js";
 
 /** The options of `generate`, read. */
-export interface GenerateArguments {
+export interface GenerateArguments extends HubArguments, ConditionArguments {
   readonly prompt?: readonly string[];
   readonly negative?: string;
   readonly prompt2?: readonly string[];
@@ -33,13 +37,15 @@ export interface GenerateArguments {
   readonly clipSkip?: number;
   readonly lora?: readonly string[];
   readonly guidanceRescale?: number;
+  readonly vaeTiling?: boolean;
   readonly seed: number;
   readonly count?: number;
   readonly steps?: number;
   readonly scheduler?: SchedulerName;
   readonly schedulerOption?: readonly string[];
   readonly guidance?: number;
-  readonly plan: string;
+  readonly plan?: string;
+  readonly quality?: QualityName;
   readonly height?: number;
   readonly width?: number;
   readonly image?: string;
@@ -63,9 +69,11 @@ export async function generate(
   options: GenerateArguments,
   io: CommandIo,
 ): Promise<void> {
-  if (options.compare && options.plan === "none") {
+  const { plan = "none", quality = "lossless" } = options;
+  const isWhole = plan === "none" && (quality === "lossless" || options.plan);
+  if (options.compare && isWhole) {
     throw new TypeError(
-      "Cannot compare as --compare needs a plan: give --plan a file or a name",
+      "Cannot compare as --compare needs a plan: give --plan a file or a name, or --quality a word",
     );
   }
   const noise =
@@ -79,6 +87,7 @@ export async function generate(
   const pipeline = await openPipeline(model, {
     device: options.backend,
     ...(options.dtype !== undefined && { dtype: options.dtype }),
+    ...hubRequest(options),
     progress: shown,
     ...(signal && { signal }),
   });
@@ -137,10 +146,12 @@ async function requestOf(
   const scheduler = schedulerChoice(options.scheduler, options.schedulerOption);
   const prompt = promptOf(options.prompt);
   const prompt2 = promptOf(options.prompt2);
-  const { negative2, promptStyle, clipSkip, guidanceRescale } = options;
-  const { height, width, image, strength, mask } = options;
+  const { negative2, promptStyle, clipSkip, guidanceRescale, vaeTiling } =
+    options;
+  const { height, width, image, strength, mask, plan, quality } = options;
   return {
-    plan: await planArgument(options.plan),
+    ...(plan !== undefined && { plan: await planArgument(plan) }),
+    ...(quality !== undefined && { quality }),
     seed,
     numImagesPerPrompt: count,
     ...(prompt !== undefined && { prompt }),
@@ -156,9 +167,11 @@ async function requestOf(
     ...(clipSkip !== undefined && { clipSkip }),
     ...(options.lora && { loras: options.lora.map(loraArgument) }),
     ...(guidanceRescale !== undefined && { guidanceRescale }),
+    ...(vaeTiling !== undefined && { vaeTiling }),
     ...(steps !== undefined && { numInferenceSteps: steps }),
     ...(scheduler !== undefined && { scheduler }),
     ...(guidance !== undefined && { guidanceScale: guidance }),
+    ...(await conditionRequest(options)),
     ...(noise && { initNoise: noise.data, initNoiseShape: noise.shape }),
   };
 }

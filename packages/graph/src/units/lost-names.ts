@@ -1,10 +1,11 @@
 // Whether a graph has nodes without their modules' names; what finds these again is fetched for such graphs alone.
 
 import type { Graph } from "../graph.js";
+import type * as Names from "./find-names.js";
 import { wrapperPrefix } from "./scopes.js";
 
 /** Finds names again: from weights, and from the graph's shape. */
-export type NameFinder = typeof import("./find-names.js");
+export type NameFinder = typeof Names;
 
 let finder: NameFinder | undefined;
 

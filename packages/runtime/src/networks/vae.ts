@@ -1,10 +1,14 @@
 // A VAE between pixels and latents.
 
 import type { Graph } from "@phaseskip/graph";
-import { PhaseskipError } from "@phaseskip/graph";
+import { PhaseskipError, largestValue } from "@phaseskip/graph";
 import type { ModelIndex } from "../folder/model-index.js";
 import type { PartFiles } from "../folder/part-files.js";
+import { isTooLarge } from "../device/device-fit.js";
 import type { Device } from "../device/session.js";
+import type { LatentDistribution } from "../picture/latent.js";
+import type { TileSides } from "./in-tiles.js";
+import { inTiles } from "./in-tiles.js";
 import { Network } from "./network.js";
 import type { ImageArray } from "../picture/picture.js";
 
@@ -50,8 +54,8 @@ export class Vae {
     await this.#decoder.start(signal);
   }
 
-  /** @throws {RangeError} If its export is fixed to latents of another size */
-  checkSize(height: number, width: number): void {
+  /** @throws {RangeError} If its export is fixed to latents of another size, or tiles are asked of one that is fixed */
+  checkSize(height: number, width: number, tiling?: boolean): void {
     const { vaeScaleFactor } = this.#index;
     const dims = this.#decoder.graph.inputs[0]!.dims ?? [];
     for (const [name, side, dim] of [
@@ -63,10 +67,64 @@ export class Vae {
         `Cannot generate an image as ${name} must be the ${dim * vaeScaleFactor} pixels that the model's vae_decoder is fixed to: current value is ${side * vaeScaleFactor}; export it with dynamic axes to change that`,
       );
     }
+    this.isTiled(height, width, tiling);
   }
 
-  /** From a latent to pixels in [-1, 1]. */
+  /**
+   * Whether a latent of this size is decoded in tiles: what was asked for, else where the device cannot hold it whole.
+   * @throws {RangeError} If tiles are asked of an export that is fixed to another size than theirs
+   */
+  isTiled(height: number, width: number, asked?: boolean): boolean {
+    const { vaeScaleFactor, vaeTileSize } = this.#index;
+    const tile = vaeTileSize / vaeScaleFactor;
+    if (asked === false || (height <= tile && width <= tile)) return false;
+    const { graph } = this.#decoder;
+    const fixed = graph.inputs[0]?.dims?.slice(2) ?? [];
+    const isFixed = fixed.some((dim) => typeof dim === "number" && dim > 0);
+    if (isFixed && asked) {
+      throw new RangeError(
+        `Cannot decode in tiles as the model's vae_decoder is fixed to ${fixed.join(" × ")} latent pixels: vaeTiling must be false, or the export made with dynamic axes`,
+      );
+    }
+    return !isFixed && (asked ?? this.#isTooLarge(height, width));
+  }
+
+  #isTooLarge(height: number, width: number): boolean {
+    const { graph } = this.#decoder;
+    const dims = [1, this.#index.unetConfig.sampleChannels, height, width];
+    try {
+      return isTooLarge(
+        largestValue(graph, () => dims),
+        this.#device,
+      );
+    } catch (error) {
+      // it runs all the same: only a cut needs shapes
+      if (error instanceof PhaseskipError) return false;
+      throw error;
+    }
+  }
+
+  /** From a latent to pixels in [-1, 1]. @param isTiled whether in tiles, as `isTiled` says */
   async decode(
+    latent: ImageArray,
+    isTiled: boolean,
+    signal?: AbortSignal,
+  ): Promise<ImageArray> {
+    const decode = (tile: ImageArray) => this.#decode(tile, signal);
+    return isTiled
+      ? inTiles(latent, this.#tiles("decoder"), decode)
+      : decode(latent);
+  }
+
+  #tiles(half: "encoder" | "decoder"): TileSides {
+    const { vaeScaleFactor, vaeTileSize } = this.#index;
+    const latent = vaeTileSize / vaeScaleFactor;
+    return half === "decoder"
+      ? { from: latent, to: vaeTileSize }
+      : { from: vaeTileSize, to: latent };
+  }
+
+  async #decode(
     { data, height, width }: ImageArray,
     signal?: AbortSignal,
   ): Promise<ImageArray> {
@@ -87,11 +145,31 @@ export class Vae {
   }
 
   /**
-   * From pixels in [-1, 1] to a latent: the distribution's mode, so that nothing is left to chance. An export that
-   * draws from the distribution itself is taken as it is.
+   * From pixels in [-1, 1] to the distribution of a latent, as it is, not scaled. An export that draws from the
+   * distribution itself is taken for its mean.
+   * @param isTiled whether in tiles, as `isTiled` says of the latent
    * @throws {PhaseskipError} `model-unsupported` If the folder has no encoder
    */
   async encode(
+    image: ImageArray,
+    isTiled: boolean,
+    signal?: AbortSignal,
+  ): Promise<LatentDistribution> {
+    const encode = (tile: ImageArray) => this.#encode(tile, signal);
+    const { data, height, width } = isTiled
+      ? await inTiles(image, this.#tiles("encoder"), encode)
+      : await encode(image);
+    const length = this.#index.unetConfig.sampleChannels * height * width;
+    return {
+      mean: data.slice(0, length),
+      ...(data.length > length && {
+        deviation: deviations(data.slice(length)),
+      }),
+    };
+  }
+
+  /** Means, and behind them log variances where the export has them. */
+  async #encode(
     { data, height, width }: ImageArray,
     signal?: AbortSignal,
   ): Promise<ImageArray> {
@@ -101,22 +179,14 @@ export class Vae {
     const names = [outputs[0]!.name];
     const [made] = await encoder.run({ [inputs[0]!.name]: row }, names, signal);
     const [channels = 1, outHeight = height, outWidth = width] = made!.dims;
-    const { scalingFactor, unetConfig } = this.#index;
-    // means, then log variances: twice the latent's channels
-    const wanted = unetConfig.inChannels;
+    const wanted = this.#index.unetConfig.sampleChannels;
     if (channels !== wanted && channels !== 2 * wanted) {
       throw new PhaseskipError(
         "model-unsupported",
         `Cannot draw from an image as vae_encoder must give ${wanted} channels, or ${2 * wanted} of means and variances: it gives ${channels}`,
       );
     }
-    return {
-      data: made!.data
-        .slice(0, wanted * outHeight * outWidth)
-        .map((value) => value * scalingFactor),
-      height: outHeight,
-      width: outWidth,
-    };
+    return { data: made!.data, height: outHeight, width: outWidth };
   }
 
   /** Frees the sessions. */
@@ -135,4 +205,11 @@ export class Vae {
     }
     return Network.open(this.#parts, this.#device, part, signal);
   }
+}
+
+/** Of log variances, within the bounds of diffusers 0.42.1 (models/autoencoders/vae.py). */
+function deviations(logVariances: Float32Array<ArrayBuffer>): Float32Array {
+  return logVariances.map((value) =>
+    Math.exp(0.5 * Math.min(Math.max(value, -30), 20)),
+  );
 }

@@ -3,6 +3,7 @@
 import { checkTensorSizes } from "../device/device-fit.js";
 import { breathe } from "../device/macrotask.js";
 import type { Context } from "../plan/plan.js";
+import { channelsOf, checkChannels } from "../inputs/sample-channels.js";
 import type { UnetStream } from "../unet/stream.js";
 import type { Conditioning, RunConditioning } from "./conditioning.js";
 import { conditionRun } from "./conditioning.js";
@@ -18,11 +19,15 @@ import { textChunks } from "./text-chunks.js";
 export interface Chunk {
   readonly images: readonly ImageState[];
   readonly streams: Partial<Record<Context, UnetStream>>;
+  /** What contexts read in channels behind the samples', `[row, channel, height, width]`. */
+  readonly beside: Readonly<Partial<Record<Context, Float32Array>>>;
 }
 
 /** A run that is ready. */
 export interface RunSetup extends PlannedRun {
   readonly chunks: readonly Chunk[];
+  /** Whether pictures go through the VAE in tiles. */
+  readonly isTiled: boolean;
 }
 
 /**
@@ -37,8 +42,10 @@ export async function prepareRun(
   mayPair = true,
 ): Promise<RunSetup> {
   checkPrompt(model, request);
+  const { inChannels, sampleChannels } = model.index.unetConfig;
+  checkChannels(channelsOf(inChannels, sampleChannels), request);
   const run = await planRun(model, request, signal, mayPair);
-  model.checkSize(run.shape[2], run.shape[3]);
+  model.checkSize(run.shape[2], run.shape[3], request.vaeTiling);
   checkTensorSizes(run.unet, model.device);
   await model.useLoras(request.loras, signal);
   const { signatures, means } = run.schedule;
@@ -58,11 +65,20 @@ export async function beginRun(
   signal?: AbortSignal,
 ): Promise<RunSetup> {
   const isGuided = run.schedule.steps.some((step) => step.contexts.length > 1);
-  const contexts: readonly Context[] = isGuided ? ["cond", "uncond"] : ["cond"];
+  const contexts: readonly Context[] = isGuided ? run.contexts : ["cond"];
   const told = await conditionRun(model, run, request, contexts, signal);
-  const images = await startImages(model, run, request, signal);
+  const { vaeTiling } = request;
+  const isTiled = model.isTiled(run.shape[2], run.shape[3], vaeTiling);
+  const images = await startImages(model, run, request, isTiled, signal);
   const chunks = await beginChunks(model, run, request, images, told, signal);
-  return { ...run, chunks, warnings: [...run.warnings, ...told.warnings] };
+  const warnings = [...run.warnings, ...told.warnings];
+  if (isTiled && vaeTiling === undefined) {
+    const { vaeTileSize } = model.index;
+    warnings.push(
+      `pictures go through the VAE in tiles of ${vaeTileSize} pixels, as this device cannot hold them whole: tiles may differ a little in tone; vaeTiling: false tries without`,
+    );
+  }
+  return { ...run, chunks, isTiled, warnings };
 }
 
 /** Begins the streams of all chunks; those that were begun are freed where one fails. */
@@ -79,7 +95,16 @@ async function beginChunks(
   const calls = isPaired ? [contexts] : contexts.map((context) => [context]);
   try {
     for (let i = 0; i < images.length; i += rows) {
-      const chunk: Chunk = { images: images.slice(i, i + rows), streams: {} };
+      const own = images.slice(i, i + rows);
+      const beside = contexts.flatMap((context) => {
+        const each = own.flatMap((image) => image.beside[context] ?? []);
+        return each.length > 0 ? [[context, batched(each, rows)] as const] : [];
+      });
+      const chunk: Chunk = {
+        images: own,
+        streams: {},
+        beside: Object.fromEntries(beside),
+      };
       chunks.push(chunk);
       for (const together of calls) {
         await breathe();

@@ -54,7 +54,7 @@ export async function* runPipeline(
   const costs = new RunCosts(setup);
   const unetSteps = new UnetSteps(model.unet, setup);
   const reports: StepReport[] = [];
-  const [count, , height, width] = shape;
+  const [count] = shape;
   let decoded = count;
   try {
     for (const step of schedule.steps) {
@@ -70,7 +70,7 @@ export async function* runPipeline(
         images.map((image) => image.predOriginalSample),
       );
       const preview = isShown
-        ? await pictures(model, estimates, height, width, signal)
+        ? await pictures(model, setup, estimates, signal)
         : undefined;
       if (isShown) decoded += count;
       yield { stepIndex, stepCount, report, ...(preview && { preview }) };
@@ -78,11 +78,11 @@ export async function* runPipeline(
     const samples = chunks.flatMap(({ images }) =>
       images.map((image) => image.sample),
     );
-    const images = await pictures(model, samples, height, width, signal);
+    const images = await pictures(model, setup, samples, signal);
     signal?.throwIfAborted();
     const sample = new Float32Array(samples.length * samples[0]!.length);
     samples.forEach((one, i) => sample.set(one, i * one.length));
-    const { contextCount: contexts } = setup;
+    const contexts = setup.contexts.length;
     const { macs } = costs;
     const fullMacs = costs.full(contexts);
     const report: Report = {
@@ -103,6 +103,7 @@ export async function* runPipeline(
       ...(unetSteps.decisions.length > 0 && {
         decisions: unetSteps.decisions,
       }),
+      ...(setup.measured && { measured: setup.measured }),
       milliseconds: performance.now() - start,
       warnings: setup.warnings,
     };
@@ -173,14 +174,15 @@ function addPriorNoise(image: ImageState, weight: number): void {
 
 async function pictures(
   model: Model,
+  { shape, isTiled }: RunSetup,
   samples: readonly Float32Array<ArrayBuffer>[],
-  height: number,
-  width: number,
   signal?: AbortSignal,
 ): Promise<Picture[]> {
+  const [, , height, width] = shape;
   const drawn: Picture[] = [];
   for (const data of samples) {
-    const pixels = await model.decode({ data, height, width }, signal);
+    const sample = { data, height, width };
+    const pixels = await model.decode(sample, isTiled, signal);
     drawn.push(samplePicture(pixels.data, pixels.height, pixels.width));
   }
   return drawn;

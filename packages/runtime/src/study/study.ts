@@ -3,6 +3,7 @@
 
 import { PhaseskipError, type Graph } from "@phaseskip/graph";
 import type { Scheduler } from "@phaseskip/scheduler";
+import type { HubRequest } from "../hub/hub-options.js";
 import { openFolder } from "../folder/model-folder.js";
 import { partCosts } from "../pipeline/costs.js";
 import type { PartCosts } from "../pipeline/costs.js";
@@ -15,7 +16,7 @@ import { parseRequest } from "../pipeline/request.js";
 import type { SchedulerChoice } from "../pipeline/request.js";
 import { beginRun, checkPrompt } from "../pipeline/run-setup.js";
 import { emptyPlan } from "../plan/plan.js";
-import type { Plan, Rule } from "../plan/plan.js";
+import type { Context, Plan, Rule } from "../plan/plan.js";
 import { parsePlan } from "../plan/parse-plan.js";
 import { matchesPattern } from "../plan/pattern.js";
 import type { ScheduledStep } from "../schedule/schedule.js";
@@ -45,6 +46,8 @@ export interface StudyOptions {
   readonly spacing?: string;
   /** Guidance weight of every run; 1 is off. @default the model's, else 7.5 for text, 1 without */
   readonly guidanceScale?: number;
+  /** How a model is found whose location is its name on a hub. */
+  readonly hub?: HubRequest;
   /** Cancels opening and running. */
   readonly signal?: AbortSignal;
 }
@@ -93,11 +96,12 @@ export class Study {
     location: string | URL,
     options: StudyOptions = {},
   ): Promise<Study> {
-    const { device = "wasm", spacing, signal, ...asked } = options;
+    const { device = "wasm", spacing, hub, signal, ...asked } = options;
     const request = parseRequest(asked as object, "study a model");
     const opened = await openDevice(device, { threads: 1 });
     const folder = await openFolder(location, {
       cache: false,
+      ...(hub && { hub }),
       ...(signal && { signal }),
     });
     let model: Model | undefined;
@@ -120,6 +124,11 @@ export class Study {
   /** Guidance weight of every run; 1 is off. */
   get guidanceScale(): number {
     return this.#run.guidanceScale;
+  }
+
+  /** The streams of every run. */
+  get contexts(): readonly Context[] {
+    return this.#run.contexts;
   }
 
   /** Whether it draws from a text. */
@@ -298,7 +307,9 @@ export class Study {
   /** A sample as a picture; through the VAE where there is one. */
   async picture(sample: Float32Array<ArrayBuffer>): Promise<Picture> {
     const [, height, width] = this.sampleDims;
-    const pixels = await this.#model.decode({ data: sample, height, width });
+    const isTiled = this.#model.isTiled(height, width);
+    const whole = { data: sample, height, width };
+    const pixels = await this.#model.decode(whole, isTiled);
     return samplePicture(pixels.data, pixels.height, pixels.width);
   }
 
@@ -317,7 +328,7 @@ export class Study {
   }
 
   #schedule({ rules, firstStep, endStep }: StudyWindow): ScheduledStep[] {
-    const { unet, scheduler, guidanceScale, contextCount } = this.#run;
+    const { unet, scheduler, guidanceScale, contexts } = this.#run;
     const patterns = rules.flatMap((rule) =>
       rule.action === "mean" ? rule.units : [],
     );
@@ -331,7 +342,7 @@ export class Study {
       startIndex: firstStep,
       numTrainTimesteps: scheduler.numTrainTimesteps,
       guidanceScale,
-      isGuided: contextCount === 2,
+      contexts,
       scheduler: scheduler.name,
       ...(means && { means }),
     });

@@ -6,6 +6,7 @@ import type {
   Partition,
   Segment,
   Unet,
+  UnetInput,
   UnetSize,
 } from "@phaseskip/graph";
 import { ElementType, analyseUnet, partition } from "@phaseskip/graph";
@@ -29,6 +30,7 @@ export class UnetExecutor {
   readonly #device: Device;
   readonly #graph: Graph;
   readonly #sessions: SegmentSessions;
+  readonly #inputs: readonly UnetInput[];
   readonly #maxSegmentBytes: number;
   readonly #unets = new Map<string, Unet>();
   /** Loaded for the first plan that acts on something. */
@@ -43,13 +45,18 @@ export class UnetExecutor {
   #cutFor = "";
   #programs = new Map<string, Program>();
 
-  /** @param maxSegmentBytes weights per session at most, in bytes. @default Infinity */
+  /**
+   * @param inputs what the Unet may take beside sample and timestep
+   * @param maxSegmentBytes weights per session at most, in bytes. @default Infinity
+   */
   constructor(
     device: Device,
     graph: Graph,
     weights: Weights,
+    inputs: readonly UnetInput[] = [],
     maxSegmentBytes = Infinity,
   ) {
+    this.#inputs = inputs;
     this.#device = device;
     this.#graph = graph;
     this.#sessions = new SegmentSessions(device, weights);
@@ -61,7 +68,7 @@ export class UnetExecutor {
     const key = JSON.stringify(size);
     const known = this.#unets.get(key);
     if (known) return known;
-    const unet = analyseUnet(this.#graph, size);
+    const unet = analyseUnet(this.#graph, size, this.#inputs);
     this.#unets.set(key, unet);
     return unet;
   }
