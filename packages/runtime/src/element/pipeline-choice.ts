@@ -1,7 +1,6 @@
 // Which pipeline an element draws with: that of its attributes model, device, dtype and worker-src, shared with others.
 
 import type { FolderProgress } from "../download/load-progress.js";
-import { modelUrl } from "../page-url.js";
 import type { LoadOptions, Pipeline } from "../pipeline.js";
 import {
   sharePipeline,
@@ -62,8 +61,8 @@ function pipelineRequest(
     const text = element.getAttribute(name);
     return text ? new URL(text, element.baseURI).href : undefined;
   };
-  const named = element.getAttribute("model");
-  const model = named ? modelUrl(named) : undefined;
+  // loading makes a whole address of it, where it is no name
+  const model = element.getAttribute("model") || undefined;
   const workerSrc = given ? undefined : url("worker-src");
   const worker =
     given ??

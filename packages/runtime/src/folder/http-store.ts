@@ -11,7 +11,7 @@ import type { FileSource } from "../download/file-source.js";
 import type { FolderProgress } from "../download/load-progress.js";
 import { readJson, type ModelFile } from "../store/model-file.js";
 import { Freshness, isUnreachable, type Found } from "../download/freshness.js";
-import { hubList } from "./hub-list.js";
+import type { HubListReader } from "./hub-list.js";
 import { LoadTally } from "../download/load-tally.js";
 import { mendChunk } from "../download/mend-chunk.js";
 import {
@@ -68,11 +68,8 @@ export interface HttpStoreOptions {
   readonly retryMs?: number;
   /** The hub that has the model, if one does. */
   readonly source?: FileSource;
-  /**
-   * Whether loading may read a file of those that a hub lists.
-   * @default any
-   */
-  readonly isRead?: (path: string, paths: readonly string[]) => boolean;
+  /** Reads that hub's list, if it has one. */
+  readonly hubList?: HubListReader;
 }
 
 /** Opens files of one model. */
@@ -116,7 +113,7 @@ export function httpStore(
 ): HttpStore {
   const { cache = true, chunkBytes = LISTED_CHUNK_BYTES, onProgress } = options;
   const { stallMs = STALL_MS, retryMs = RETRY_MS } = options;
-  const { persist = askToPersist, source, isRead = () => true } = options;
+  const { persist = askToPersist, source } = options;
   const location = base.origin + base.pathname;
   const tally = new LoadTally((progress) => onProgress?.(progress));
   const shared = joinMemory(location);
@@ -310,7 +307,7 @@ export function httpStore(
     return { ...parsed, file, digest: await sha256(new Uint8Array(bytes)) };
   });
 
-  const hubListOf = hubList({ source, isRead, tally, freshness, modelRecord });
+  const hubListOf = options.hubList?.({ tally, freshness, modelRecord });
 
   return {
     location,
@@ -320,7 +317,7 @@ export function httpStore(
     },
     async open(path, signal, optional) {
       freshness.askAhead(signal);
-      const hub = await hubListOf(signal);
+      const hub = await hubListOf?.(signal);
       if (hub) {
         if (!hub.paths.includes(path)) return undefined;
         const listed = hub.files.get(path);
@@ -336,7 +333,7 @@ export function httpStore(
       return stored && openStored(path, stored);
     },
     async paths(signal) {
-      const hub = await hubListOf(signal);
+      const hub = await hubListOf?.(signal);
       if (hub) return hub.paths;
       const list = await listOf(signal);
       return list && [...list.files.keys()];
@@ -345,7 +342,7 @@ export function httpStore(
     async complete(signal) {
       await freshness.assertTogether(signal);
       const { versions } = freshness;
-      const hub = await hubListOf(signal);
+      const hub = await hubListOf?.(signal);
       const usedAt = Date.now();
       const record = { versions, usedAt, ...(hub && { paths: hub.paths }) };
       await persistent?.keepModel(location, record).catch(() => undefined);

@@ -3,6 +3,7 @@
 import { hubSource } from "../hub/hub-source.js";
 import type { HubRequest } from "../hub/hub-options.js";
 import type { ModelFolder } from "./folder.js";
+import { hubList } from "./hub-list.js";
 import { openHttpFolder } from "./http-folder.js";
 import type { HttpStoreOptions } from "./http-store.js";
 import { roleOf } from "./part-name.js";
@@ -20,7 +21,8 @@ export function openHubFolder(
   { hub, ...options }: HttpStoreOptions & { readonly hub?: HubRequest },
 ): ModelFolder {
   const source = hubSource(model, hub, options.retryMs);
-  return openHttpFolder(source.base, { ...options, source, isRead });
+  const list = hubList(source, isRead);
+  return openHttpFolder(source.base, { ...options, source, hubList: list });
 }
 
 /**

@@ -16,12 +16,8 @@ export interface HubList {
   readonly paths: readonly string[];
 }
 
-/** Who is asked, and who is told. */
+/** Who is told, and what is known. */
 export interface HubListOptions {
-  /** The hub that has the model, if one does. */
-  readonly source: FileSource | undefined;
-  /** Whether loading may read a file of these. */
-  readonly isRead: (path: string, paths: readonly string[]) => boolean;
   /** Told of the files that will be loaded. */
   readonly tally: LoadTally;
   /** Told where the hub cannot be reached. */
@@ -30,32 +26,34 @@ export interface HubListOptions {
   readonly modelRecord: () => Promise<ModelRecord | undefined>;
 }
 
+/** Waits for the list, which is read once; `undefined` where the hub has none. */
+export type HubListReader = (
+  options: HubListOptions,
+) => (signal: AbortSignal | undefined) => Promise<HubList | undefined>;
+
 /**
- * Reads the list once.
- * @returns a function that waits for it: `undefined` where there is no hub, or it lists none
+ * What reads the list of a model.
+ * @param source the hub that has it
+ * @param isRead whether loading may read a file of these
  */
-export function hubList({
-  source,
-  isRead,
-  tally,
-  freshness,
-  modelRecord,
-}: HubListOptions): (
-  signal: AbortSignal | undefined,
-) => Promise<HubList | undefined> {
-  return sharedLoad(async (signal) => {
-    try {
-      const files = await source?.list(signal);
-      const paths = [...(files?.keys() ?? [])];
-      for (const [path, { size }] of files ?? [])
-        if (isLoaded(path) && isRead(path, paths)) tally.expect(path, size);
-      return files && { files, paths };
-    } catch (error) {
-      if (!isUnreachable(error)) throw error;
-      const model = await modelRecord().catch(() => undefined);
-      if (!model?.paths) throw error;
-      freshness.noteSilence(error);
-      return { files: new Map(), paths: model.paths };
-    }
-  });
-}
+export const hubList =
+  (
+    source: FileSource,
+    isRead: (path: string, paths: readonly string[]) => boolean,
+  ): HubListReader =>
+  ({ tally, freshness, modelRecord }) =>
+    sharedLoad(async (signal) => {
+      try {
+        const files = await source.list(signal);
+        const paths = [...(files?.keys() ?? [])];
+        for (const [path, { size }] of files ?? [])
+          if (isLoaded(path) && isRead(path, paths)) tally.expect(path, size);
+        return files && { files, paths };
+      } catch (error) {
+        if (!isUnreachable(error)) throw error;
+        const model = await modelRecord().catch(() => undefined);
+        if (!model?.paths) throw error;
+        freshness.noteSilence(error);
+        return { files: new Map(), paths: model.paths };
+      }
+    });
