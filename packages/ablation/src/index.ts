@@ -163,6 +163,8 @@ export type {
 export { searchPlans } from "./planner/planner.js";
 export type { PlannerRequest, PlannerResult } from "./planner/planner.js";
 export { Predictor } from "./planner/predictor.js";
+export type { StretchModel } from "./planner/predictor.js";
+export type { FragilePair } from "./planner/fragile-pairs.js";
 export { drawTest, layOutSplits, shuffled } from "./planner/splits.js";
 export type {
   Draw,

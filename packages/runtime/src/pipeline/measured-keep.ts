@@ -21,7 +21,7 @@ export interface MeasuredKeep {
 }
 
 /** What of a run it must have been measured with. */
-export interface MeasuredRun {
+interface MeasuredRun {
   /** The sampler's short name. */
   readonly scheduler: string;
   /** Steps of the schedule. */
