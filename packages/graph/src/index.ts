@@ -66,7 +66,7 @@ export {
   segmentModel,
   wholeModel,
   type SegmentModel,
-  type WeightPlacement,
 } from "./cut/segment-model.js";
+export type { HalfWeights, WeightPlacement } from "./cut/write-weights.js";
 export { kernelModel, type Kernel } from "./cut/kernel-model.js";
 export { heldType, widenFloats, widenHalf } from "./onnx/widen.js";

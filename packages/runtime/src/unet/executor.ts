@@ -14,6 +14,7 @@ import type { ChannelMeans } from "../plan/channel-means.js";
 import type { ScheduledContext } from "../schedule/scheduled-context.js";
 import type { Device, DeviceTensor } from "../device/session.js";
 import type { Weights } from "./weights.js";
+import { weightHolding } from "./weight-holding.js";
 import { Constants } from "./constants.js";
 import { Kernels } from "./kernels.js";
 import type { Program } from "./program.js";
@@ -24,6 +25,9 @@ import { UnetStream } from "./stream.js";
 import { timeSegments } from "./time-segments.js";
 import type { CallParts } from "./unet-call.js";
 import { UnetCall } from "./unet-call.js";
+
+/** Sizes at which the Unet's analysis is kept: those that were asked for last. */
+const keptSizes = 4;
 
 /** Runs one Unet; one run at a time. */
 export class UnetExecutor {
@@ -43,27 +47,30 @@ export class UnetExecutor {
   #cutFor = "";
   #programs = new Map<string, Program>();
 
-  /** @param maxSegmentBytes weights per session at most, in bytes. @default Infinity */
+  /** @param holding how the weights are held. @default what suits the device */
   constructor(
     device: Device,
     graph: Graph,
     weights: Weights,
-    maxSegmentBytes = Infinity,
+    holding = weightHolding(device, graph),
   ) {
     this.#device = device;
     this.#graph = graph;
-    this.#sessions = new SegmentSessions(device, weights);
+    this.#sessions = new SegmentSessions(device, weights, holding.half);
     this.#kernels = new Kernels(device);
-    this.#maxSegmentBytes = maxSegmentBytes;
+    this.#maxSegmentBytes = holding.maxSegmentBytes;
   }
 
-  /** The Unet at a size; looked at once for each size. */
+  /** The Unet at a size; looked at once for each of the last few sizes. */
   unet(size: UnetSize): Unet {
     const key = JSON.stringify(size);
-    const known = this.#unets.get(key);
-    if (known) return known;
-    const unet = analyseUnet(this.#graph, size);
+    const unet = this.#unets.get(key) ?? analyseUnet(this.#graph, size);
+    this.#unets.delete(key);
     this.#unets.set(key, unet);
+    for (const oldest of this.#unets.keys()) {
+      if (this.#unets.size <= keptSizes) break;
+      this.#unets.delete(oldest);
+    }
     return unet;
   }
 

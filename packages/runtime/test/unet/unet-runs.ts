@@ -13,6 +13,7 @@ import type { Schedule } from "../../src/schedule/schedule.js";
 import { schedulePlan } from "../../src/schedule/schedule.js";
 import type { Device, Session } from "../../src/device/session.js";
 import { UnetExecutor } from "../../src/unet/executor.js";
+import type { WeightHolding } from "../../src/unet/weight-holding.js";
 import { Weights } from "../../src/unet/weights.js";
 
 /** Where a fixture lies. */
@@ -40,13 +41,13 @@ export async function openUnet(
   name: string,
   device: Device,
   size: Partial<UnetSize> = {},
-  maxSegmentBytes?: number,
+  holding?: WeightHolding,
 ): Promise<OpenUnet> {
   const folder = await openFolder(fixtureFolder(name));
   const file = await folder.file("unet/model.onnx");
   const graph = await loadGraph(file!, name);
   const weights = new Weights(folder, "unet/model.onnx");
-  const executor = new UnetExecutor(device, graph, weights, maxSegmentBytes);
+  const executor = new UnetExecutor(device, graph, weights, holding);
   const unet = executor.unet({
     batch: fixedBatch(graph) ?? 1,
     channels: name.startsWith("tiny-sd") ? 4 : 3,
