@@ -99,6 +99,12 @@ export interface GenerateOptions extends TextOptions {
   readonly negativeCropsCoordsTopLeft?: readonly [top: number, left: number];
   /** SDXL: `targetSize` of the negative prompt; goes with `negativeOriginalSize`. @default the prompt's sizes */
   readonly negativeTargetSize?: readonly [height: number, width: number];
+  /**
+   * Whether pictures go through the VAE in overlapping tiles of 512 pixels, or what it was trained on if that is less:
+   * little memory, whatever the size, but the tiles differ a little in tone.
+   * @default only where the device could not hold the picture whole; a warning says so
+   */
+  readonly vaeTiling?: boolean;
   /** The `lcm` scheduler: steps of the schedule whose steps are skipped. @default the model's, else 50 */
   readonly originalInferenceSteps?: number;
 }
@@ -289,6 +295,11 @@ export function parseRequest(
     targetSize: pair("targetSize"),
     ...negativeSizes,
     originalInferenceSteps: integer("originalInferenceSteps", 1),
+    vaeTiling: checked(
+      "vaeTiling",
+      "true or false",
+      (value) => typeof value === "boolean",
+    ),
   };
 }
 
@@ -302,7 +313,7 @@ const fields = new Set<string>([
   "initNoiseShape",
   ...["preview", "height", "width", "image", "strength", "mask"],
   ...["originalSize", "cropsCoordsTopLeft", "targetSize"],
-  ...["originalInferenceSteps", "decisions", "means"],
+  ...["originalInferenceSteps", "decisions", "means", "vaeTiling"],
 ]);
 
 /** diffusers takes the negative prompt's sizes where both are given, and leaves out the rest without a word. */
