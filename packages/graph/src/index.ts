@@ -37,7 +37,13 @@ export { residualOwner, residualPath } from "./units/main-input.js";
 export type { Edge } from "./units/unit.js";
 export type { Skip } from "./units/skips.js";
 export { nodeMacs } from "./macs.js";
-export { largestValue, networkMacs } from "./network-macs.js";
+export { largestValue, networkBytes, networkMacs } from "./network-macs.js";
+export {
+  heldWeightBytes,
+  runningBytes,
+  type HeldFloats,
+  type RunningNodes,
+} from "./cut/running-memory.js";
 
 // From signatures to segments
 export {

@@ -88,14 +88,7 @@ export function writeWeights(
     const type = heldType(weight.type, !widen);
     const isInside =
       "data_type" in weight.data && weight.byteLength <= inlineLimit;
-    const isKept =
-      half === "kept" &&
-      type !== weight.type &&
-      weight.type === ElementType.FLOAT16 &&
-      weight.byteLength > inlineLimit &&
-      isMatrix(weight) &&
-      !isChanged(name);
-    if (isKept) {
+    if (staysHalf(weight, widen, half) && !isChanged(name)) {
       const kept = `${name}:float16`;
       place(weight, kept, weight.type);
       proto.input.push(defaultInput(kept, weight));
@@ -117,9 +110,16 @@ export function writeWeights(
   return { placements, externalBytes, casts };
 }
 
-/** Whether it is more than a row of numbers, which ONNX Runtime fuses into its reader as a constant, and which takes little. */
-function isMatrix({ dims }: Weight): boolean {
-  return dims.filter((dim) => dim > 1).length > 1;
+/** Whether a weight stays float16 where others are widened: rows of numbers do not, which ONNX Runtime fuses as constants. */
+export function staysHalf(
+  { type, dims, byteLength }: Weight,
+  widen: boolean,
+  half: HalfWeights,
+): boolean {
+  const isMatrix = dims.filter((dim) => dim > 1).length > 1;
+  const isLarge = byteLength > inlineLimit;
+  const isHalf = type === ElementType.FLOAT16;
+  return widen && half === "kept" && isHalf && isLarge && isMatrix;
 }
 
 /** An input that need not be fed: where nothing is, it is the weight of its name. */

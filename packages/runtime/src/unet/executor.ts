@@ -78,17 +78,8 @@ export class UnetExecutor {
     return this.#partition.segments;
   }
 
-  /**
-   * Makes ready for runs of the given signatures: cuts the Unet and makes the sessions that are missing.
-   * Nothing happens where all are ready.
-   * @param means what the action `mean` puts in place of outputs, where a signature has it
-   */
-  async prepare(
-    unet: Unet,
-    signatures: readonly LiveGraph[],
-    signal?: AbortSignal,
-    means?: ChannelMeans,
-  ): Promise<void> {
+  /** Cuts the Unet for runs of the given signatures, without making sessions. */
+  cut(unet: Unet, signatures: readonly LiveGraph[]): Partition {
     const cutFor = cutKey(signatures);
     if (unet !== this.#unet || cutFor !== this.#cutFor) {
       this.#partition = partition(
@@ -105,8 +96,23 @@ export class UnetExecutor {
     }
     this.#unet = unet;
     this.#cutFor = cutFor;
-    this.#means = means;
     this.#signatures = signatures;
+    return this.#partition;
+  }
+
+  /**
+   * Makes ready for runs of the given signatures: cuts the Unet and makes the sessions that are missing.
+   * Nothing happens where all are ready.
+   * @param means what the action `mean` puts in place of outputs, where a signature has it
+   */
+  async prepare(
+    unet: Unet,
+    signatures: readonly LiveGraph[],
+    signal?: AbortSignal,
+    means?: ChannelMeans,
+  ): Promise<void> {
+    this.cut(unet, signatures);
+    this.#means = means;
     if (!this.#kernels && signatures.some(actsOnSomething)) {
       const { Kernels } = await import("./kernels.js");
       this.#kernels = new Kernels(this.#device);
