@@ -8,7 +8,13 @@ import { weightModel, type WeightCase } from "./weight-model.js";
 
 const levels = ["disabled", "basic", "extended", "all"] as const;
 const operators = ["MatMul", "Gemm", "Conv"] as const;
-const forms = ["float32", "float16", "cast", "default input"] as const;
+const forms = [
+  "float32",
+  "float16",
+  "cast",
+  "default input",
+  "default input, casts first",
+] as const;
 
 /** What one case took. */
 interface Taken {

@@ -26,9 +26,15 @@ export interface WeightCase {
   readonly operator: "MatMul" | "Gemm" | "Conv";
   /**
    * `float32`; `float16`, with float16 operators; `cast`: float16 weights behind a Cast to float32; `default input`: the
-   * same, and each weight is also an input of the graph, of which it is the default.
+   * same, and each weight is also an input of the graph, of which it is the default; `default input, casts first`: the
+   * same, and all Casts stand before the other nodes.
    */
-  readonly form: "float32" | "float16" | "cast" | "default input";
+  readonly form:
+    | "float32"
+    | "float16"
+    | "cast"
+    | "default input"
+    | "default input, casts first";
   /** Whether the weights lie in an external file. */
   readonly isExternal: boolean;
   /** ONNX Runtime's level of optimisation. */
@@ -56,16 +62,15 @@ export function weightModel({
   const byteLength = elements * (form === "float32" ? 4 : 2);
   const count = isEmpty ? 0 : nodes;
   const names = Array.from({ length: count }, (_, i) => `w${i}`);
-  const isCast = form === "cast" || form === "default input";
+  const isDefault = form.startsWith("default input");
+  const isCast = form === "cast" || isDefault;
   const inputDims =
     operator === "Conv" ? [1, channels.Conv, 8, 8] : [64, channels[operator]];
   const graph = create(readGraphProto, {
     name: "weights",
     input: [
       valueOf("x", computed, inputDims),
-      ...(form === "default input"
-        ? names.map((name) => valueOf(name, stored, dims))
-        : []),
+      ...(isDefault ? names.map((name) => valueOf(name, stored, dims)) : []),
     ],
     output: [valueOf(isEmpty ? "x" : "y", computed, inputDims)],
     initializer: names.map((name, i) =>
@@ -95,6 +100,10 @@ export function weightModel({
       return isCast ? [node("Cast", [name], weight, { to: 1 }), own] : [own];
     }),
   });
+  if (form === "default input, casts first") {
+    const isFirst = ({ op_type }: NodeProto) => op_type === "Cast";
+    graph.node.sort((a, b) => Number(isFirst(b)) - Number(isFirst(a)));
+  }
   if (isEmpty) graph.output = [valueOf("y", computed, inputDims)];
   if (isEmpty) graph.node = [node("Identity", ["x"], "y", {})];
   const model = create(readModelProto, {

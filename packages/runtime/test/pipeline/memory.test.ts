@@ -32,7 +32,7 @@ test("a run that cannot fit WebAssembly's memory is refused before any session o
   );
   expect(refused).toMatchObject({ code: "out-of-memory" });
   expect(alive.sessions).toBe(0);
-  const [, fitting] = /draw at (\d+) × \1 pixels/.exec(
+  const [, fitting] = /: draw at (\d+) × \1 pixels/.exec(
     (refused as PhaseskipError).message,
   )!;
   const run = await planRun(model, side(Number(fitting)));
