@@ -61,6 +61,7 @@ export default {
           ...page("What it is", "index"),
           ...page("Start", "start"),
           ...page("Drawing", "drawing"),
+          ...page("Models by name", "hub"),
           ...page("Publish a model", "publish"),
           ...page("Exports that run", "exports"),
           ...page("Errors", "errors"),

@@ -18,6 +18,7 @@ import {
   backendOption,
   dtypeOption,
   guidanceOption,
+  revisionOption,
   schedulerOption,
   schedulerOptionsOption,
 } from "./terminal/run-options.js";
@@ -83,7 +84,10 @@ function program(io: CommandIo): Command {
     .description(
       "Lists a model's units and skips; with a plan, what runs at each step.",
     )
-    .argument("<MODEL>", "path or URL of a model folder")
+    .argument(
+      "<MODEL>",
+      "a model: path or URL of its folder, or org/name on a hub",
+    )
     .option("--plan <P>", "a plan: a file, or a name that the model ships")
     .option(
       "--depth <N>",
@@ -108,6 +112,7 @@ function program(io: CommandIo): Command {
     )
     .addOption(schedulerOption())
     .addOption(dtypeOption())
+    .addOption(revisionOption())
     .option("--json", "one JSON object on standard output, of every unit")
     .action((model: string, options: InspectArguments) =>
       inspect(model, options, io),
@@ -116,7 +121,10 @@ function program(io: CommandIo): Command {
     .command("generate")
     .summary("draw pictures")
     .description("Draws pictures, with the whole model or under a plan.")
-    .argument("<MODEL>", "path or URL of a model folder")
+    .argument(
+      "<MODEL>",
+      "a model: path or URL of its folder, or org/name on a hub",
+    )
     .option(
       "--prompt <P>",
       "what to draw; needed where the model takes a text; may\nbe given several times",
@@ -174,8 +182,13 @@ function program(io: CommandIo): Command {
     .option("--no-vae-tiling", "always whole")
     .option(
       "--plan <P>",
-      "a plan: a file, a name that the model ships, or none",
-      "none",
+      "a plan: a file, a name that the model ships, or none\n(default: what --quality says)",
+    )
+    .addOption(
+      new Option(
+        "--quality <WORD>",
+        "lossless: the whole model; high, balanced, fast: the\nplans quality, balanced and fast that the model ships\n(default: lossless)",
+      ).choices(["lossless", "high", "balanced", "fast"]),
     )
     .option(
       "--height <N>",
@@ -217,6 +230,7 @@ function program(io: CommandIo): Command {
     )
     .addOption(backendOption())
     .addOption(dtypeOption())
+    .addOption(revisionOption())
     .option("--json", "one JSON object on standard output")
     .action((model: string, options: GenerateArguments) =>
       generate(model, options, io),
@@ -241,12 +255,16 @@ function program(io: CommandIo): Command {
     .description(
       "Measures the executor against raw ONNX Runtime sessions, in interleaved pairs.",
     )
-    .argument("<MODEL>", "path or URL of a model folder")
+    .argument(
+      "<MODEL>",
+      "a model: path or URL of its folder, or org/name on a hub",
+    )
     .option(
       "--plans <P...>",
       "plans to measure: files, or names that the model ships\n(default: all that it ships)",
     )
     .addOption(dtypeOption())
+    .addOption(revisionOption())
     .option("--json", "one JSON object on standard output, with every time")
     .action((model: string, options: BenchArguments) =>
       bench(model, options, io),

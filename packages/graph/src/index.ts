@@ -25,6 +25,7 @@ export {
   type Unet,
   type UnetSize,
 } from "./unet.js";
+export { findInput, textInput, type UnetInput } from "./unet-input.js";
 export type { UnruledNode } from "./shapes/infer.js";
 export type { ValueInfo } from "./shapes/rule.js";
 export {

@@ -7,6 +7,7 @@ import {
   schedulePlan,
   emptyPlan,
   UnetExecutor,
+  unetInputs,
   Weights,
   type Device,
   type Schedule,
@@ -75,7 +76,7 @@ export class Measurement {
     this.#executor = executor;
     this.#unet = unet;
     this.#whole = whole;
-    this.#contexts = model.contextCount;
+    this.#contexts = model.contexts.length;
     const noise = generator(0);
     const length = (name: string) =>
       (unet.shapes.get(name)?.dims ?? []).reduce(
@@ -103,7 +104,7 @@ export class Measurement {
     const { folder, graph, size, index } = model;
     const device = await openDevice("wasm");
     const weights = new Weights(folder, index.unetPath);
-    const executor = new UnetExecutor(device, graph, weights);
+    const executor = new UnetExecutor(device, graph, weights, unetInputs);
     const unet = executor.unet(size);
     const whole = await wholeSession(device, unet, weights);
     return new Measurement(model, device, weights, executor, unet, whole);

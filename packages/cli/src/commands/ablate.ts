@@ -31,12 +31,13 @@ import { writeNotes, type CommandIo } from "../command-io.js";
 import { cpuFeatures } from "../sweep/cpu-features.js";
 import { formatCount, formatTime } from "../terminal/format-count.js";
 import { encodePng } from "../pictures/png.js";
+import { hubRequest, type HubArguments } from "../files/hub-options.js";
 import { progress } from "../terminal/progress.js";
 import { readPrompts } from "../files/prompt-file.js";
 import { SweepFolder, writeWhole } from "../sweep/sweep-folder.js";
 
 /** The options of `ablate`, read. */
-export interface AblateArguments {
+export interface AblateArguments extends HubArguments {
   readonly out: string;
   readonly units: readonly string[];
   readonly bins: number;
@@ -64,6 +65,7 @@ export async function ablate(
   const { steps, scheduler, guidance, backend } = options;
   const asked: StudyOptions = {
     device: backend,
+    hub: hubRequest(options),
     numInferenceSteps: steps,
     ...(scheduler !== undefined && { scheduler }),
     ...(guidance !== undefined && { guidanceScale: guidance }),

@@ -16,18 +16,19 @@ export interface BenchArguments {
   /** Files and names. @default all that the model ships */
   readonly plans?: readonly string[];
   readonly dtype?: string;
+  readonly revision?: string;
   readonly json?: true;
 }
 
 /** Runs `phaseskip bench MODEL`. */
 export async function bench(
   location: string,
-  { plans, dtype, json }: BenchArguments,
+  { plans, dtype, revision, json }: BenchArguments,
   io: CommandIo,
 ): Promise<void> {
   const { signal } = io;
   const shown = progress(io.stderr);
-  const model = await inspectModel(location, signal, dtype);
+  const model = await inspectModel(location, signal, dtype, revision);
   let measured: BenchRows;
   try {
     const chosen = [];

@@ -5,6 +5,7 @@ import type {
   Generated,
   GenerateOptions,
   Pipeline,
+  QualityName,
   SchedulerName,
 } from "@phaseskip/runtime";
 import { writeJson, writeNotes, type CommandIo } from "../command-io.js";
@@ -14,6 +15,7 @@ import {
   type Drawn,
   type DrawnFiles,
 } from "../terminal/drawn.js";
+import { hubRequest, type HubArguments } from "../files/hub-options.js";
 import { loraArgument } from "../files/lora-argument.js";
 import { openPipeline } from "../node-pipeline.js";
 import { readNpy, writeNpy, type NpyArray } from "../pictures/npy.js";
@@ -24,7 +26,7 @@ import { progress, type Progress } from "../terminal/progress.js";
 import { pictureScale, sheet } from "../pictures/sheet.js";
 
 /** The options of `generate`, read. */
-export interface GenerateArguments {
+export interface GenerateArguments extends HubArguments {
   readonly prompt?: readonly string[];
   readonly negative?: string;
   readonly prompt2?: readonly string[];
@@ -40,7 +42,8 @@ export interface GenerateArguments {
   readonly scheduler?: SchedulerName;
   readonly schedulerOption?: readonly string[];
   readonly guidance?: number;
-  readonly plan: string;
+  readonly plan?: string;
+  readonly quality?: QualityName;
   readonly height?: number;
   readonly width?: number;
   readonly image?: string;
@@ -64,9 +67,11 @@ export async function generate(
   options: GenerateArguments,
   io: CommandIo,
 ): Promise<void> {
-  if (options.compare && options.plan === "none") {
+  const { plan = "none", quality = "lossless" } = options;
+  const isWhole = plan === "none" && (quality === "lossless" || options.plan);
+  if (options.compare && isWhole) {
     throw new TypeError(
-      "Cannot compare as --compare needs a plan: give --plan a file or a name",
+      "Cannot compare as --compare needs a plan: give --plan a file or a name, or --quality a word",
     );
   }
   const noise =
@@ -80,6 +85,7 @@ export async function generate(
   const pipeline = await openPipeline(model, {
     device: options.backend,
     ...(options.dtype !== undefined && { dtype: options.dtype }),
+    ...hubRequest(options),
     progress: shown,
     ...(signal && { signal }),
   });
@@ -140,9 +146,10 @@ async function requestOf(
   const prompt2 = promptOf(options.prompt2);
   const { negative2, promptStyle, clipSkip, guidanceRescale, vaeTiling } =
     options;
-  const { height, width, image, strength, mask } = options;
+  const { height, width, image, strength, mask, plan, quality } = options;
   return {
-    plan: await planArgument(options.plan),
+    ...(plan !== undefined && { plan: await planArgument(plan) }),
+    ...(quality !== undefined && { quality }),
     seed,
     numImagesPerPrompt: count,
     ...(prompt !== undefined && { prompt }),

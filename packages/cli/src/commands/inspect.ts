@@ -48,6 +48,7 @@ export interface InspectArguments extends ChangesArguments {
   readonly plan?: string;
   /** Which of a network's files is read. */
   readonly dtype?: string;
+  readonly revision?: string;
   /** Whether the model is run to measure what `blockCache` takes. */
   readonly changes?: true;
   /** Units deeper than this are not listed; blocks are 1. */
@@ -67,7 +68,16 @@ interface Planned {
 /** Runs `phaseskip inspect MODEL`. */
 export async function inspect(
   location: string,
-  { plan, depth, json, time, changes, dtype, ...runs }: InspectArguments,
+  {
+    plan,
+    depth,
+    json,
+    time,
+    changes,
+    dtype,
+    revision,
+    ...runs
+  }: InspectArguments,
   io: CommandIo,
 ): Promise<void> {
   const [unused] = Object.keys(runs);
@@ -76,14 +86,15 @@ export async function inspect(
       `Cannot inspect the model as --${unused} is of the runs that --changes measures: give --changes, too`,
     );
   }
-  const model = await inspectModel(location, io.signal, dtype);
+  const model = await inspectModel(location, io.signal, dtype, revision);
   try {
     const units = summarizeUnits(model.unet);
     const planned =
       plan === undefined
         ? undefined
         : await planOn(model, plan, time, io.signal);
-    const changed = changes && (await measureRuns(location, runs, io, dtype));
+    const changed =
+      changes && (await measureRuns(location, runs, io, dtype, revision));
     const notes = [
       ...model.index.warnings,
       ...model.unet.warnings,

@@ -1,5 +1,6 @@
 // What `inspect --changes` measures: by how much units change from step to step, which `blockCache` takes.
 
+import { hubRequest } from "../files/hub-options.js";
 import { mean } from "@phaseskip/metrics";
 import type { SchedulerName } from "@phaseskip/runtime";
 import { PlanStudy } from "@phaseskip/runtime/internals";
@@ -23,8 +24,10 @@ export async function measureRuns(
   { prompt, steps, scheduler }: ChangesArguments,
   { signal }: CommandIo,
   dtype?: string,
+  revision?: string,
 ): Promise<Changes> {
   const study = await PlanStudy.open(location, {
+    hub: hubRequest({ ...(revision !== undefined && { revision }) }),
     ...(dtype !== undefined && { dtype }),
     ...(signal && { signal }),
   });

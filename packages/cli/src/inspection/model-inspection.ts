@@ -1,5 +1,6 @@
 // A model folder as instruments see it: its Unet's graph at one input size, without running it.
 
+import { hubRequest } from "../files/hub-options.js";
 import { analyseUnet, type Graph } from "@phaseskip/graph";
 import type { GenerateOptions } from "@phaseskip/runtime";
 import {
@@ -11,6 +12,7 @@ import {
   planRun as planRequest,
   sizeRun,
   unetDigest,
+  unetInputs,
   type ModelIndex,
   type PlannableModel,
   type PlannedRun,
@@ -26,17 +28,20 @@ export interface ModelInspection extends PlannableModel, RunSize {
 /**
  * Reads a model's configuration and its Unet's graph; no weights, no ONNX Runtime. The folder stays open: the caller
  * closes it.
- * @param location path or URL of the model folder
+ * @param location path or URL of the model folder, or its name on a hub
  * @param dtype which of a network's files is read. @default the best that WASM runs
+ * @param revision of a model that is named. @default main
  * @throws {PhaseskipError} If the folder cannot be read, or holds no Unet that is known here.
  */
 export async function inspectModel(
   location: string,
   signal?: AbortSignal,
   dtype?: string,
+  revision?: string,
 ): Promise<ModelInspection> {
   const folder = await openFolder(location, {
     cache: false,
+    hub: hubRequest({ ...(revision !== undefined && { revision }) }),
     ...(signal && { signal }),
   });
   try {
@@ -50,7 +55,7 @@ export async function inspectModel(
       unetGraph: graph,
       textTokens: await textLength(parts, index, signal),
       network: (name, stop) => parts.graph(name, device, stop),
-      analyse: (size) => analyseUnet(graph, size),
+      analyse: (size) => analyseUnet(graph, size, unetInputs),
       digest: (stop) => unetDigest(folder, graph, path, stop),
     };
     return {

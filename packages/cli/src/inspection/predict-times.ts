@@ -3,6 +3,7 @@
 import {
   openDevice,
   UnetExecutor,
+  unetInputs,
   Weights,
   type Device,
   type PlannedRun,
@@ -27,7 +28,7 @@ export async function predictTimes(
 ): Promise<PredictedTimes> {
   const device = await openDevice("wasm");
   const weights = new Weights(folder, index.unetPath);
-  const executor = new UnetExecutor(device, graph, weights);
+  const executor = new UnetExecutor(device, graph, weights, unetInputs);
   try {
     const { signatures, means } = schedule;
     await executor.prepare(executor.unet(size), signatures, signal, means);

@@ -124,7 +124,7 @@ export class RunCosts {
 
   /**
    * The whole Unet at each of these steps, every call in full.
-   * @param contexts 2 where guidance is on, else 1
+   * @param contexts 2 or 3 where guidance is on, else 1
    */
   full(contexts: number): number {
     return this.#steps * contexts * this.#calls * this.parts.whole;
@@ -135,7 +135,7 @@ export class RunCosts {
     const { text, timestep } = this.parts;
     const calls = this.#steps * contexts * this.#calls;
     const { cond, uncond } = this.#textRuns;
-    const texts = contexts === 1 ? cond : cond + uncond;
+    const texts = cond + (contexts - 1) * uncond;
     return (
       this.full(contexts) -
       text.whole * (calls - texts) -

@@ -9,6 +9,7 @@ import type { Device } from "../device/session.js";
 import { SegmentTimes } from "../unet/segment-times.js";
 import { UnetExecutor } from "../unet/executor.js";
 import type { PartFiles } from "../folder/part-files.js";
+import { unetInputs } from "../inputs/unet-inputs.js";
 import { unetDigest } from "../folder/unet-digest.js";
 import { openExternalFiles, Weights } from "../unet/weights.js";
 import type { ImageArray } from "../picture/picture.js";
@@ -22,6 +23,7 @@ import type {
 } from "../networks/text-encoders.js";
 import type { LoraPart } from "../lora/lora-key.js";
 import type { Lora, ModelLoras } from "../lora/model-loras.js";
+import type { LatentDistribution } from "../picture/latent.js";
 import type { Vae } from "../networks/vae.js";
 
 /** A model folder on a device. */
@@ -54,7 +56,8 @@ export class Model implements PlannableModel {
     this.unetGraph = unetGraph;
     this.#weights = new Weights(folder, index.unetPath);
     this.times = new SegmentTimes(folder.location);
-    this.unet = new UnetExecutor(device, unetGraph, this.#weights);
+    const weights = this.#weights;
+    this.unet = new UnetExecutor(device, unetGraph, weights, unetInputs);
   }
 
   /**
@@ -169,13 +172,15 @@ export class Model implements PlannableModel {
     return this.#vae?.isTiled(height, width, asked) ?? false;
   }
 
-  /** From pixels in [-1, 1] to a clean sample: a model without a VAE returns them as they are. */
+  /** From pixels in [-1, 1] to the distribution of a latent, not scaled; a model without a VAE takes them as they are. */
   async encode(
     image: ImageArray,
     isTiled: boolean,
     signal?: AbortSignal,
-  ): Promise<ImageArray> {
-    return this.#vae ? this.#vae.encode(image, isTiled, signal) : image;
+  ): Promise<LatentDistribution> {
+    return this.#vae
+      ? this.#vae.encode(image, isTiled, signal)
+      : { mean: image.data };
   }
 
   /** From a clean sample to pixels; a model without a VAE returns the sample itself. */

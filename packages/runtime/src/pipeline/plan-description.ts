@@ -130,7 +130,7 @@ function describeSteps(
     times,
   }: DescribedDevice,
 ): PlanDescription {
-  const { unet, schedule, chunkCount, contextCount, isPaired } = run;
+  const { unet, schedule, chunkCount, contexts, isPaired } = run;
   const { maxSegmentBytes } = weightHolding({ kind, hasHalf }, unet.graph);
   const parts = partition(
     unet,
@@ -170,7 +170,7 @@ function describeSteps(
   const begun = new Set(all.map(({ context }) => context));
   const texts = [...begun].reduce((sum, one) => sum + run.textRuns[one], 0);
   const { macs } = costs;
-  const fullMacs = costs.full(contextCount);
+  const fullMacs = costs.full(contexts.length);
   const peakCacheBytes = Math.max(...all.map((one) => one.cacheBytes));
   const textBytes = caches.text * texts;
   const kept = peakCacheBytes + textBytes;
@@ -184,7 +184,7 @@ function describeSteps(
     steps: described,
     macs,
     fullMacs,
-    exactMacs: costs.exact(contextCount),
+    exactMacs: costs.exact(contexts.length),
     macsSaved: 1 - macs / fullMacs,
     pipelineMacs: pipelineMacs(run.networks, run.shape[0], { macs, fullMacs }),
     ...(clock && {

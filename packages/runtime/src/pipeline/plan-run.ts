@@ -1,6 +1,8 @@
 // From a request to what will run at every step, without a device: what a run does first, and all that a
 // description needs.
 
+import type { Scheduler } from "@phaseskip/scheduler";
+import type { MeasuredKeep } from "./measured-keep.js";
 import type { PlannedRun } from "./planned-run.js";
 import { sizeRun, type SizeRequest } from "./run-size.js";
 import type { PlannableModel } from "./plannable-model.js";
@@ -17,6 +19,7 @@ import type { Schedule } from "../schedule/scheduled.js";
 import { wholeSchedule } from "../schedule/whole-schedule.js";
 
 import { networkCosts } from "./network-costs.js";
+import type { InputRequest } from "../inputs/input-options.js";
 import type { Request } from "./request.js";
 
 import { pairsContexts } from "./paired-contexts.js";
@@ -34,6 +37,7 @@ export type PlanRequest = Pick<
   | "mask"
   | keyof SizeRequest
 > &
+  InputRequest &
   Partial<Pick<Request, "decisions" | "means">>;
 
 /**
@@ -54,7 +58,9 @@ export async function planRun(
   const scheduler = await makeScheduler(model.index, request, plan);
   const sized = sizeRun(model, request);
   const strength = strengthOf(model.index, request);
-  const from = { ...request, strength };
+  const isStart = sized.channels?.isStart ?? true;
+  const image = isStart ? request.image : undefined;
+  const from = { image, mask: request.mask, strength };
   const { startIndex, timesteps } = runTimesteps(scheduler, from);
   const { decisions, means } = request;
   const schedule = await scheduleRun(sized.unet, {
@@ -65,13 +71,22 @@ export async function planRun(
     startIndex,
     numTrainTimesteps: scheduler.numTrainTimesteps,
     guidanceScale: sized.guidanceScale,
-    isGuided: sized.contextCount === 2,
+    contexts: sized.contexts,
     scheduler: scheduler.name,
   });
   const fixed = fixedBatch(model.unetGraph);
   const isPaired = mayPair && pairsContexts(fixed, schedule);
   const rows = isPaired ? sized.batch / 2 : sized.batch;
-  const networks = await networkCosts(model, request, sized, schedule, signal);
+  const measured = await readMeasured(plan, scheduler, sized.guidanceScale);
+  const isLatent = sized.channels?.isSmall === false;
+  const networks = await networkCosts(
+    model,
+    request,
+    sized,
+    schedule,
+    (isStart && (startIndex > 0 || !isLatent) ? 1 : 0) + (isLatent ? 1 : 0),
+    signal,
+  );
   const run = {
     ...sized,
     plan,
@@ -83,6 +98,7 @@ export async function planRun(
     chunkCount: Math.ceil(sized.shape[0] / rows),
     textRuns: textRuns(model.index, request, rows, isPaired),
     networks,
+    ...(measured && { measured }),
     warnings: [
       ...warnings,
       ...sized.unet.warnings,
@@ -106,6 +122,18 @@ async function scheduleRun(
   if (request.plan === emptyPlan) return wholeSchedule(unet, request);
   const { schedulePlan } = await import("../schedule/schedule.js");
   return schedulePlan(unet, request);
+}
+
+/** What the plan was measured to keep. */
+async function readMeasured(
+  plan: Plan,
+  { name, numInferenceSteps }: Scheduler,
+  guidanceScale: number,
+): Promise<MeasuredKeep | undefined> {
+  if (plan.calibration === undefined) return undefined;
+  const { measuredKeep } = await import("./measured-keep.js");
+  const run = { scheduler: name, numInferenceSteps, guidanceScale };
+  return measuredKeep(plan, run);
 }
 
 /** How far a request leaves its image; what the model's class takes where the request does not say. */

@@ -8,7 +8,11 @@ import { isChannelMeans } from "../plan/channel-means.js";
 import type { Plan } from "../plan/plan.js";
 import type { InputPicture } from "../picture/input-picture.js";
 import { pictureProblem } from "../picture/input-picture.js";
+import type { InputOptions, InputRequest } from "../inputs/input-options.js";
+import { inputFields, parseInputOptions } from "../inputs/input-options.js";
 import type { Lora } from "../lora/model-loras.js";
+import type { QualityName } from "./quality.js";
+import { qualityPlans } from "./quality.js";
 import { shownValue } from "../prompt/shown-value.js";
 import type { TextOptions, TextRequest } from "../prompt/text-options.js";
 import {
@@ -26,7 +30,7 @@ export interface SchedulerChoice {
 }
 
 /** What to draw. */
-export interface GenerateOptions extends TextOptions {
+export interface GenerateOptions extends TextOptions, InputOptions {
   /** Image i has a generator of its own, seeded `seed + i`. An integer from 0. @default 0 */
   readonly seed?: number;
   /** Images to draw of each prompt. @default 1 */
@@ -53,8 +57,14 @@ export interface GenerateOptions extends TextOptions {
    * bright; 0 is off (arXiv 2305.08891, section 3.4). @default 0
    */
   readonly guidanceRescale?: number;
-  /** Opting in: `"none"`, the name of a plan that the model ships, or a plan. @default "none" */
+  /** Opting in: `"none"`, the name of a plan that the model ships, or a plan. @default what `quality` says */
   readonly plan?: string | Plan;
+  /**
+   * Opting in by one word: `"lossless"` draws with the whole model, `"high"`, `"balanced"` and `"fast"` under the plans
+   * `quality`, `balanced` and `fast` that the model ships. Where there is a `plan`, it has no effect.
+   * @default "lossless"
+   */
+  readonly quality?: QualityName;
   /** LoRAs to merge into the model's weights for this call. @default the pipeline's */
   readonly loras?: readonly Lora[];
   /** Noise of unit variance to start from, `[image, channel, height, width]`. @default drawn from the seeds */
@@ -87,18 +97,6 @@ export interface GenerateOptions extends TextOptions {
   readonly decisions?: readonly AdaptiveDecision[];
   /** What the plan's action `mean` puts in place of outputs; an error where it has that action and there are none. */
   readonly means?: ChannelMeans;
-  /** SDXL: height and width that the picture is to look as if it were scaled from. @default its own */
-  readonly originalSize?: readonly [height: number, width: number];
-  /** SDXL: top and left of the part that the picture is to look as if it were cut out at. @default [0, 0] */
-  readonly cropsCoordsTopLeft?: readonly [top: number, left: number];
-  /** SDXL: height and width that the picture is to look as if it were scaled to. @default its own */
-  readonly targetSize?: readonly [height: number, width: number];
-  /** SDXL: `originalSize` of the negative prompt; goes with `negativeTargetSize`. @default the prompt's sizes */
-  readonly negativeOriginalSize?: readonly [height: number, width: number];
-  /** SDXL: `cropsCoordsTopLeft` of the negative prompt; goes with the other two. @default [0, 0] */
-  readonly negativeCropsCoordsTopLeft?: readonly [top: number, left: number];
-  /** SDXL: `targetSize` of the negative prompt; goes with `negativeOriginalSize`. @default the prompt's sizes */
-  readonly negativeTargetSize?: readonly [height: number, width: number];
   /**
    * Whether pictures go through the VAE in overlapping tiles of 512 pixels, or what it was trained on if that is less:
    * little memory, whatever the size, but the tiles differ a little in tone.
@@ -121,19 +119,23 @@ type Optional<T> = { readonly [K in keyof T]-?: T[K] | undefined };
 export interface Request
   extends
     TextRequest,
+    InputRequest,
     Required<
       Pick<DenoiseOptions, "seed" | "numImagesPerPrompt" | "plan" | "preview">
     >,
     Optional<
       Omit<
         DenoiseOptions,
-        "seed" | "numImagesPerPrompt" | "plan" | "preview" | keyof TextOptions
+        | ("seed" | "numImagesPerPrompt" | "plan" | "quality" | "preview")
+        | keyof TextOptions
+        | keyof InputOptions
       >
     > {}
 
 /** Images that a request draws. */
 export function imageCount(
-  request: Pick<Request, "prompts" | "promptEmbeds" | "numImagesPerPrompt">,
+  request: Parameters<typeof promptCount>[0] &
+    Pick<Request, "numImagesPerPrompt">,
 ): number {
   return promptCount(request) * request.numImagesPerPrompt;
 }
@@ -194,19 +196,19 @@ export function parseRequest(
       `an integer of at least ${least}`,
       (value) => Number.isSafeInteger(value) && value >= least,
     );
-  const pair = (name: Name) =>
-    checked<readonly [number, number]>(
-      name,
-      "two numbers",
-      (value) =>
-        Array.isArray(value) && value.length === 2 && value.every(isFinite),
-    );
   const picture = (name: "image" | "mask") => {
     const value = options[name];
     const problem = value === undefined ? undefined : pictureProblem(value);
     if (problem === undefined) return value;
     throw new TypeError(`Cannot ${doing} as ${name} must be ${problem}`);
   };
+  const quality =
+    checked<QualityName>(
+      "quality",
+      `one of ${Object.keys(qualityPlans).join(", ")}`,
+      (value) =>
+        isString(value) && Object.hasOwn(qualityPlans, value as string),
+    ) ?? "lossless";
   const image = picture("image");
   const mask = picture("mask");
   const strength = number(
@@ -226,14 +228,9 @@ export function parseRequest(
       `Cannot ${doing} as mask must have the image's size, ${image.width} × ${image.height} pixels: current size is ${mask.width} × ${mask.height}`,
     );
   }
-  const negativeSizes = {
-    negativeOriginalSize: pair("negativeOriginalSize"),
-    negativeCropsCoordsTopLeft: pair("negativeCropsCoordsTopLeft"),
-    negativeTargetSize: pair("negativeTargetSize"),
-  };
-  checkTogether(negativeSizes, doing);
   return {
     ...parseTextOptions(options, doing),
+    ...parseInputOptions(options, doing),
     seed: integer("seed", 0) ?? 0,
     numImagesPerPrompt: integer("numImagesPerPrompt", 1) ?? 1,
     numInferenceSteps: integer("numInferenceSteps", 1),
@@ -258,7 +255,7 @@ export function parseRequest(
         "a plan's name or a plan",
         (value) =>
           isString(value) || (typeof value === "object" && value !== null),
-      ) ?? "none",
+      ) ?? qualityPlans[quality],
     initNoise: checked(
       "initNoise",
       "a Float32Array",
@@ -290,10 +287,6 @@ export function parseRequest(
       "timesteps, and for each unit a list of Float32Arrays",
       isChannelMeans,
     ),
-    originalSize: pair("originalSize"),
-    cropsCoordsTopLeft: pair("cropsCoordsTopLeft"),
-    targetSize: pair("targetSize"),
-    ...negativeSizes,
     originalInferenceSteps: integer("originalInferenceSteps", 1),
     vaeTiling: checked(
       "vaeTiling",
@@ -307,32 +300,12 @@ const fields = new Set<string>([
   "loras",
   ...textFields,
   ...["seed", "numImagesPerPrompt", "guidanceRescale"],
-  ...["negativeOriginalSize", "negativeCropsCoordsTopLeft"],
-  "negativeTargetSize",
-  ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "initNoise"],
-  "initNoiseShape",
+  ...inputFields,
+  ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "quality"],
+  ...["initNoise", "initNoiseShape"],
   ...["preview", "height", "width", "image", "strength", "mask"],
-  ...["originalSize", "cropsCoordsTopLeft", "targetSize"],
   ...["originalInferenceSteps", "decisions", "means", "vaeTiling"],
 ]);
-
-/** diffusers takes the negative prompt's sizes where both are given, and leaves out the rest without a word. */
-function checkTogether(
-  sizes: Pick<
-    Request,
-    "negativeOriginalSize" | "negativeCropsCoordsTopLeft" | "negativeTargetSize"
-  >,
-  doing: string,
-): void {
-  const [given] = Object.entries(sizes).find(([, pair]) => pair) ?? [];
-  const needed = (["negativeOriginalSize", "negativeTargetSize"] as const).find(
-    (name) => !sizes[name],
-  );
-  if (given === undefined || needed === undefined) return;
-  throw new TypeError(
-    `Cannot ${doing} as ${given} goes beside ${needed}: ${needed} is missing`,
-  );
-}
 
 function isLoraList(value: unknown): boolean {
   return (

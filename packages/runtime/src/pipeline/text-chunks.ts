@@ -14,15 +14,17 @@ import type { TextRequest } from "../prompt/text-options.js";
  */
 export function textChunks(
   index: ModelIndex,
-  request: TextRequest & Pick<Request, "numImagesPerPrompt">,
+  request: TextRequest & Pick<Request, "numImagesPerPrompt" | "classLabel">,
   contexts: readonly Context[],
   rows: number,
 ): number[] {
   const count = imageCount(request);
+  const { classLabel, numImagesPerPrompt } = request;
   const told = (image: number) =>
     contexts.map((context) => {
-      const i = Math.floor(image / request.numImagesPerPrompt);
-      return contextText(index, request, context, i)?.key ?? null;
+      const i = Math.floor(image / numImagesPerPrompt);
+      const label = typeof classLabel === "object" ? classLabel[i] : null;
+      return [contextText(index, request, context, i)?.key ?? null, label];
     });
   const chunks = Array.from({ length: Math.ceil(count / rows) }, (_, chunk) =>
     JSON.stringify(
@@ -46,7 +48,8 @@ export function textRuns(
 ): TextRuns {
   const runs = (...contexts: Context[]) =>
     new Set(textChunks(index, request, contexts, rows)).size;
-  if (!isPaired) return { cond: runs("cond"), uncond: runs("uncond") };
+  const each = { cond: runs("cond"), uncond: runs("uncond") };
+  if (!isPaired) return { ...each, image: each.uncond };
   const half = runs("cond", "uncond") / 2;
-  return { cond: half, uncond: half };
+  return { cond: half, uncond: half, image: half };
 }

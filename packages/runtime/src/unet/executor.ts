@@ -6,6 +6,7 @@ import type {
   Partition,
   Segment,
   Unet,
+  UnetInput,
   UnetSize,
 } from "@phaseskip/graph";
 import { ElementType, analyseUnet, partition } from "@phaseskip/graph";
@@ -33,6 +34,7 @@ export class UnetExecutor {
   readonly #device: Device;
   readonly #graph: Graph;
   readonly #sessions: SegmentSessions;
+  readonly #inputs: readonly UnetInput[];
   readonly #maxSegmentBytes: number;
   readonly #unets = new Map<string, Unet>();
   /** Loaded for the first plan that acts on something. */
@@ -47,13 +49,18 @@ export class UnetExecutor {
   #cutFor = "";
   #programs = new Map<string, Program>();
 
-  /** @param holding how the weights are held. @default what suits the device */
+  /**
+   * @param inputs what the Unet may take beside sample and timestep
+   * @param holding how the weights are held. @default what suits the device
+   */
   constructor(
     device: Device,
     graph: Graph,
     weights: Weights,
+    inputs: readonly UnetInput[] = [],
     holding = weightHolding(device, graph),
   ) {
+    this.#inputs = inputs;
     this.#device = device;
     this.#graph = graph;
     this.#sessions = new SegmentSessions(device, weights, holding.half);
@@ -63,7 +70,8 @@ export class UnetExecutor {
   /** The Unet at a size; looked at once for each of the last few sizes. */
   unet(size: UnetSize): Unet {
     const key = JSON.stringify(size);
-    const unet = this.#unets.get(key) ?? analyseUnet(this.#graph, size);
+    const known = this.#unets.get(key);
+    const unet = known ?? analyseUnet(this.#graph, size, this.#inputs);
     this.#unets.delete(key);
     this.#unets.set(key, unet);
     for (const oldest of this.#unets.keys()) {

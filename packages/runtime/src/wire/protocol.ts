@@ -4,6 +4,7 @@
 import type { ProxyMarked } from "comlink";
 import { PhaseskipError, type PhaseskipErrorCode } from "@phaseskip/graph";
 import type { FolderProgress } from "../download/load-progress.js";
+import type { HubRequest, Token } from "../hub/hub-options.js";
 import type { BitmapStep } from "../pipeline.js";
 import type { PlanDescription } from "../pipeline/plan-description.js";
 import type { DenoiseOptions, GenerateOptions } from "../pipeline/request.js";
@@ -21,6 +22,8 @@ export interface WorkerApi {
     onProgress: ((progress: FolderProgress) => void) & ProxyMarked,
     /** Asks the browser to keep the origin's storage, which workers cannot. */
     persist: (() => Promise<boolean>) & ProxyMarked,
+    /** Asks the page for what a hub is asked with. */
+    token?: (() => Promise<Token>) & ProxyMarked,
   ): Promise<Outcome<LoadedMessage>>;
   /** Begins a run when those before it have ended; its steps are pulled by `next`. */
   start(
@@ -43,7 +46,7 @@ export interface WorkerApi {
 }
 
 /** The protocol's version: page and worker must be of one release. */
-export const protocol = 4;
+export const protocol = 5;
 
 /** How a worker introduces itself. */
 export interface HelloMessage {
@@ -61,6 +64,8 @@ export interface LoadMessage extends DeviceOptions {
   readonly cache: boolean;
   /** Which of a network's files is taken; undefined: the one that the device does best with. */
   readonly dtype?: string;
+  /** How a model is found whose location is its name. */
+  readonly hub?: Omit<HubRequest, "token">;
 }
 
 /** What the worker says of a loaded pipeline. */

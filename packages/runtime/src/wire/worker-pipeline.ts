@@ -12,6 +12,7 @@ import type {
   Pipeline,
 } from "../pipeline.js";
 import type { Lora } from "../lora/model-loras.js";
+import { plainOptions } from "./plain-options.js";
 import { pageUrl } from "../page-url.js";
 import type { PlanDescription } from "../pipeline/plan-description.js";
 import type { DenoiseOptions, GenerateOptions } from "../pipeline/request.js";
@@ -195,6 +196,7 @@ export class WorkerPipeline implements Pipeline {
 
   async #load(): Promise<Connection> {
     const { threads, cache = true, onProgress, dtype } = this.#options;
+    const { revision, hub, token } = this.#options;
     const client = new Client(this.#worker());
     try {
       const { signal } = this.#life;
@@ -204,12 +206,17 @@ export class WorkerPipeline implements Pipeline {
         cache,
         ...(threads !== undefined && { threads }),
         ...(dtype !== undefined && { dtype }),
+        hub: plainOptions({
+          ...(revision !== undefined && { revision }),
+          ...(hub !== undefined && { hub }),
+        }),
       };
       const { warnings, ...loaded } = await client.load(
         this.#location,
         message,
         onProgress,
         signal,
+        token,
       );
       const left = this.#leftGpu ? [this.#leftGpu] : [];
       this.#loaded = { ...loaded, warnings: [...left, ...warnings] };

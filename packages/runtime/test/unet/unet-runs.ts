@@ -12,6 +12,7 @@ import { parsePlan } from "../../src/plan/parse-plan.js";
 import type { Schedule } from "../../src/schedule/schedule.js";
 import { schedulePlan } from "../../src/schedule/schedule.js";
 import type { Device, Session } from "../../src/device/session.js";
+import { unetInputs } from "../../src/inputs/unet-inputs.js";
 import { UnetExecutor } from "../../src/unet/executor.js";
 import type { WeightHolding } from "../../src/unet/weight-holding.js";
 import { Weights } from "../../src/unet/weights.js";
@@ -47,7 +48,13 @@ export async function openUnet(
   const file = await folder.file("unet/model.onnx");
   const graph = await loadGraph(file!, name);
   const weights = new Weights(folder, "unet/model.onnx");
-  const executor = new UnetExecutor(device, graph, weights, holding);
+  const executor = new UnetExecutor(
+    device,
+    graph,
+    weights,
+    unetInputs,
+    holding,
+  );
   const unet = executor.unet({
     batch: fixedBatch(graph) ?? 1,
     channels: name.startsWith("tiny-sd") ? 4 : 3,
@@ -131,7 +138,7 @@ export async function runSchedule(
   const cond = await executor.begin("cond", textFor(unet, "cond"));
   const text = textFor(unet, "uncond");
   const uncond = await executor.begin("uncond", text, {}, cond);
-  const streams = { cond, uncond };
+  const streams = { cond, image: uncond, uncond };
   const adaptive = schedule.adaptive?.();
   const outputs: Partial<Record<Context, Float32Array>>[] = [];
   try {
