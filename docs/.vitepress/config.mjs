@@ -84,6 +84,7 @@ export default {
         text: "Measured",
         items: [
           ...page("What it costs", "costs"),
+          ...page("Memory", "memory"),
           { text: "The study", link: "/study/" },
           ...page("Reliability", "reliability"),
         ],

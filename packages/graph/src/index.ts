@@ -38,7 +38,13 @@ export { residualOwner, residualPath } from "./units/main-input.js";
 export type { Edge } from "./units/unit.js";
 export type { Skip } from "./units/skips.js";
 export { nodeMacs } from "./macs.js";
-export { largestValue, networkMacs } from "./network-macs.js";
+export { largestValue, networkBytes, networkMacs } from "./network-macs.js";
+export {
+  heldWeightBytes,
+  runningBytes,
+  type HeldFloats,
+  type RunningNodes,
+} from "./cut/running-memory.js";
 
 export { attachControls, type ControlNet } from "./control/attach-controls.js";
 
@@ -69,7 +75,7 @@ export {
   segmentModel,
   wholeModel,
   type SegmentModel,
-  type WeightPlacement,
 } from "./cut/segment-model.js";
+export type { HalfWeights, WeightPlacement } from "./cut/write-weights.js";
 export { kernelModel, type Kernel } from "./cut/kernel-model.js";
 export { heldType, widenFloats, widenHalf } from "./onnx/widen.js";

@@ -1,6 +1,8 @@
 // What one run of a whole network costs and holds: a text encoder, or one half of a VAE.
 
 import type { Graph } from "./graph.js";
+import type { HeldFloats } from "./cut/running-memory.js";
+import { heldWeightBytes, runningBytes } from "./cut/running-memory.js";
 import { nodeMacs } from "./macs.js";
 import { elementCount } from "./onnx/tensor.js";
 import { inferShapes } from "./shapes/infer.js";
@@ -36,6 +38,26 @@ export function largestValue(
       const dims = shapes.get(value)?.dims;
       return dims ? Math.max(most, elementCount(dims)) : most;
     }, 0);
+}
+
+/**
+ * The most bytes that the values of one run of a whole graph take at once, and its weights.
+ *
+ * @param inputDims what each input is fed; an axis that the export fixes keeps its size
+ * @throws {PhaseskipError} `model-unsupported` if an operator has no shape rule; `model-invalid` if shapes do not fit
+ */
+export function networkBytes(
+  graph: Graph,
+  inputDims: (name: string) => readonly number[],
+  held: HeldFloats,
+): { readonly weights: number; readonly running: number } {
+  const inputs = graph.inputs.map(({ name }) => name);
+  const outputs = graph.outputs.map(({ name }) => name);
+  const run = { nodes: graph.nodes, inputs, outputs };
+  return {
+    weights: heldWeightBytes(graph, graph.weights.keys(), held),
+    running: runningBytes(graph, shapesFed(graph, inputDims), run, held),
+  };
 }
 
 function shapesFed(

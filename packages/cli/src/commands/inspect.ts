@@ -306,5 +306,10 @@ function totalsOf(
           `${range(({ pipelineMacs }) => formatCount(pipelineMacs.total))} of ${formatCount(most.pipelineMacs.full)} MACs in the whole pipeline`,
         ]),
     `${range(({ peakCacheBytes }) => formatCount(peakCacheBytes))}B kept by the plan at most, ${formatCount(most.textBytes)}B of the text`,
+    ...(most.memory
+      ? [
+          `${range(({ memory }) => formatCount(memory!.peak))}B of memory at the peak predicted: ${formatCount(most.memory.weights)}B of weights, ${formatCount(most.memory.running)}B inside the largest part`,
+        ]
+      : []),
   ];
 }

@@ -25,13 +25,18 @@ export function castEdges(graph: GraphProto): void {
     output: node.output.map(wide),
   }));
   graph.node = [
-    ...inputs.map((name) => cast(name, wide(name), ElementType.FLOAT)),
+    ...inputs.map((name) => castNode(name, wide(name), ElementType.FLOAT)),
     ...nodes,
-    ...outputs.map((name) => cast(wide(name), name, ElementType.FLOAT16)),
+    ...outputs.map((name) => castNode(wide(name), name, ElementType.FLOAT16)),
   ];
 }
 
-function cast(from: string, to: string, type: ElementType): NodeProto {
+/** A node that casts a value to a type. */
+export function castNode(
+  from: string,
+  to: string,
+  type: ElementType,
+): NodeProto {
   const attribute = create(readAttributeProto, {
     name: "to",
     type: AttributeProtoAttributeType.INT,

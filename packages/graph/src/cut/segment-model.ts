@@ -1,18 +1,14 @@
-// Writes a segment as an ONNX model of its own. Small weights stay inside; the others are named as one
-// external file, laid out here and filled by whoever opens the session.
+// Writes a segment as an ONNX model of its own, and graphs that are never cut.
 
 import { renameCaptured, widenAttribute } from "./bodies.js";
 import { castEdges } from "./cast-edges.js";
 import { computeByRows } from "./compute-by-rows.js";
-import type { Graph, GraphNode, Weight } from "../graph.js";
+import type { Graph, GraphNode } from "../graph.js";
 import type { GraphProto, NodeProto, ValueInfoProto } from "../onnx/onnx_pb.js";
 import {
-  TensorProtoDataLocation,
   readGraphProto,
   readModelProto,
   readNodeProto,
-  readStringStringEntryProto,
-  readTensorProto,
   readTensorShapeProto,
   readTensorShapeProtoDimension,
   readTypeProto,
@@ -20,24 +16,14 @@ import {
   readValueInfoProto,
   writeModelProto,
 } from "../onnx/onnx_pb.js";
-import { inlineLimit } from "../onnx/read.js";
-import { elementCount, tensorBytes, valuesTensor } from "../onnx/tensor.js";
+import { valuesTensor } from "../onnx/tensor.js";
 import type { ElementType } from "../onnx/types.js";
-import { elementSize } from "../onnx/types.js";
 import { clone, create, encode } from "../onnx/wire.js";
 import type { Segment } from "./partition.js";
 import type { Unet } from "../unet.js";
-import { heldType, widenFloats } from "../onnx/widen.js";
-
-/** Where one weight lies in a segment's external file. */
-export interface WeightPlacement {
-  /** The weight in the model's own files. */
-  readonly weight: Weight;
-  /** First byte in the external file. */
-  readonly offset: number;
-  /** Bytes in the external file: twice those in the model's where float16 is widened. */
-  readonly byteLength: number;
-}
+import { heldType } from "../onnx/widen.js";
+import type { HalfWeights, WeightPlacement } from "./write-weights.js";
+import { externalName, writeWeights } from "./write-weights.js";
 
 /** A segment as ONNX Runtime takes it. */
 export interface SegmentModel {
@@ -53,10 +39,6 @@ export interface SegmentModel {
   readonly fed: readonly string[];
 }
 
-/** Weights start at multiples of this many bytes. */
-const alignment = 64;
-const externalName = "weights";
-
 /**
  * Writes a segment's ONNX model.
  *
@@ -64,12 +46,15 @@ const externalName = "weights";
  * @param segment one of its segments
  * @param widen write float16 as float32, for devices that lack it. @default false
  * @param isChanged weights that are changed as they are read: these lie in the external file, however small. @default none
+ * @param half what becomes of large float16 weights where they are written as float32: kept, they are widened each time
+ * they are used. @default "widened"
  */
 export function segmentModel(
   unet: Unet,
   segment: Segment,
   widen = false,
   isChanged?: (weight: string) => boolean,
+  half?: HalfWeights,
 ): SegmentModel {
   const { graph, shapes } = unet;
   // sines of a timestep near 1,000 are off by a fifth where it is rounded to float16
@@ -77,12 +62,13 @@ export function segmentModel(
   const typeOf = (type: ElementType) => heldType(type, !isWide);
   const fed = segment.folded.filter((value) => unet.isSizeDependent(value));
   const proto = create(readGraphProto, { name: "segment" });
-  const { placements, externalBytes } = writeWeights(
+  const { placements, externalBytes, casts } = writeWeights(
     proto,
     graph,
     segment.weights,
     isWide,
     isChanged,
+    widen ? half : "widened",
   );
   for (const value of segment.folded) {
     const { type, dims, data } = shapes.get(value)!;
@@ -91,10 +77,10 @@ export function segmentModel(
   }
   const info = (name: string, value: string) =>
     valueInfo(name, value, unet, (type) => heldType(type, !widen));
-  proto.input = [
+  proto.input.unshift(
     ...segment.inputs.map(({ name, value }) => info(name, value)),
     ...fed.map((value) => info(value, value)),
-  ];
+  );
   proto.output = segment.outputs.map((value) => info(value, value));
   const byRows = computeByRows(
     segment.nodes.map((node) => [
@@ -103,7 +89,7 @@ export function segmentModel(
     ]),
     segment.attention,
   );
-  proto.node = [...byRows.nodes];
+  proto.node = [...casts, ...byRows.nodes];
   proto.initializer.push(...byRows.constants);
   if (isWide && !widen) castEdges(proto);
   return {
@@ -121,15 +107,25 @@ export function segmentModel(
  * @param graph the graph
  * @param widen write float16 as float32, for devices that lack it. @default false
  * @param isChanged weights that are changed as they are read: these lie in the external file, however small. @default none
+ * @param half what becomes of large float16 weights where they are written as float32: kept, they are widened each time
+ * they are used. @default "widened"
  */
 export function wholeModel(
   graph: Graph,
   widen = false,
   isChanged?: (weight: string) => boolean,
+  half?: HalfWeights,
 ): SegmentModel {
   const proto = create(readGraphProto, { name: "whole" });
   const names = [...graph.weights.keys()];
-  const weights = writeWeights(proto, graph, names, widen, isChanged);
+  const { casts, ...weights } = writeWeights(
+    proto,
+    graph,
+    names,
+    widen,
+    isChanged,
+    half,
+  );
   const source = graph.model.graph!;
   const ends = (values: readonly ValueInfoProto[]) =>
     values.map((value) => {
@@ -138,62 +134,20 @@ export function wholeModel(
       if (type) type.elem_type = heldType(type.elem_type, !widen);
       return info;
     });
-  proto.input = ends(
-    source.input.filter((input) => !graph.weights.has(input.name)),
+  proto.input.unshift(
+    ...ends(source.input.filter((input) => !graph.weights.has(input.name))),
   );
   proto.output = ends(source.output);
-  proto.node = graph.nodes.map((node) =>
-    copiedNode(node, [...node.inputs], widen),
-  );
+  proto.node = [
+    ...casts,
+    ...graph.nodes.map((node) => copiedNode(node, [...node.inputs], widen)),
+  ];
   return {
     bytes: encode(writeModelProto, wrapped(graph, proto)),
     externalName,
     fed: [],
     ...weights,
   };
-}
-
-/** Adds weights to a graph: small ones whole, large ones by their place in the external file. */
-function writeWeights(
-  proto: GraphProto,
-  graph: Graph,
-  names: readonly string[],
-  widen: boolean,
-  isChanged: (weight: string) => boolean = () => false,
-) {
-  const placements: WeightPlacement[] = [];
-  let externalBytes = 0;
-  for (const name of names) {
-    const weight = graph.weights.get(name)!;
-    const type = heldType(weight.type, !widen);
-    const byteLength =
-      type === weight.type
-        ? weight.byteLength
-        : elementCount(weight.dims) * elementSize(type)!;
-    const isSmall =
-      "data_type" in weight.data && weight.byteLength <= inlineLimit;
-    if (isSmall && !isChanged(name)) {
-      const bytes = tensorBytes(weight.data);
-      const raw_data =
-        type === weight.type ? bytes : widenFloats(weight.type, bytes);
-      proto.initializer.push(
-        create(readTensorProto, {
-          name,
-          data_type: type,
-          dims: [...weight.dims],
-          raw_data,
-        }),
-      );
-      continue;
-    }
-    proto.initializer.push(
-      externalTensor(name, type, weight.dims, externalBytes, byteLength),
-    );
-    placements.push({ weight, offset: externalBytes, byteLength });
-    externalBytes =
-      Math.ceil((externalBytes + byteLength) / alignment) * alignment;
-  }
-  return { placements, externalBytes };
 }
 
 function wrapped(graph: Graph, proto: GraphProto) {
@@ -203,29 +157,6 @@ function wrapped(graph: Graph, proto: GraphProto) {
     opset_import,
     producer_name: "phaseskip",
     graph: proto,
-  });
-}
-
-function externalTensor(
-  name: string,
-  type: ElementType,
-  dims: readonly number[],
-  offset: number,
-  length: number,
-) {
-  const entries = {
-    location: externalName,
-    offset: String(offset),
-    length: String(length),
-  };
-  return create(readTensorProto, {
-    name,
-    data_type: type,
-    dims: [...dims],
-    data_location: TensorProtoDataLocation.EXTERNAL,
-    external_data: Object.entries(entries).map(([key, value]) =>
-      create(readStringStringEntryProto, { key, value }),
-    ),
   });
 }
 

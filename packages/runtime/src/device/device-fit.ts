@@ -1,11 +1,17 @@
 // Whether a model fits a device, judged before anything is tried.
 
 import type { Graph, Unet } from "@phaseskip/graph";
-import { PhaseskipError, heldType, valuesByRows } from "@phaseskip/graph";
+import {
+  ElementType,
+  PhaseskipError,
+  elementCount,
+  heldType,
+  valuesByRows,
+} from "@phaseskip/graph";
 import type { Device } from "./device.js";
 
 /** Bytes that a WebAssembly memory can have. */
-const wasmMemory = 2 ** 32;
+export const wasmMemory = 2 ** 32;
 /** From here on browsers may tell less memory than there is, in GiB. */
 const toldAtMost = 8;
 
@@ -24,7 +30,9 @@ export function misfit(
     const bytes = isWidened ? 2 * byteLength : byteLength;
     if (bytes > device.maxTensorBytes)
       return `its weight ${name} takes ${megabytes(bytes)}: this GPU takes tensors of at most ${megabytes(device.maxTensorBytes)}`;
-    total += bytes;
+    // a large model's stay float16 in WebAssembly's memory
+    const isKept = device.kind === "wasm" && type === ElementType.FLOAT16;
+    total += isKept ? byteLength : bytes;
   }
   if (device.kind === "wasm" && total > wasmMemory)
     return `its weights take ${megabytes(total)}: WebAssembly has ${megabytes(wasmMemory)}`;
@@ -69,6 +77,17 @@ export function isTooLarge(
   return isOverHeap || bytes > maxTensorBytes;
 }
 
-function megabytes(bytes: number): string {
+/** Whether a run's memory is to be looked at before it begins: a bound that is quick to work out. */
+export function mayBeLarge({ graph, shapes }: Unet, { kind }: Device): boolean {
+  if (kind !== "wasm") return false;
+  let [weights, largest] = [0, 0];
+  for (const { byteLength } of graph.weights.values()) weights += byteLength;
+  for (const { dims } of shapes.values())
+    largest = Math.max(largest, 4 * elementCount(dims));
+  return 2 * weights + heldAtOnce * largest > wasmMemory / 2;
+}
+
+/** Bytes as messages say them. */
+export function megabytes(bytes: number): string {
   return `${Math.ceil(bytes / 1e6)} MB`;
 }

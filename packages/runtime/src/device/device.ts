@@ -5,6 +5,9 @@ import type { ElementType } from "@phaseskip/graph";
 /** Where sessions run: ONNX Runtime's WebAssembly or WebGPU, or in Node its native build. */
 export type DeviceKind = "wasm" | "webgpu" | "node";
 
+/** Scores that a processor computes no slower by rows, and most often faster; see decisions/attention-by-rows.md. */
+export const cachedScores = 6 * 2 ** 20;
+
 /** How a device is opened. */
 export interface DeviceOptions {
   /** WASM threads; more than one need cross-origin isolation in a browser. @default half the cores, at most 4 */

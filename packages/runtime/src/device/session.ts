@@ -11,6 +11,7 @@ import {
   widenHalf,
 } from "@phaseskip/graph";
 import { attempt } from "./attempt.js";
+import { cachedScores } from "./device.js";
 import type {
   Device,
   DeviceKind,
@@ -60,9 +61,6 @@ const elementTypes: Partial<Record<Ort.Tensor.Type, ElementType>> = {
   uint8: ElementType.UINT8,
   bool: ElementType.BOOL,
 };
-
-/** Scores that a processor computes no slower by rows, and most often faster; see decisions/attention-by-rows.md. */
-const cachedScores = 6 * 2 ** 20;
 
 /**
  * Opens a device.

@@ -10,6 +10,7 @@ import { breathe } from "../device/macrotask.js";
 import type { Device, DeviceTensor, Session } from "../device/session.js";
 import { checkOutput } from "../unet/check-output.js";
 import type { WeightChanges } from "../unet/weights.js";
+import { weightHolding } from "../unet/weight-holding.js";
 import { openExternalFiles, Weights } from "../unet/weights.js";
 
 /** What a network reads or makes, without the batch. */
@@ -133,9 +134,15 @@ export class Network {
 
   async #createSession(signal?: AbortSignal): Promise<Session> {
     const { isChanged } = this.#weights;
-    const model = wholeModel(this.graph, !this.#device.hasHalf, isChanged);
-    const external = await this.#weights.external(model, signal);
-    return this.#device.createSession(model.bytes, external);
+    const { half } = weightHolding(this.#device, this.graph);
+    const isWide = !this.#device.hasHalf;
+    const model = wholeModel(this.graph, isWide, isChanged, half);
+    try {
+      const external = await this.#weights.external(model, signal);
+      return await this.#device.createSession(model.bytes, external);
+    } finally {
+      this.#weights.dropSpace();
+    }
   }
 }
 

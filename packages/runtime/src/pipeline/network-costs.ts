@@ -32,6 +32,11 @@ export interface NetworkCosts {
   readonly vaeEncoder: number;
   /** One picture. */
   readonly vaeDecoder: number;
+  /** Networks that run, and what each of their inputs is fed. */
+  readonly runs: readonly {
+    readonly graph: Graph;
+    readonly dims: readonly number[];
+  }[];
   /** Networks that could not be counted, and why. */
   readonly warnings: readonly string[];
 }
@@ -53,6 +58,7 @@ export async function networkCosts(
 ): Promise<NetworkCosts> {
   const { index, textTokens = 0 } = model;
   const warnings: string[] = [];
+  const runs: { graph: Graph; dims: readonly number[] }[] = [];
   const count = async (name: NetworkName, dims: readonly number[]) => {
     const graph = await model.network(name, signal);
     const sizes = known.get(graph) ?? new Map<string, number>();
@@ -61,6 +67,7 @@ export async function networkCosts(
     try {
       const macs = sizes.get(key) ?? networkMacs(graph, () => dims);
       sizes.set(key, macs);
+      runs.push({ graph, dims });
       return macs;
     } catch (error) {
       // it runs all the same: only a cut needs shapes
@@ -85,6 +92,7 @@ export async function networkCosts(
     vaeDecoder: index.hasVae
       ? await count("vae_decoder", [1, channels, height, width])
       : 0,
+    runs,
     warnings,
   };
 }

@@ -3,8 +3,13 @@
 import type { Segment } from "@phaseskip/graph";
 import { elementCount, partition } from "@phaseskip/graph";
 import type { Schedule, ScheduledStep } from "../schedule/scheduled.js";
+import type { DeviceKind } from "../device/device.js";
+import { cachedScores } from "../device/device.js";
 import { cacheBytes } from "../unet/cache-bytes.js";
 import { compileProgram } from "../unet/program.js";
+import { weightHolding } from "../unet/weight-holding.js";
+import type { MemoryDescription } from "./memory.js";
+import { describeMemory } from "./memory.js";
 import { callsPerContext, RunCosts, runsAnything } from "./costs.js";
 import type { PipelineMacs } from "./network-costs.js";
 import { pipelineMacs } from "./network-costs.js";
@@ -61,6 +66,8 @@ export interface PlanDescription {
   readonly peakCacheBytes: number;
   /** What depends on the text alone and is kept for the whole run, in bytes: the exact savings' part. */
   readonly textBytes: number;
+  /** What the run takes at its peak, as far as it lies in the machine's own memory; missing on a GPU. */
+  readonly memory?: MemoryDescription;
   /** The other bound, where adaptive rules are to decide: they reuse wherever they may. */
   readonly least?: PlanDescription;
   /** What is odd about the plan on this run, though not wrong. */
@@ -69,9 +76,11 @@ export interface PlanDescription {
 
 /** What a description may be told of the device. */
 export interface DescribedDevice {
+  /** Where it runs. @default "wasm" */
+  readonly kind?: DeviceKind;
   /** Whether it keeps float16 as it is. @default false */
   readonly hasHalf?: boolean;
-  /** Elements that one attention's scores may have at once. @default Infinity */
+  /** Elements that one attention's scores may have at once. @default what WASM has */
   readonly maxScores?: number;
   /** How long segments take, in ms. @default not known */
   readonly times?: ReadonlyMap<string, number>;
@@ -114,10 +123,21 @@ async function decided(
 function describeSteps(
   run: PlannedRun,
   steps: readonly ScheduledStep[],
-  { hasHalf = false, maxScores, times }: DescribedDevice,
+  {
+    kind = "wasm",
+    hasHalf = false,
+    maxScores = cachedScores,
+    times,
+  }: DescribedDevice,
 ): PlanDescription {
   const { unet, schedule, chunkCount, contexts, isPaired } = run;
-  const parts = partition(unet, schedule.signatures, Infinity, maxScores);
+  const { maxSegmentBytes } = weightHolding({ kind, hasHalf }, unet.graph);
+  const parts = partition(
+    unet,
+    schedule.signatures,
+    maxSegmentBytes,
+    maxScores,
+  );
   const caches = cacheBytes(unet, schedule.signatures, parts, steps, hasHalf);
   const costs = new RunCosts(run);
   const clock = times && new Clock(run, parts.segments, times);
@@ -151,6 +171,9 @@ function describeSteps(
   const texts = [...begun].reduce((sum, one) => sum + run.textRuns[one], 0);
   const { macs } = costs;
   const fullMacs = costs.full(contexts.length);
+  const peakCacheBytes = Math.max(...all.map((one) => one.cacheBytes));
+  const textBytes = caches.text * texts;
+  const kept = peakCacheBytes + textBytes;
   return {
     plan: run.plan.name ?? "unnamed",
     scheduler: run.scheduler.name,
@@ -167,8 +190,11 @@ function describeSteps(
     ...(clock && {
       milliseconds: all.reduce((sum, one) => sum + one.milliseconds!, 0),
     }),
-    peakCacheBytes: Math.max(...all.map((one) => one.cacheBytes)),
-    textBytes: caches.text * texts,
+    peakCacheBytes,
+    textBytes,
+    ...(kind !== "webgpu" && {
+      memory: describeMemory(run, { kind, hasHalf }, parts, kept),
+    }),
     warnings: run.warnings,
   };
 }

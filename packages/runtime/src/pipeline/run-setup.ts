@@ -1,6 +1,6 @@
 // From a request to everything that a run needs before its first step.
 
-import { checkTensorSizes } from "../device/device-fit.js";
+import { checkTensorSizes, mayBeLarge } from "../device/device-fit.js";
 import { breathe } from "../device/macrotask.js";
 import type { Context } from "../plan/plan.js";
 import { channelsBeside, checkChannels } from "../inputs/sample-channels.js";
@@ -50,6 +50,11 @@ export async function prepareRun(
   checkTensorSizes(run.unet, model.device);
   await model.useLoras(request.loras, signal);
   const { signatures, means } = run.schedule;
+  const parts = model.unet.cut(run.unet, signatures);
+  if (mayBeLarge(run.unet, model.device)) {
+    const { checkMemory } = await import("./memory.js");
+    checkMemory(run, model.device, parts, model.index.vaeScaleFactor);
+  }
   await model.unet.prepare(run.unet, signatures, signal, means);
   return beginRun(model, run, request, signal);
 }

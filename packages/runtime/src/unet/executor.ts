@@ -15,6 +15,7 @@ import type { ChannelMeans } from "../plan/channel-means.js";
 import type { ScheduledContext } from "../schedule/scheduled-context.js";
 import type { Device, DeviceTensor } from "../device/session.js";
 import type { Weights } from "./weights.js";
+import { weightHolding } from "./weight-holding.js";
 import { Constants } from "./constants.js";
 import type { Kernels } from "./kernels.js";
 import type { Program } from "./program.js";
@@ -24,6 +25,9 @@ import { SharedTensor } from "./shared-tensor.js";
 import { UnetStream } from "./stream.js";
 import type { CallParts } from "./unet-call.js";
 import { UnetCall } from "./unet-call.js";
+
+/** Sizes at which the Unet's analysis is kept: those that were asked for last. */
+const keptSizes = 4;
 
 /** Runs one Unet; one run at a time. */
 export class UnetExecutor {
@@ -47,29 +51,33 @@ export class UnetExecutor {
 
   /**
    * @param inputs what the Unet may take beside sample and timestep
-   * @param maxSegmentBytes weights per session at most, in bytes. @default Infinity
+   * @param holding how the weights are held. @default what suits the device
    */
   constructor(
     device: Device,
     graph: Graph,
     weights: Weights,
     inputs: readonly UnetInput[] = [],
-    maxSegmentBytes = Infinity,
+    holding = weightHolding(device, graph),
   ) {
     this.#inputs = inputs;
     this.#device = device;
     this.#graph = graph;
-    this.#sessions = new SegmentSessions(device, weights);
-    this.#maxSegmentBytes = maxSegmentBytes;
+    this.#sessions = new SegmentSessions(device, weights, holding.half);
+    this.#maxSegmentBytes = holding.maxSegmentBytes;
   }
 
-  /** The Unet at a size; looked at once for each size. */
+  /** The Unet at a size; looked at once for each of the last few sizes. */
   unet(size: UnetSize): Unet {
     const key = JSON.stringify(size);
     const known = this.#unets.get(key);
-    if (known) return known;
-    const unet = analyseUnet(this.#graph, size, this.#inputs);
+    const unet = known ?? analyseUnet(this.#graph, size, this.#inputs);
+    this.#unets.delete(key);
     this.#unets.set(key, unet);
+    for (const oldest of this.#unets.keys()) {
+      if (this.#unets.size <= keptSizes) break;
+      this.#unets.delete(oldest);
+    }
     return unet;
   }
 
@@ -78,17 +86,8 @@ export class UnetExecutor {
     return this.#partition.segments;
   }
 
-  /**
-   * Makes ready for runs of the given signatures: cuts the Unet and makes the sessions that are missing.
-   * Nothing happens where all are ready.
-   * @param means what the action `mean` puts in place of outputs, where a signature has it
-   */
-  async prepare(
-    unet: Unet,
-    signatures: readonly LiveGraph[],
-    signal?: AbortSignal,
-    means?: ChannelMeans,
-  ): Promise<void> {
+  /** Cuts the Unet for runs of the given signatures, without making sessions. */
+  cut(unet: Unet, signatures: readonly LiveGraph[]): Partition {
     const cutFor = cutKey(signatures);
     if (unet !== this.#unet || cutFor !== this.#cutFor) {
       this.#partition = partition(
@@ -105,8 +104,23 @@ export class UnetExecutor {
     }
     this.#unet = unet;
     this.#cutFor = cutFor;
-    this.#means = means;
     this.#signatures = signatures;
+    return this.#partition;
+  }
+
+  /**
+   * Makes ready for runs of the given signatures: cuts the Unet and makes the sessions that are missing.
+   * Nothing happens where all are ready.
+   * @param means what the action `mean` puts in place of outputs, where a signature has it
+   */
+  async prepare(
+    unet: Unet,
+    signatures: readonly LiveGraph[],
+    signal?: AbortSignal,
+    means?: ChannelMeans,
+  ): Promise<void> {
+    this.cut(unet, signatures);
+    this.#means = means;
     if (!this.#kernels && signatures.some(actsOnSomething)) {
       const { Kernels } = await import("./kernels.js");
       this.#kernels = new Kernels(this.#device);

@@ -1,6 +1,12 @@
 // The sessions of a partition, their weights read range by range.
 
-import type { Partition, Segment, SegmentModel, Unet } from "@phaseskip/graph";
+import type {
+  HalfWeights,
+  Partition,
+  Segment,
+  SegmentModel,
+  Unet,
+} from "@phaseskip/graph";
 import { segmentModel } from "@phaseskip/graph";
 import { macrotask } from "../device/macrotask.js";
 import type { Device, Session } from "../device/session.js";
@@ -21,13 +27,16 @@ interface KnownKey {
 export class SegmentSessions {
   readonly #device: Device;
   readonly #weights: Weights;
+  readonly #half: HalfWeights;
   readonly #sessions = new Map<string, SegmentSession>();
   /** What segments' sessions are known by under these changes. */
   readonly #keys = new WeakMap<Segment, KnownKey>();
 
-  constructor(device: Device, weights: Weights) {
+  /** @param half what becomes of float16 weights on a device that computes in float32. @default "widened" */
+  constructor(device: Device, weights: Weights, half?: HalfWeights) {
     this.#device = device;
     this.#weights = weights;
+    this.#half = half ?? "widened";
   }
 
   /**
@@ -43,12 +52,16 @@ export class SegmentSessions {
     const stale = [...this.#sessions.keys()].filter((key) => !wanted.has(key));
     const last = stale.length === this.#sessions.size ? stale.pop() : undefined;
     for (const key of stale) await this.#release(key);
-    for (const segment of segments) {
-      const key = this.#key(segment);
-      if (this.#sessions.has(key)) continue;
-      signal?.throwIfAborted();
-      this.#sessions.set(key, await this.#create(unet, segment, signal));
-      await macrotask();
+    try {
+      for (const segment of segments) {
+        const key = this.#key(segment);
+        if (this.#sessions.has(key)) continue;
+        signal?.throwIfAborted();
+        this.#sessions.set(key, await this.#create(unet, segment, signal));
+        await macrotask();
+      }
+    } finally {
+      this.#weights.dropSpace();
     }
     if (last) await this.#release(last);
   }
@@ -78,6 +91,7 @@ export class SegmentSessions {
       segment,
       !this.#device.hasHalf,
       this.#weights.isChanged,
+      this.#half,
     );
     const external = await this.#weights.external(model, signal);
     const session = await this.#device.createSession(model.bytes, external);

@@ -72,6 +72,7 @@ export class Weights {
   readonly #directory: string;
   readonly #name: string;
   readonly #files = new Map<string, Promise<ByteSource>>();
+  #space = new ArrayBuffer(0);
   /** What is made of them; sessions that were made before are not. */
   changes: WeightChanges | undefined;
 
@@ -98,13 +99,20 @@ export class Weights {
     return changed.map((name) => `${name}:${changes.key(name)}`).join("\n");
   }
 
-  /** The external file of a segment's model, in new memory; undefined if it needs none. */
+  /**
+   * The external file of a segment's model; undefined if it needs none. It lies in memory that the next one takes, too,
+   * until {@link dropSpace}: segments of a large model are laid out one after the other in the same place.
+   */
   async external(
     model: SegmentModel,
     signal?: AbortSignal,
   ): Promise<ExternalFile | undefined> {
     if (model.externalBytes === 0) return undefined;
-    const bytes = new Uint8Array(model.externalBytes);
+    if (this.#space.byteLength < model.externalBytes) {
+      this.dropSpace();
+      this.#space = new ArrayBuffer(model.externalBytes);
+    }
+    const bytes = new Uint8Array(this.#space, 0, model.externalBytes);
     for (const placement of model.placements) {
       signal?.throwIfAborted();
       await this.#place(placement, bytes);
@@ -115,6 +123,11 @@ export class Weights {
       }
     }
     return { name: model.externalName, bytes };
+  }
+
+  /** Gives back the memory in which external files are laid out; the last one is of no more use then. */
+  dropSpace(): void {
+    this.#space = new ArrayBuffer(0);
   }
 
   async #place(

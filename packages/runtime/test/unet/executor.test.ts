@@ -9,6 +9,7 @@ import type { Rule } from "../../src/plan/plan.js";
 import { emptyPlan } from "../../src/plan/plan.js";
 import type { Device } from "../../src/device/session.js";
 import { openDevice } from "../../src/device/session.js";
+import { wholeHolding } from "../../src/unet/weight-holding.js";
 import { Weights } from "../../src/unet/weights.js";
 import type { Alive } from "../device/counting-device.js";
 import { countingDevice } from "../device/counting-device.js";
@@ -99,7 +100,15 @@ describe("UnetExecutor under a plan that does nothing", () => {
 
   test("is the same cut into segments of a few kilobytes", async () => {
     const whole = await openUnet("tiny-text-ts", device);
-    const cut = await openUnet("tiny-text-ts", device, {}, 8000);
+    const cut = await openUnet(
+      "tiny-text-ts",
+      device,
+      {},
+      {
+        half: "widened",
+        maxSegmentBytes: 8000,
+      },
+    );
     const schedule = scheduleOf(whole.unet, emptyPlan);
     const right = await runSchedule(whole, schedule);
     const found = await runSchedule(cut, scheduleOf(cut.unet, emptyPlan));
@@ -108,6 +117,33 @@ describe("UnetExecutor under a plan that does nothing", () => {
     await whole.close();
     await cut.close();
   });
+
+  test.each(["tiny-text-ts-f16", "tiny-text-dynamo-f16", "tiny-sd-dynamo"])(
+    "is the same where float16 weights stay so until they are used, in bounded segments: %s",
+    async (name) => {
+      const whole = await openUnet(name, device, {}, wholeHolding);
+      const kept = await openUnet(
+        name,
+        device,
+        {},
+        {
+          half: "kept",
+          maxSegmentBytes: 8000,
+        },
+      );
+      const plan = planOf([
+        { units: ["up_blocks.1"], action: "reuse", refresh: { every: 2 } },
+      ]);
+      const right = await runSchedule(whole, scheduleOf(whole.unet, plan));
+      const found = await runSchedule(kept, scheduleOf(kept.unet, plan));
+      expect(kept.executor.segments.length).toBeGreaterThan(
+        whole.executor.segments.length,
+      );
+      expect(farthest(found, right)).toBeLessThan(same);
+      await whole.close();
+      await kept.close();
+    },
+  );
 
   test("is the same at another size in the same sessions", async () => {
     const { device: counted, alive } = countingDevice(device);

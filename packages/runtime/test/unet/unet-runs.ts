@@ -14,6 +14,7 @@ import { schedulePlan } from "../../src/schedule/schedule.js";
 import type { Device, Session } from "../../src/device/session.js";
 import { unetInputs } from "../../src/inputs/unet-inputs.js";
 import { UnetExecutor } from "../../src/unet/executor.js";
+import type { WeightHolding } from "../../src/unet/weight-holding.js";
 import { Weights } from "../../src/unet/weights.js";
 
 /** Where a fixture lies. */
@@ -41,7 +42,7 @@ export async function openUnet(
   name: string,
   device: Device,
   size: Partial<UnetSize> = {},
-  maxSegmentBytes?: number,
+  holding?: WeightHolding,
 ): Promise<OpenUnet> {
   const folder = await openFolder(fixtureFolder(name));
   const file = await folder.file("unet/model.onnx");
@@ -52,7 +53,7 @@ export async function openUnet(
     graph,
     weights,
     unetInputs,
-    maxSegmentBytes,
+    holding,
   );
   const unet = executor.unet({
     batch: fixedBatch(graph) ?? 1,
