@@ -70,12 +70,13 @@ async function measure(given: WeightCase): Promise<Taken> {
   // ONNX Runtime makes its heap by this constructor and shows it to nobody
   let heap: WebAssembly.Memory | undefined;
   const { Memory } = WebAssembly;
-  WebAssembly.Memory = class extends Memory {
-    constructor(descriptor: WebAssembly.MemoryDescriptor) {
-      super(descriptor);
-      heap ??= this;
-    }
-  };
+  WebAssembly.Memory = new Proxy(Memory, {
+    construct(target, [descriptor]: [WebAssembly.MemoryDescriptor]) {
+      const made = new target(descriptor);
+      heap ??= made;
+      return made;
+    },
+  });
   const ort = await import("onnxruntime-web");
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "error";

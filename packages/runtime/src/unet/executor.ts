@@ -9,12 +9,13 @@ import type {
   UnetInput,
   UnetSize,
 } from "@phaseskip/graph";
-import { ElementType, analyseUnet, partition } from "@phaseskip/graph";
+import { ElementType, partition } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
 import type { ChannelMeans } from "../plan/channel-means.js";
 import type { ScheduledContext } from "../schedule/scheduled-context.js";
 import type { Device, DeviceTensor } from "../device/session.js";
 import type { Weights } from "./weights.js";
+import { UnetSizes } from "./unet-sizes.js";
 import { weightHolding } from "./weight-holding.js";
 import { Constants } from "./constants.js";
 import type { Kernels } from "./kernels.js";
@@ -26,17 +27,12 @@ import { UnetStream } from "./stream.js";
 import type { CallParts } from "./unet-call.js";
 import { UnetCall } from "./unet-call.js";
 
-/** Sizes at which the Unet's analysis is kept: those that were asked for last. */
-const keptSizes = 4;
-
 /** Runs one Unet; one run at a time. */
 export class UnetExecutor {
   readonly #device: Device;
-  readonly #graph: Graph;
   readonly #sessions: SegmentSessions;
-  readonly #inputs: readonly UnetInput[];
   readonly #maxSegmentBytes: number;
-  readonly #unets = new Map<string, Unet>();
+  readonly #sizes: UnetSizes;
   /** Loaded for the first plan that acts on something. */
   #kernels: Kernels | undefined;
   readonly #timestep = { value: NaN, outputs: new Map<string, SharedTensor>() };
@@ -60,25 +56,15 @@ export class UnetExecutor {
     inputs: readonly UnetInput[] = [],
     holding = weightHolding(device, graph),
   ) {
-    this.#inputs = inputs;
     this.#device = device;
-    this.#graph = graph;
+    this.#sizes = new UnetSizes(graph, inputs);
     this.#sessions = new SegmentSessions(device, weights, holding.half);
     this.#maxSegmentBytes = holding.maxSegmentBytes;
   }
 
   /** The Unet at a size; looked at once for each of the last few sizes. */
   unet(size: UnetSize): Unet {
-    const key = JSON.stringify(size);
-    const known = this.#unets.get(key);
-    const unet = known ?? analyseUnet(this.#graph, size, this.#inputs);
-    this.#unets.delete(key);
-    this.#unets.set(key, unet);
-    for (const oldest of this.#unets.keys()) {
-      if (this.#unets.size <= keptSizes) break;
-      this.#unets.delete(oldest);
-    }
-    return unet;
+    return this.#sizes.get(size);
   }
 
   /** The segments in use. */
