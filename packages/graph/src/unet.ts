@@ -45,6 +45,8 @@ export interface UnetSize {
   readonly tokens?: number;
   /** Width of the text's embedding, for a graph that leaves it open. @default 768 */
   readonly textWidth?: number;
+  /** Inputs of other names, which are fed the same at every step. @default none */
+  readonly constants?: readonly string[];
 }
 
 /** Inputs that runs can feed; a Unet that needs another is not supported. */
@@ -65,7 +67,7 @@ const knownInputs = new Set([
  * `model-invalid` if its shapes do not fit together
  */
 export function analyseUnet(graph: Graph, size: UnetSize): Unet {
-  checkInputs(graph);
+  checkInputs(graph, size.constants);
   const { shapes, unruled } = inferKnownShapes(graph, inputDims(graph, size));
   const other = shapesAtOtherSize(graph, size) ?? shapes;
   const dependencies = findDependencies(graph, shapes);
@@ -117,7 +119,7 @@ export function fixedBatch(graph: Graph): number | undefined {
   return typeof dim === "number" && dim > 0 ? dim : undefined;
 }
 
-function checkInputs(graph: Graph): void {
+function checkInputs(graph: Graph, constants: readonly string[] = []): void {
   const names = graph.inputs.map((input) => input.name);
   for (const wanted of ["sample", "timestep"]) {
     if (!names.includes(wanted)) {
@@ -127,7 +129,9 @@ function checkInputs(graph: Graph): void {
       );
     }
   }
-  const unknown = names.filter((name) => !knownInputs.has(name));
+  const unknown = names.filter(
+    (name) => !knownInputs.has(name) && !constants.includes(name),
+  );
   if (unknown.length > 0) {
     throw new PhaseskipError(
       "model-unsupported",
