@@ -21,6 +21,7 @@ import {
   schedulerOption,
   schedulerOptionsOption,
 } from "./terminal/run-options.js";
+import { constantOption, inputOption } from "./terminal/unet-input-options.js";
 import { pack, type PackArguments } from "./commands/pack.js";
 import { serve, type ServeArguments } from "./commands/serve.js";
 import { addSweepCommands } from "./sweep-commands.js";
@@ -109,6 +110,8 @@ function program(io: CommandIo): Command {
     .addOption(schedulerOption())
     .addOption(dtypeOption())
     .option("--json", "one JSON object on standard output, of every unit")
+    .addOption(inputOption())
+    .addOption(constantOption())
     .action((model: string, options: InspectArguments) =>
       inspect(model, options, io),
     );
@@ -213,6 +216,8 @@ function program(io: CommandIo): Command {
     .addOption(backendOption())
     .addOption(dtypeOption())
     .option("--json", "one JSON object on standard output")
+    .addOption(inputOption())
+    .addOption(constantOption())
     .action((model: string, options: GenerateArguments) =>
       generate(model, options, io),
     );
@@ -243,6 +248,8 @@ function program(io: CommandIo): Command {
     )
     .addOption(dtypeOption())
     .option("--json", "one JSON object on standard output, with every time")
+    .addOption(inputOption())
+    .addOption(constantOption())
     .action((model: string, options: BenchArguments) =>
       bench(model, options, io),
     );

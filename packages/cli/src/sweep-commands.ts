@@ -20,6 +20,7 @@ import {
   guidanceOption,
   schedulerOption,
 } from "./terminal/run-options.js";
+import { constantOption, inputOption } from "./terminal/unet-input-options.js";
 import { plan } from "./commands/plan.js";
 import type { PlanArguments } from "./planning/plan-session.js";
 import { report, type ReportArguments } from "./commands/report.js";
@@ -93,6 +94,8 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
       1,
     )
     .addOption(backendOption())
+    .addOption(inputOption())
+    .addOption(constantOption())
     .action((model: string, options: AblateArguments) =>
       ablate(model, options, io),
     );
@@ -194,6 +197,8 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     )
     .addOption(backendOption())
     .option("--json", "print one JSON object")
+    .addOption(inputOption())
+    .addOption(constantOption())
     .action((model: string, options: PlanArguments) =>
       plan(model, options, io),
     );
@@ -226,6 +231,8 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .addOption(guidanceOption())
     .addOption(backendOption())
     .option("--json", "print one JSON object")
+    .addOption(inputOption())
+    .addOption(constantOption())
     .action((model: string, options: FitArguments) => fit(model, options, io));
 }
 

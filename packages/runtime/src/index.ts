@@ -22,6 +22,7 @@ export type { ContextReport, Report, StepReport } from "./pipeline/report.js";
 export type { PipelineMacs } from "./pipeline/network-costs.js";
 export type { FolderEvent, FolderProgress } from "./download/load-progress.js";
 export type { Dtype } from "./folder/dtype.js";
+export type { UnetConstants, UnetInputs } from "./folder/input-names.js";
 export type { DeviceKind } from "./device/session.js";
 export type { WorkerLike } from "./wire/web-endpoint.js";
 export type { SchedulerName } from "@phaseskip/scheduler";

@@ -33,10 +33,14 @@ import { formatCount, formatTime } from "../terminal/format-count.js";
 import { encodePng } from "../pictures/png.js";
 import { progress } from "../terminal/progress.js";
 import { readPrompts } from "../files/prompt-file.js";
+import {
+  unetInputs,
+  type UnetInputArguments,
+} from "../terminal/unet-input-options.js";
 import { SweepFolder, writeWhole } from "../sweep/sweep-folder.js";
 
 /** The options of `ablate`, read. */
-export interface AblateArguments {
+export interface AblateArguments extends UnetInputArguments {
   readonly out: string;
   readonly units: readonly string[];
   readonly bins: number;
@@ -62,11 +66,13 @@ export async function ablate(
   io: CommandIo,
 ): Promise<void> {
   const { steps, scheduler, guidance, backend } = options;
+  const inputs = unetInputs(options);
   const asked: StudyOptions = {
     device: backend,
     numInferenceSteps: steps,
     ...(scheduler !== undefined && { scheduler }),
     ...(guidance !== undefined && { guidanceScale: guidance }),
+    ...(inputs && { inputs }),
     ...(io.signal && { signal: io.signal }),
   };
   const study = await Study.open(model, asked);

@@ -16,10 +16,14 @@ import { writeJson, type CommandIo } from "../command-io.js";
 import { writeOutput } from "../files/file.js";
 import { planArgument } from "../files/plan-argument.js";
 import { readPrompts } from "../files/prompt-file.js";
+import {
+  unetInputs,
+  type UnetInputArguments,
+} from "../terminal/unet-input-options.js";
 import { progress } from "../terminal/progress.js";
 
 /** The options of `fit`, read. */
-export interface FitArguments {
+export interface FitArguments extends UnetInputArguments {
   /** A file, or a plan that the model ships. */
   readonly plan: string;
   readonly out: string;
@@ -44,7 +48,9 @@ export async function fit(
 ): Promise<void> {
   const plan = await readPlan(location, options.plan);
   const numInferenceSteps = plan.steps?.numInferenceSteps ?? 50;
+  const inputs = unetInputs(options);
   const study = await Study.open(location, {
+    ...(inputs && { inputs }),
     device: options.backend,
     numInferenceSteps,
     ...(options.scheduler && { scheduler: options.scheduler }),

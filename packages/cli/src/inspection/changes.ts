@@ -1,7 +1,7 @@
 // What `inspect --changes` measures: by how much units change from step to step, which `blockCache` takes.
 
 import { mean } from "@phaseskip/metrics";
-import type { SchedulerName } from "@phaseskip/runtime";
+import type { SchedulerName, UnetInputs } from "@phaseskip/runtime";
 import { PlanStudy } from "@phaseskip/runtime/internals";
 import type { CommandIo } from "../command-io.js";
 import { formatTable } from "../terminal/table.js";
@@ -14,6 +14,12 @@ export interface ChangesArguments {
   readonly scheduler?: SchedulerName;
 }
 
+/** How the model is loaded. */
+interface LoadedAs {
+  readonly dtype: string | undefined;
+  readonly inputs: UnetInputs | undefined;
+}
+
 /** By unit and step, the relative change of what it adds to its input; the first step's is 0. */
 export type Changes = Readonly<Record<string, readonly number[]>>;
 
@@ -22,10 +28,11 @@ export async function measureRuns(
   location: string,
   { prompt, steps, scheduler }: ChangesArguments,
   { signal }: CommandIo,
-  dtype?: string,
+  { dtype, inputs }: LoadedAs,
 ): Promise<Changes> {
   const study = await PlanStudy.open(location, {
     ...(dtype !== undefined && { dtype }),
+    ...(inputs && { inputs }),
     ...(signal && { signal }),
   });
   try {

@@ -1,7 +1,7 @@
 // A model folder as instruments see it: its Unet's graph at one input size, without running it.
 
 import { analyseUnet, type Graph } from "@phaseskip/graph";
-import type { GenerateOptions } from "@phaseskip/runtime";
+import type { GenerateOptions, UnetInputs } from "@phaseskip/runtime";
 import {
   loadModelIndex,
   loadTokenizer,
@@ -28,19 +28,21 @@ export interface ModelInspection extends PlannableModel, RunSize {
  * closes it.
  * @param location path or URL of the model folder
  * @param dtype which of a network's files is read. @default the best that WASM runs
+ * @param inputs how the Unet calls what it takes. @default as diffusers does, or as the file beside it says
  * @throws {PhaseskipError} If the folder cannot be read, or holds no Unet that is known here.
  */
 export async function inspectModel(
   location: string,
   signal?: AbortSignal,
   dtype?: string,
+  inputs?: UnetInputs,
 ): Promise<ModelInspection> {
   const folder = await openFolder(location, {
     cache: false,
     ...(signal && { signal }),
   });
   try {
-    const parts = new PartFiles(folder, dtype);
+    const parts = new PartFiles(folder, dtype, inputs);
     const index = await loadModelIndex(folder, signal, { parts, device });
     const graph = await parts.graph("unet", device, signal);
     const path = index.unetPath;

@@ -16,7 +16,7 @@ export interface OpenFolderOptions extends HttpStoreOptions {
 }
 
 /**
- * Opens a model folder.
+ * Opens a model folder, or the folder around a Unet's bare `.onnx` file.
  * @param location http(s) URL (in a page also relative to it), or in Node a path or `file:` URL
  * @throws {TypeError} If the location is neither.
  * @throws {PhaseskipError} `fetch-failed` If there is no such folder on disk, or no disk.
@@ -26,8 +26,20 @@ export async function openFolder(
   options: OpenFolderOptions = {},
 ): Promise<ModelFolder> {
   options.signal?.throwIfAborted();
+  const bare = /^(.*?)([^/\\]+\.onnx)(?=$|[?#])(.*)$/i.exec(String(location));
+  if (bare) {
+    const [, around, file, query] = bare as unknown as string[];
+    const folder = await openFolder((around || "./") + query!, options);
+    return { ...folder, unetPath: decoded(file!, location) };
+  }
   const url = folderUrl(location);
   if (url) return openHttpFolder(url, options);
   const isUrl = location instanceof URL || /^file:/i.test(location);
   return openDiskFolder(isUrl ? new URL(location) : location);
+}
+
+/** A file's name, which a URL may have percent-encoded. */
+function decoded(file: string, location: string | URL): string {
+  const isUrl = location instanceof URL || /^[a-z]{2,}:/i.test(location);
+  return isUrl ? decodeURIComponent(file) : file;
 }

@@ -4,6 +4,7 @@ import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
 import type { ModelIndex } from "../folder/model-index.js";
 import type { UnetReader } from "../folder/model-index.js";
+import type { UnetInputs } from "../folder/input-names.js";
 import { checkKernels } from "../device/check-kernels.js";
 import type { Device } from "../device/session.js";
 import { SegmentTimes } from "../unet/segment-times.js";
@@ -62,6 +63,7 @@ export class Model implements PlannableModel {
    * as it knows the plan.
    * @param on the device, or what chooses it for the Unet
    * @param dtype which of a network's files is taken. @default the one that the device does best with
+   * @param inputs how the Unet calls what it takes. @default as diffusers does, or as the file beside it says
    * @throws {PhaseskipError} as the parts of the folder demand
    */
   static async load(
@@ -69,10 +71,11 @@ export class Model implements PlannableModel {
     on: Device | ((unet: UnetReader) => Promise<Device>),
     signal?: AbortSignal,
     dtype?: string,
+    inputs?: UnetInputs,
   ): Promise<Model> {
     const { loadModelIndex, PartFiles } =
       await import("../folder/model-index.js");
-    const parts = new PartFiles(folder, dtype);
+    const parts = new PartFiles(folder, dtype, inputs);
     let device!: Device;
     const choose = async (unet: UnetReader) =>
       (device = typeof on === "function" ? await on(unet) : on);

@@ -61,7 +61,7 @@ export async function planRun(
     ...(means && { means }),
     timesteps,
     startIndex,
-    numTrainTimesteps: scheduler.numTrainTimesteps,
+    numTrainTimesteps: scheduler.timestepRange[1],
     guidanceScale: sized.guidanceScale,
     isGuided: sized.contextCount === 2,
     scheduler: scheduler.name,

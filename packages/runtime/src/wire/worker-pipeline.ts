@@ -2,6 +2,7 @@
 
 import { PhaseskipError } from "@phaseskip/graph";
 import { abortable } from "./abortable.js";
+import { plainOptions } from "./plain-options.js";
 import { Client } from "./client.js";
 import type { DescribeOptions } from "../describe-plan.js";
 import type {
@@ -194,7 +195,8 @@ export class WorkerPipeline implements Pipeline {
   }
 
   async #load(): Promise<Connection> {
-    const { threads, cache = true, onProgress, dtype } = this.#options;
+    const { threads, cache = true, onProgress } = this.#options;
+    const { dtype, inputs } = this.#options;
     const client = new Client(this.#worker());
     try {
       const { signal } = this.#life;
@@ -204,6 +206,7 @@ export class WorkerPipeline implements Pipeline {
         cache,
         ...(threads !== undefined && { threads }),
         ...(dtype !== undefined && { dtype }),
+        ...(inputs !== undefined && { inputs: plainOptions(inputs) }),
       };
       const { warnings, ...loaded } = await client.load(
         this.#location,
