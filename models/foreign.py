@@ -85,6 +85,7 @@ def make(root: Path = HERE) -> None:
         "preconditioning": "inside",
     }
     export.write_json(folder / "unet" / "phaseskip-inputs.json", described)
+    export.write_json(folder / "unet" / "config.json", {"sample_size": SIZE})
     export.write_json(folder / "scheduler" / "scheduler_config.json", CONSISTENCY)
 
     folder = root / "tiny-adm-ts"
@@ -98,6 +99,7 @@ def make(root: Path = HERE) -> None:
     export_onnx(WithVariance(build(folder.name)), inputs, outputs, folder / "model.onnx", options)
     described = {"sample": "x", "timestep": "c_noise", "output": "F_x", "constants": {"y": 3}}
     export.write_json(folder / "phaseskip-inputs.json", described)
+    export.write_json(folder / "config.json", {"sample_size": SIZE})
     export.write_json(folder / "scheduler_config.json", EDM)
 
 

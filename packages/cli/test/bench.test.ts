@@ -2,6 +2,7 @@ import { liveGraph } from "@phaseskip/graph";
 import {
   openDevice,
   UnetExecutor,
+  modelInputs,
   Weights,
 } from "@phaseskip/runtime/internals";
 import { generator } from "@phaseskip/scheduler";
@@ -19,7 +20,12 @@ describe.each(["tiny-text-ts", "tiny-text-dynamo-f16", "tiny-ddpm-ts"])(
       const model = await inspectModel(fixture(name));
       const device = await openDevice("wasm", { threads: 1 });
       const weights = new Weights(model.folder, "unet/model.onnx");
-      const executor = new UnetExecutor(device, model.graph, weights);
+      const executor = new UnetExecutor(
+        device,
+        model.graph,
+        weights,
+        modelInputs(model.graph, {}),
+      );
       const unet = executor.unet(model.size);
       const { schedule } = await planRun(model, "none");
       await executor.prepare(unet, schedule.signatures);

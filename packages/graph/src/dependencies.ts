@@ -4,7 +4,7 @@ import type { Graph, GraphNode } from "./graph.js";
 import { valuesRead } from "./graph.js";
 import type { ValueInfo } from "./shapes/rule.js";
 
-/** What a value depends on, as bits. */
+/** What a value depends on, as bits; `text` is whatever stays the same for a whole run, `sample` what differs at each step. */
 export const Dependency = {
   nothing: 0,
   text: 1,
@@ -25,11 +25,6 @@ export interface Dependencies {
   readonly isFolded: readonly boolean[];
 }
 
-function inputBits(name: string): DependencyBits {
-  if (name === "sample") return Dependency.sample;
-  return name === "timestep" ? Dependency.timestep : Dependency.text;
-}
-
 /**
  * Finds what every value depends on. Shapes are known before anything runs, so a value made of shapes
  * depends on nothing, and a timestep that is expanded by the sample's shape stays a timestep. What has no known
@@ -37,11 +32,18 @@ function inputBits(name: string): DependencyBits {
  *
  * @param graph the graph
  * @param shapes the result of `inferShapes`
+ * @param changes whether an input beside sample and timestep differs from step to step
  */
 export function findDependencies(
   graph: Graph,
   shapes: ReadonlyMap<string, ValueInfo>,
+  changes: (input: string) => boolean,
 ): Dependencies {
+  const inputBits = (name: string): DependencyBits => {
+    if (name === "timestep") return Dependency.timestep;
+    const isStep = name === "sample" || changes(name);
+    return isStep ? Dependency.sample : Dependency.text;
+  };
   const values = new Map<string, DependencyBits>(
     graph.inputs.map((input) => [input.name, inputBits(input.name)]),
   );

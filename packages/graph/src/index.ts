@@ -26,6 +26,7 @@ export {
   type Unet,
   type UnetSize,
 } from "./unet.js";
+export { findInput, textInput, type UnetInput } from "./unet-input.js";
 export type { UnruledNode } from "./shapes/infer.js";
 export type { ValueInfo } from "./shapes/rule.js";
 export {
@@ -62,6 +63,7 @@ export {
   type Segment,
   type SegmentInput,
 } from "./cut/partition.js";
+export { valuesByRows, type AttentionRows } from "./cut/attention-rows.js";
 export {
   segmentModel,
   wholeModel,

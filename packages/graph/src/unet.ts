@@ -4,12 +4,17 @@ import type { Dependencies } from "./dependencies.js";
 import { findDependencies } from "./dependencies.js";
 import { PhaseskipError } from "./errors.js";
 import type { Graph } from "./graph.js";
-import type { UnruledNode } from "./shapes/infer.js";
+import type { InferredShapes, UnruledNode } from "./shapes/infer.js";
 import { inferKnownShapes } from "./shapes/infer.js";
 import type { ValueInfo } from "./shapes/rule.js";
 import type { Units } from "./units/unit.js";
 import { findUnits } from "./units/units.js";
+import type { UnetInput } from "./unet-input.js";
+import { findInput, unknownInputs } from "./unet-input.js";
+import type { UnetSize } from "./unet-size.js";
 import { unetWarnings } from "./unet-warnings.js";
+
+export type { UnetSize } from "./unet-size.js";
 
 /** A Unet at one input size. */
 export interface Unet {
@@ -31,46 +36,24 @@ export interface Unet {
   fixedDims(value: string): readonly (number | undefined)[];
 }
 
-/** Sizes of the Unet's inputs: what a run chooses. */
-export interface UnetSize {
-  /** Samples per call. */
-  readonly batch: number;
-  /** Pixels, or latent pixels, of the sample. */
-  readonly height: number;
-  /** Pixels, or latent pixels, of the sample. */
-  readonly width: number;
-  /** Channels of the sample; for a graph that leaves them open. @default 4 */
-  readonly channels?: number;
-  /** Tokens of the text; needed where the graph leaves them open. @default 77 */
-  readonly tokens?: number;
-  /** Width of the text's embedding, for a graph that leaves it open. @default 768 */
-  readonly textWidth?: number;
-  /** Inputs of other names, which are fed the same at every step. @default none */
-  readonly constants?: readonly string[];
-}
-
-/** Inputs that runs can feed; a Unet that needs another is not supported. */
-const knownInputs = new Set([
-  "sample",
-  "timestep",
-  "encoder_hidden_states",
-  "timestep_cond",
-  "text_embeds",
-  "time_ids",
-]);
-
 /**
  * Looks at a Unet's graph at one input size.
  *
+ * @param inputs what it may take beside sample, timestep and text; one that is not among them is an error. @default none
  * @throws {RangeError} If the graph's sizes are fixed, and `size` asks for others
  * @throws {PhaseskipError} `model-unsupported` if it is no Unet, or needs inputs that are not known;
  * `model-invalid` if its shapes do not fit together
  */
-export function analyseUnet(graph: Graph, size: UnetSize): Unet {
-  checkInputs(graph, size.constants);
-  const { shapes, unruled } = inferKnownShapes(graph, inputDims(graph, size));
-  const other = shapesAtOtherSize(graph, size) ?? shapes;
-  const dependencies = findDependencies(graph, shapes);
+export function analyseUnet(
+  graph: Graph,
+  size: UnetSize,
+  inputs: readonly UnetInput[] = [],
+): Unet {
+  checkInputs(graph, inputs);
+  const { shapes, unruled } = inferUnet(graph, size, inputs);
+  const other = shapesAtOtherSize(graph, size, inputs) ?? shapes;
+  const changes = (name: string) => findInput(inputs, name)!.changes;
+  const dependencies = findDependencies(graph, shapes, changes);
   const units = findUnits(graph, shapes, dependencies);
   return {
     graph,
@@ -91,7 +74,11 @@ export function analyseUnet(graph: Graph, size: UnetSize): Unet {
 }
 
 /** The shapes at twice the size, which tell what changes with it; undefined where the graph bears no other. */
-function shapesAtOtherSize(graph: Graph, size: UnetSize) {
+function shapesAtOtherSize(
+  graph: Graph,
+  size: UnetSize,
+  inputs: readonly UnetInput[],
+) {
   const doubled = {
     ...size,
     batch: size.batch * 2,
@@ -100,7 +87,7 @@ function shapesAtOtherSize(graph: Graph, size: UnetSize) {
     tokens: (size.tokens ?? 77) * 2,
   };
   try {
-    return inferKnownShapes(graph, inputDims(graph, doubled, false)).shapes;
+    return inferUnet(graph, doubled, inputs, false).shapes;
   } catch (error) {
     // an export may declare open sizes and hold fixed ones
     if (error instanceof PhaseskipError) return undefined;
@@ -119,7 +106,7 @@ export function fixedBatch(graph: Graph): number | undefined {
   return typeof dim === "number" && dim > 0 ? dim : undefined;
 }
 
-function checkInputs(graph: Graph, constants: readonly string[] = []): void {
+function checkInputs(graph: Graph, told: readonly UnetInput[]): void {
   const names = graph.inputs.map((input) => input.name);
   for (const wanted of ["sample", "timestep"]) {
     if (!names.includes(wanted)) {
@@ -129,54 +116,71 @@ function checkInputs(graph: Graph, constants: readonly string[] = []): void {
       );
     }
   }
-  const unknown = names.filter(
-    (name) => !knownInputs.has(name) && !constants.includes(name),
-  );
+  const unknown = unknownInputs(graph, told);
   if (unknown.length > 0) {
+    const known = told.map(({ name }) => String(name));
     throw new PhaseskipError(
       "model-unsupported",
-      `Cannot use the Unet as its input ${unknown.join(", ")} is not known; known are ${[...knownInputs].join(", ")}`,
+      `Cannot use the Unet as its input ${unknown.join(", ")} is not known; known are ${["sample", "timestep", "encoder_hidden_states", ...known].join(", ")}`,
     );
   }
 }
 
+/** All shapes; an input that has no sizes of its own takes those of what it is added to. */
+function inferUnet(
+  graph: Graph,
+  size: UnetSize,
+  inputs: readonly UnetInput[],
+  strict = true,
+): InferredShapes {
+  const dims = inputDims(graph, size, inputs, strict);
+  const added = graph.inputs.filter(
+    ({ name }) => !findInput(inputs, name)?.dims && !(name in axes),
+  );
+  const inferred = inferKnownShapes(graph, dims);
+  if (added.length === 0) return inferred;
+  // sizes of 1 fit whatever they are added to
+  for (const { name } of added) {
+    const [reader] = graph.consumers.get(name) ?? [];
+    const sum = reader && inferred.shapes.get(reader.outputs[0]!);
+    if (sum) dims.set(name, [...sum.dims]);
+  }
+  return inferKnownShapes(graph, dims);
+}
+
+/** The sizes of sample and timestep. */
+const axes: Readonly<Record<string, (size: UnetSize) => readonly number[]>> = {
+  sample: ({ batch, channels = 4, height, width }) => [
+    ...[batch, channels, height, width],
+  ],
+  timestep: ({ batch }) => [batch],
+};
+
 function inputDims(
   graph: Graph,
   size: UnetSize,
-  strict = true,
+  inputs: readonly UnetInput[],
+  strict: boolean,
 ): Map<string, number[]> {
-  const {
-    batch,
-    height,
-    width,
-    channels = 4,
-    tokens = 77,
-    textWidth = 768,
-  } = size;
-  const chosen: Record<string, readonly number[]> = {
-    sample: [batch, channels, height, width],
-    timestep: [batch],
-    encoder_hidden_states: [batch, tokens, textWidth],
-    // exports fix all but the batch of these; else the widths are those of the published models
-    timestep_cond: [batch, 256],
-    text_embeds: [batch, 1280],
-    time_ids: [batch, 6],
-  };
   return new Map(
-    graph.inputs.map(({ name, dims = [] }) => [
-      name,
-      dims.map((dim, axis) => {
-        const wanted = chosen[name]?.[axis] ?? 1;
-        if (typeof dim !== "number" || dim <= 0) return wanted;
-        const isChoice = name === "sample" && axis !== 1;
-        if (strict && isChoice && dim !== wanted) {
-          const what = ["batch", "", "height", "width"][axis]!;
-          throw new RangeError(
-            `Cannot run the Unet at ${what} ${wanted} as its export is fixed to ${what} ${dim}; export it with dynamic axes to change that`,
-          );
-        }
-        return dim;
-      }),
-    ]),
+    graph.inputs.map(({ name, dims = [] }) => {
+      const chosen = axes[name] ?? findInput(inputs, name)?.dims;
+      const sizes = chosen?.(size);
+      return [
+        name,
+        dims.map((dim, axis) => {
+          const wanted = sizes?.[axis] ?? 1;
+          if (!sizes || typeof dim !== "number" || dim <= 0) return wanted;
+          const isChoice = name === "sample" && axis !== 1;
+          if (strict && isChoice && dim !== wanted) {
+            const what = ["batch", "", "height", "width"][axis]!;
+            throw new RangeError(
+              `Cannot run the Unet at ${what} ${wanted} as its export is fixed to ${what} ${dim}; export it with dynamic axes to change that`,
+            );
+          }
+          return dim;
+        }),
+      ];
+    }),
   );
 }

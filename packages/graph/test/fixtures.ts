@@ -1,6 +1,7 @@
 // The model folders with random weights that the tests read.
 
 import { readFileSync } from "node:fs";
+import { unetInputs } from "../../runtime/src/inputs/unet-inputs.js";
 import { bytesSource } from "../src/byte-source.js";
 import type { Graph } from "../src/graph.js";
 import { loadGraph } from "../src/load/load-graph.js";
@@ -63,7 +64,7 @@ export function fixtureUnet(name: string): Promise<Unet> {
   const known = unets.get(name);
   if (known) return known;
   const unet = fixtureGraph(name).then((graph) =>
-    analyseUnet(graph, fixtureSize(name, graph)),
+    analyseUnet(graph, fixtureSize(name, graph), unetInputs),
   );
   unets.set(name, unet);
   return unet;
@@ -77,7 +78,7 @@ export async function changedUnet(
   const model = decode(readModelProto, fixtureBytes(name));
   change(model);
   const graph = await loadGraph(bytesSource(encode(writeModelProto, model)));
-  return analyseUnet(graph, fixtureSize(name, graph));
+  return analyseUnet(graph, fixtureSize(name, graph), unetInputs);
 }
 
 /** Removes every module name that an exporter left. */

@@ -37,13 +37,9 @@ async function admUnet(
   const graph = await loadGraph(bytesSource(encode(writeModelProto, model)));
   const known = new Map(Object.entries(names));
   const renamed = renameInputs(graph, known, output);
-  return analyseUnet(renamed, {
-    batch: 1,
-    channels: 1,
-    height: 16,
-    width: 16,
-    constants: ["difficulty", "y"],
-  });
+  const size = { batch: 1, channels: 1, height: 16, width: 16 };
+  const constant = { name: /^(difficulty|y)$/, changes: false };
+  return analyseUnet(renamed, size, [constant]);
 }
 
 const paths = (unet: Unet) => [...unet.units.units.keys()];

@@ -5,6 +5,7 @@ import { ElementType } from "../src/onnx/types.js";
 import { readOnnx } from "../src/onnx/read.js";
 import { inferShapes } from "../src/shapes/infer.js";
 import type { ValueInfo } from "../src/shapes/rule.js";
+import { unetInputs } from "../../runtime/src/inputs/unet-inputs.js";
 import { analyseUnet } from "../src/unet.js";
 import type { UnetSize } from "../src/unet.js";
 import { fixtureBytes, fixtureGraph, fixtureSize } from "./fixtures.js";
@@ -64,7 +65,7 @@ describe("inferShapes() finds what onnxruntime makes", () => {
   test.each(cases)("of every value of $model at $size", async (wanted) => {
     const { model: name, size, values } = wanted;
     const graph = await fixtureGraph(name);
-    const unet = analyseUnet(graph, fixtureSize(name, graph, size));
+    const unet = analyseUnet(graph, fixtureSize(name, graph, size), unetInputs);
     const file = await readOnnx(bytesSource(fixtureBytes(name)));
     const outputs = file.model.graph!.node.flatMap((node) => node.output);
     expect(outputs).toHaveLength(values.length);

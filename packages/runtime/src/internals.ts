@@ -55,6 +55,8 @@ export type {
   TensorData,
 } from "./device/session.js";
 export { externalPaths, Weights } from "./unet/weights.js";
+export { modelInputs } from "./inputs/model-inputs.js";
+export type { InputGiven, RunInput } from "./inputs/run-input.js";
 export { UnetExecutor } from "./unet/executor.js";
 export type { UnetStream } from "./unet/stream.js";
 

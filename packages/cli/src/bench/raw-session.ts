@@ -147,6 +147,7 @@ function liveSegment(
     folded: [...folded],
     outputs: [...new Set([graph.outputs[0]!.name, ...mains])],
     weights: [...weights],
+    attention: [],
   };
 }
 

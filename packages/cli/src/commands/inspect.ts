@@ -122,7 +122,10 @@ async function planOn(
 ): Promise<Planned> {
   const run = await planRun(model, await planArgument(plan), signal);
   const timed = hasTimes ? await predictTimes(model, run, signal) : undefined;
-  const description = await describeRun(run, timed && { times: timed.times });
+  const description = await describeRun(
+    run,
+    timed && { maxScores: timed.device.maxScores, times: timed.times },
+  );
   return { run, description, device: timed?.device };
 }
 

@@ -11,6 +11,7 @@ import {
   planRun as planRequest,
   sizeRun,
   unetDigest,
+  modelInputs,
   type ModelIndex,
   type PlannableModel,
   type PlannedRun,
@@ -46,13 +47,14 @@ export async function inspectModel(
     const index = await loadModelIndex(folder, signal, { parts, device });
     const graph = await parts.graph("unet", device, signal);
     const path = index.unetPath;
+    const table = modelInputs(graph, index.constants);
     const model: PlannableModel = {
       folder,
       index,
       unetGraph: graph,
       textTokens: await textLength(parts, index, signal),
       network: (name, stop) => parts.graph(name, device, stop),
-      analyse: (size) => analyseUnet(graph, size),
+      analyse: (size) => analyseUnet(graph, size, table),
       digest: (stop) => unetDigest(folder, graph, path, stop),
     };
     return {

@@ -3,6 +3,7 @@
 import {
   openDevice,
   UnetExecutor,
+  modelInputs,
   Weights,
   type Device,
   type PlannedRun,
@@ -27,7 +28,12 @@ export async function predictTimes(
 ): Promise<PredictedTimes> {
   const device = await openDevice("wasm");
   const weights = new Weights(folder, index.unetPath);
-  const executor = new UnetExecutor(device, graph, weights);
+  const executor = new UnetExecutor(
+    device,
+    graph,
+    weights,
+    modelInputs(graph, index.constants),
+  );
   try {
     const { signatures, means } = schedule;
     await executor.prepare(executor.unet(size), signatures, signal, means);

@@ -1,5 +1,7 @@
 // Cuts a Unet into segments: parts that every signature either runs whole or leaves out whole.
 
+import type { AttentionRows } from "./attention-rows.js";
+import { attentionByRows } from "./attention-rows.js";
 import { checkShape } from "./check-shape.js";
 import { CutEdges } from "./cut-edges.js";
 import { Dependency } from "../dependencies.js";
@@ -34,6 +36,8 @@ export interface Segment {
   readonly outputs: readonly string[];
   /** Names of the weights it holds. */
   readonly weights: readonly string[];
+  /** Attention that it computes by rows. */
+  readonly attention: readonly AttentionRows[];
 }
 
 /** A Unet cut into segments, in an order in which they can run. */
@@ -48,12 +52,14 @@ export interface Partition {
  * @param unet the Unet
  * @param signatures the distinct live graphs of a run, or of several runs
  * @param maxSegmentBytes weights per segment, in bytes; a single node may exceed it. @default Infinity
+ * @param maxScores elements of one attention's scores at once: what has more is computed by rows. @default Infinity
  * @throws {PhaseskipError} `model-unsupported` if a cut goes through a value whose shape is not known
  */
 export function partition(
   unet: Unet,
   signatures: readonly LiveGraph[],
   maxSegmentBytes = Infinity,
+  maxScores = Infinity,
 ): Partition {
   const { graph, dependencies } = unet;
   const edges = new CutEdges(unet, signatures);
@@ -77,16 +83,25 @@ export function partition(
       const made = new Set(nodes.flatMap((node) => node.outputs));
       const out = [...made].filter((value) => outputs.has(value));
       const kind = key === "text" || key === "timestep" ? key : "step";
+      const isGiven = new Set(reads.inputs.map(({ value }) => value));
+      const attention = attentionByRows(
+        unet,
+        all,
+        (value) => outputs.has(value) || isGiven.has(value),
+        maxScores,
+      );
       const identity = [
         nodes.map((node) => node.index),
         reads.inputs.map((input) => input.name),
         out,
+        ...attention.map(({ tokens, rows }) => [tokens, rows]),
       ];
       return {
         key: JSON.stringify(identity),
         kind,
         nodes: all,
         outputs: out,
+        attention,
         ...reads,
       };
     }),

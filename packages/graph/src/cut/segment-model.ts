@@ -3,6 +3,7 @@
 
 import { renameCaptured, widenAttribute } from "./bodies.js";
 import { castEdges } from "./cast-edges.js";
+import { computeByRows } from "./compute-by-rows.js";
 import type { Graph, GraphNode, Weight } from "../graph.js";
 import type { GraphProto, NodeProto, ValueInfoProto } from "../onnx/onnx_pb.js";
 import {
@@ -95,9 +96,15 @@ export function segmentModel(
     ...fed.map((value) => info(value, value)),
   ];
   proto.output = segment.outputs.map((value) => info(value, value));
-  proto.node = segment.nodes.map((node) =>
-    segmentNode(unet, segment, node, isWide),
+  const byRows = computeByRows(
+    segment.nodes.map((node) => [
+      node,
+      segmentNode(unet, segment, node, isWide),
+    ]),
+    segment.attention,
   );
+  proto.node = [...byRows.nodes];
+  proto.initializer.push(...byRows.constants);
   if (isWide && !widen) castEdges(proto);
   return {
     bytes: encode(writeModelProto, wrapped(graph, proto)),

@@ -1,7 +1,7 @@
 // Whether a model fits a device, judged before anything is tried.
 
-import type { Graph } from "@phaseskip/graph";
-import { PhaseskipError, heldType } from "@phaseskip/graph";
+import type { Graph, Unet } from "@phaseskip/graph";
+import { PhaseskipError, heldType, valuesByRows } from "@phaseskip/graph";
 import type { Device } from "./device.js";
 
 /** Bytes that a WebAssembly memory can have. */
@@ -36,15 +36,17 @@ export function misfit(
 
 /**
  * Checks that a device can hold every tensor of a run.
- * @param shapes the Unet's values at the run's size
+ * @param unet the Unet at the run's size
  * @throws {PhaseskipError} `model-unsupported` If one is too large
  */
 export function checkTensorSizes(
-  shapes: Iterable<readonly [string, { readonly dims: readonly number[] }]>,
-  { maxTensorBytes, hasHalf }: Device,
+  unet: Unet,
+  { maxTensorBytes, maxScores, hasHalf }: Device,
 ): void {
   if (maxTensorBytes === Infinity) return;
-  for (const [name, { dims }] of shapes) {
+  const inParts = valuesByRows(unet, maxScores);
+  for (const [name, { dims }] of unet.shapes) {
+    if (inParts.has(name)) continue;
     const bytes = dims.reduce((product, dim) => product * dim, hasHalf ? 2 : 4);
     if (bytes <= maxTensorBytes) continue;
     throw new PhaseskipError(

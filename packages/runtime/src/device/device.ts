@@ -63,6 +63,8 @@ export interface Device {
   readonly hasHalf: boolean;
   /** The largest tensor that it can hold, in bytes. */
   readonly maxTensorBytes: number;
+  /** Elements that the scores of one attention may have at once; larger ones are computed by rows of the queries. */
+  readonly maxScores: number;
   /** WASM threads in use; 0 on WebGPU. */
   readonly threads: number;
   /** The build of ONNX Runtime, such as `onnxruntime-web 1.30.0`. */

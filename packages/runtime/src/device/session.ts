@@ -61,6 +61,9 @@ const elementTypes: Partial<Record<Ort.Tensor.Type, ElementType>> = {
   bool: ElementType.BOOL,
 };
 
+/** Scores that a processor computes no slower by rows, and most often faster; see decisions/attention-by-rows.md. */
+const cachedScores = 6 * 2 ** 20;
+
 /**
  * Opens a device.
  * @throws {PhaseskipError} `model-unsupported` if this browser or machine has no such device
@@ -92,6 +95,7 @@ export async function openDevice(
     kind,
     hasHalf,
     maxTensorBytes: gpu?.maxTensorBytes ?? Infinity,
+    maxScores: gpu ? gpu.maxTensorBytes / (hasHalf ? 2 : 4) : cachedScores,
     threads,
     build: buildName(kind, ort),
     tensor: (type, dims, data) =>

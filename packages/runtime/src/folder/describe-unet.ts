@@ -2,9 +2,9 @@
 
 import type { Graph, GraphValue } from "@phaseskip/graph";
 import { PhaseskipError, renameInputs } from "@phaseskip/graph";
-import { shownValue } from "../prompt/shown-value.js";
+import type { UnetConstants } from "../inputs/constants.js";
 import type { ModelFolder } from "./folder.js";
-import type { UnetConstants, UnetInputs } from "./input-names.js";
+import type { UnetInputs } from "./input-names.js";
 import { diffusersNames, INPUTS_FILE, parseUnetInputs } from "./input-names.js";
 
 /** A Unet under diffusers' names, and what is said of it beside them. */
@@ -39,16 +39,22 @@ export async function describeUnet(
   const inFile = (wanted: string, found: unknown) =>
     new PhaseskipError(
       "model-invalid",
-      `${at} its ${beside} is wrong: ${wanted}; current value is ${shownValue(found)}`,
+      `${at} its ${beside} is wrong: ${wanted}; current value is ${JSON.stringify(found)}`,
     );
   const inCall = (wanted: string, found: unknown) =>
-    new RangeError(`${at} ${wanted}: current value is ${shownValue(found)}`);
+    new RangeError(
+      `${at} ${wanted}: current value is ${JSON.stringify(found)}`,
+    );
   const read = await folder.json(beside, signal, { optional: true });
   const file = read === undefined ? {} : parseUnetInputs(read, inFile);
   checkNames(file, graph, inFile);
   checkNames(given ?? {}, graph, inCall);
   const said = { ...file, ...given };
-  const constants = { ...file.constants, ...given?.constants };
+  // what a call gives a name to is no constant of the file's any more
+  const kept = Object.entries(file.constants ?? {}).filter(
+    ([name]) => !Object.values(given ?? {}).includes(name),
+  );
+  const constants = { ...Object.fromEntries(kept), ...given?.constants };
   const names = new Map(
     Object.entries(diffusersNames).flatMap(([option, name]) => {
       const own = said[option as keyof typeof diffusersNames];

@@ -1,6 +1,9 @@
 // How a Unet that does not use diffusers' names calls what it takes and gives: read once, from a call's options or from
 // the file beside the Unet.
 
+import type { UnetConstants } from "../inputs/constants.js";
+import { parseConstants } from "../inputs/constants.js";
+
 /** The file beside the Unet that says it. */
 export const INPUTS_FILE = "phaseskip-inputs.json";
 
@@ -27,11 +30,6 @@ export interface UnetInputs {
    */
   readonly preconditioning?: "inside" | "outside";
 }
-
-/** Values of inputs by name. */
-export type UnetConstants = Readonly<
-  Record<string, number | readonly number[]>
->;
 
 /** By option: diffusers' name of the input. */
 export const diffusersNames = {
@@ -75,25 +73,6 @@ export function parseUnetInputs(
   )
     throw fail('inputs.preconditioning must be "inside" or "outside"', preconditioning); // prettier-ignore
   return value;
-}
-
-/**
- * Checks the form of constants.
- * @param at what they are called, for messages
- * @throws what `fail` makes
- */
-export function parseConstants(
-  value: unknown,
-  at: string,
-  fail: (wanted: string, found: unknown) => Error,
-): UnetConstants {
-  if (!isRecord(value)) throw fail(`${at} must be an object of numbers`, value);
-  for (const [name, held] of Object.entries(value)) {
-    const numbers: readonly unknown[] = Array.isArray(held) ? held : [held];
-    if (numbers.length === 0 || !numbers.every(Number.isFinite))
-      throw fail(`${at}.${name} must be a number or a list of numbers`, held);
-  }
-  return value as UnetConstants;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

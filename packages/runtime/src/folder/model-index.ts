@@ -6,7 +6,7 @@ import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelFolder } from "./folder.js";
 import { PartFiles, type HalfDevice } from "./part-files.js";
 import { roleOf, type PartName } from "./part-name.js";
-import type { UnetConstants } from "./input-names.js";
+import type { UnetConstants } from "../inputs/constants.js";
 import { unetConfig, type UnetConfig } from "./unet-config.js";
 import { vaeConfig } from "./vae-config.js";
 
@@ -92,10 +92,11 @@ export async function loadModelIndex(
     signal,
   );
 
+  const bare = folder.unetPath !== undefined;
   const config = (path: string) => optionalObject(folder, path, signal);
   const unet = unetConfig(
     graph,
-    await config("unet/config.json"),
+    await config(bare ? "config.json" : "unet/config.json"),
     folder.location,
   );
   assertChannels(folder, pipelineClass, unet);

@@ -1,22 +1,21 @@
 // Which file of a model folder each network is: `unet/model.onnx`, or one of the other names that tools give it.
 
 import type { Graph } from "@phaseskip/graph";
-import { PhaseskipError } from "@phaseskip/graph";
+import { PhaseskipError, findInput } from "@phaseskip/graph";
 import { checkDtype } from "./dtype.js";
 import type { ModelFolder } from "./folder.js";
 import type { DescribedUnet } from "./describe-unet.js";
 import type { UnetInputs } from "./input-names.js";
 import { INPUTS_FILE, parseUnetInputs } from "./input-names.js";
 import type { PartName } from "./part-name.js";
+import { unetInputs } from "../inputs/unet-inputs.js";
 import { readGraph } from "./read-graph.js";
-import { shownValue } from "../prompt/shown-value.js";
 
 /** Inputs that runs fill without being told how. */
 const isKnownInput = (name: string): boolean =>
-  [
-    ...["sample", "timestep", "encoder_hidden_states"],
-    ...["timestep_cond", "text_embeds", "time_ids"],
-  ].includes(name);
+  name === "sample" ||
+  name === "timestep" ||
+  findInput(unetInputs, name) !== undefined;
 
 /** What the choice of a file needs to know of the device. */
 export interface HalfDevice {
@@ -162,7 +161,7 @@ function isDiffusers({ inputs }: Graph): boolean {
 
 function inputsError(wanted: string, found: unknown): TypeError {
   return new TypeError(
-    `Cannot load the model as ${wanted}: current value is ${shownValue(found)}`,
+    `Cannot load the model as ${wanted}: current value is ${JSON.stringify(found)}`,
   );
 }
 

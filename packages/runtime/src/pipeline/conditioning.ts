@@ -1,6 +1,8 @@
 // What the Unet is told beside the sample and the timestep, for each image and context of a run.
 
-import { PhaseskipError } from "@phaseskip/graph";
+import { PhaseskipError, elementCount, findInput } from "@phaseskip/graph";
+import type { GivenText, InputGiven, RunInput } from "../inputs/run-input.js";
+import { checkConstants, modelInputs } from "../inputs/model-inputs.js";
 import type { Context } from "../plan/plan.js";
 import type { ContextEmbeds, ContextText } from "../prompt/context-text.js";
 import { contextText } from "../prompt/context-text.js";
@@ -33,6 +35,8 @@ export async function conditionRun(
   signal?: AbortSignal,
 ): Promise<RunConditioning> {
   const { index, unetGraph } = model;
+  checkConstants(request.constants, index.constants);
+  const table = modelInputs(unetGraph, index.constants);
   const taken = unetGraph.inputs
     .map(({ name }) => name)
     .filter((name) => name !== "sample" && name !== "timestep");
@@ -54,31 +58,35 @@ export async function conditionRun(
       for (const said of textWarnings(told.what, read)) warnings.add(said);
     return known;
   };
-  const conditioning = async (
-    context: Context,
-    i: number,
-  ): Promise<Conditioning> => {
+  const textOf = async (context: Context, i: number): Promise<GivenText> => {
     const told = contextText(index, request, context, i);
     if (!told) return {};
     const made = told.embeds
-      ? givenInputs(told.embeds, i)
+      ? givenText(told.embeds, i)
       : index.hasTextEncoder
-        ? embeddedInputs(await embed(told))
+        ? embeddedText(await embed(told))
         : {};
     return told.isZero ? zeros(made) : made;
   };
-  const width = run.unet.shapes.get("timestep_cond")?.dims.at(-1) ?? 0;
-  const shared = {
-    timestep_cond: guidanceEmbedding(run.guidanceScale, width),
-  };
+  const [, , height, width] = run.shape;
   const images: Partial<Record<Context, Conditioning[]>> = {};
   for (const context of contexts) {
     const list: Conditioning[] = (images[context] = []);
-    const time_ids = timeIds(model, run, sizesOf(request, context));
-    for (let i = 0; i < promptCount(request); i++) {
-      const told = await conditioning(context, i);
-      const made = { ...shared, time_ids, ...told };
-      const inputs = taken.map((name) => [name, valueOf(made, name)] as const);
+    for (let prompt = 0; prompt < promptCount(request); prompt++) {
+      const given = {
+        request,
+        context,
+        prompt,
+        guidanceScale: run.guidanceScale,
+        pictureSize: [height, width].map(
+          (side) => side * index.vaeScaleFactor,
+        ) as [number, number],
+        text: await textOf(context, prompt),
+      };
+      const inputs = taken.map((name) => {
+        const length = elementCount(run.unet.shapes.get(name)!.dims.slice(1));
+        return [name, valueOf(table, name, { ...given, length })] as const;
+      });
       for (let n = 0; n < request.numImagesPerPrompt; n++)
         list.push(Object.fromEntries(inputs));
     }
@@ -86,94 +94,42 @@ export async function conditionRun(
   return { images, warnings: [...warnings] };
 }
 
-function valueOf(made: Conditioning, name: string): Float32Array {
-  const value = made[name];
+/** @throws {PhaseskipError} `model-unsupported` If nothing supplies the input */
+function valueOf(
+  table: readonly RunInput[],
+  name: string,
+  given: InputGiven,
+): Float32Array {
+  const input = findInput(table, name) as RunInput;
+  const value = input.value(given);
   if (value) return value;
-  const source =
-    name === "text_embeds" ? "second text encoder" : "text encoder";
   throw new PhaseskipError(
     "model-unsupported",
-    `Cannot run the Unet as its input ${name} needs a ${source}, which this model does not have`,
+    `Cannot run the Unet as nothing supplies its input ${name}: it needs ${input.source}`,
   );
 }
 
-/**
- * Sines and cosines of the guidance weight less 1, as diffusers embeds it (0.42.1,
- * pipelines/latent_consistency_models/pipeline_latent_consistency_text2img.py).
- */
-function guidanceEmbedding(guidanceScale: number, width: number): Float32Array {
-  const half = Math.floor(width / 2);
-  const { fround } = Math;
-  const weight = fround(fround(guidanceScale - 1) * 1000);
-  const rate = fround(fround(Math.log(10_000)) / (half - 1));
-  const embedding = new Float32Array(width);
-  for (let i = 0; i < half; i++) {
-    const angle = fround(weight * fround(Math.exp(fround(-rate * i))));
-    embedding[i] = Math.sin(angle);
-    embedding[half + i] = Math.cos(angle);
-  }
-  return embedding;
-}
-
 /** The caller's own embeddings of one prompt. */
-function givenInputs(
-  { hidden, pooled }: ContextEmbeds,
-  i: number,
-): Conditioning {
+function givenText({ hidden, pooled }: ContextEmbeds, i: number): GivenText {
   const row = ({ data, shape }: Embeddings) => {
     const length = data.length / shape[0]!;
     return data.subarray(i * length, (i + 1) * length);
   };
   return {
-    encoder_hidden_states: row(hidden),
-    ...(pooled && { text_embeds: row(pooled) }),
+    hidden: row(hidden),
+    ...(pooled && { pooled: row(pooled) }),
   };
 }
 
-function embeddedInputs({ hidden, pooled }: EmbeddedText): Conditioning {
+function embeddedText({ hidden, pooled }: EmbeddedText): GivenText {
+  return { hidden, ...(pooled && { pooled }) };
+}
+
+function zeros({ hidden, pooled }: GivenText): GivenText {
   return {
-    encoder_hidden_states: hidden,
-    ...(pooled && { text_embeds: pooled }),
+    ...(hidden && { hidden: new Float32Array(hidden.length) }),
+    ...(pooled && { pooled: new Float32Array(pooled.length) }),
   };
-}
-
-function zeros(inputs: Conditioning): Conditioning {
-  return Object.fromEntries(
-    Object.entries(inputs).map(([name, { length }]) => [
-      name,
-      new Float32Array(length),
-    ]),
-  );
-}
-
-type Sizes = Pick<
-  Request,
-  "originalSize" | "cropsCoordsTopLeft" | "targetSize"
->;
-
-/** A context's sizes; the negative prompt has its own where they are given. */
-function sizesOf(request: Request, context: Context): Sizes {
-  if (context === "cond" || !request.negativeOriginalSize) return request;
-  return {
-    originalSize: request.negativeOriginalSize,
-    cropsCoordsTopLeft: request.negativeCropsCoordsTopLeft,
-    targetSize: request.negativeTargetSize,
-  };
-}
-
-/** SDXL's sizes, in pixels: original height and width, top and left of the part, target height and width. */
-function timeIds(
-  { index }: Model,
-  { shape }: PlannedRun,
-  { originalSize, cropsCoordsTopLeft = [0, 0], targetSize }: Sizes,
-): Float32Array {
-  const [, , height, width] = shape;
-  const own = [height * index.vaeScaleFactor, width * index.vaeScaleFactor];
-  return Float32Array.from([
-    ...(originalSize ?? own),
-    ...cropsCoordsTopLeft,
-    ...(targetSize ?? own),
-  ]);
 }
 
 function textWarnings(

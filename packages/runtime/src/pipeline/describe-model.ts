@@ -28,5 +28,5 @@ export async function describeModel(
     executor.segments,
     (segments) => executor.time(segments, signal),
   );
-  return describeRun(run, { hasHalf: device.hasHalf, times });
+  return describeRun(run, { ...device, times });
 }

@@ -10,6 +10,7 @@ import type { Device } from "../device/session.js";
 import { SegmentTimes } from "../unet/segment-times.js";
 import { UnetExecutor } from "../unet/executor.js";
 import type { PartFiles } from "../folder/part-files.js";
+import { modelInputs } from "../inputs/model-inputs.js";
 import { unetDigest } from "../folder/unet-digest.js";
 import { openExternalFiles, Weights } from "../unet/weights.js";
 import type { ImageArray } from "../picture/picture.js";
@@ -55,7 +56,9 @@ export class Model implements PlannableModel {
     this.unetGraph = unetGraph;
     this.#weights = new Weights(folder, index.unetPath);
     this.times = new SegmentTimes(folder.location);
-    this.unet = new UnetExecutor(device, unetGraph, this.#weights);
+    const weights = this.#weights;
+    const inputs = modelInputs(unetGraph, index.constants);
+    this.unet = new UnetExecutor(device, unetGraph, weights, inputs);
   }
 
   /**

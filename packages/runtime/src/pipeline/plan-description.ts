@@ -71,6 +71,8 @@ export interface PlanDescription {
 export interface DescribedDevice {
   /** Whether it keeps float16 as it is. @default false */
   readonly hasHalf?: boolean;
+  /** Elements that one attention's scores may have at once. @default Infinity */
+  readonly maxScores?: number;
   /** How long segments take, in ms. @default not known */
   readonly times?: ReadonlyMap<string, number>;
 }
@@ -112,10 +114,10 @@ async function decided(
 function describeSteps(
   run: PlannedRun,
   steps: readonly ScheduledStep[],
-  { hasHalf = false, times }: DescribedDevice,
+  { hasHalf = false, maxScores, times }: DescribedDevice,
 ): PlanDescription {
   const { unet, schedule, chunkCount, contextCount, isPaired } = run;
-  const parts = partition(unet, schedule.signatures);
+  const parts = partition(unet, schedule.signatures, Infinity, maxScores);
   const caches = cacheBytes(unet, schedule.signatures, parts, steps, hasHalf);
   const costs = new RunCosts(run);
   const clock = times && new Clock(run, parts.segments, times);

@@ -15,6 +15,7 @@ import { emptyPlan, planTitle } from "../plan/plan.js";
 import { schedulePlan } from "../schedule/schedule.js";
 
 import { networkCosts } from "./network-costs.js";
+import type { InputRequest } from "../inputs/input-options.js";
 import type { Request } from "./request.js";
 
 import { pairsContexts } from "./paired-contexts.js";
@@ -32,6 +33,7 @@ export type PlanRequest = Pick<
   | "mask"
   | keyof SizeRequest
 > &
+  InputRequest &
   Partial<Pick<Request, "decisions" | "means">>;
 
 /**

@@ -8,6 +8,8 @@ import { isChannelMeans } from "../plan/channel-means.js";
 import type { Plan } from "../plan/plan.js";
 import type { InputPicture } from "../picture/input-picture.js";
 import { pictureProblem } from "../picture/input-picture.js";
+import type { InputOptions, InputRequest } from "../inputs/input-options.js";
+import { inputFields, parseInputOptions } from "../inputs/input-options.js";
 import type { Lora } from "../lora/model-loras.js";
 import { shownValue } from "../prompt/shown-value.js";
 import type { TextOptions, TextRequest } from "../prompt/text-options.js";
@@ -26,7 +28,7 @@ export interface SchedulerChoice {
 }
 
 /** What to draw. */
-export interface GenerateOptions extends TextOptions {
+export interface GenerateOptions extends TextOptions, InputOptions {
   /** Image i has a generator of its own, seeded `seed + i`. An integer from 0. @default 0 */
   readonly seed?: number;
   /** Images to draw of each prompt. @default 1 */
@@ -87,18 +89,6 @@ export interface GenerateOptions extends TextOptions {
   readonly decisions?: readonly AdaptiveDecision[];
   /** What the plan's action `mean` puts in place of outputs; an error where it has that action and there are none. */
   readonly means?: ChannelMeans;
-  /** SDXL: height and width that the picture is to look as if it were scaled from. @default its own */
-  readonly originalSize?: readonly [height: number, width: number];
-  /** SDXL: top and left of the part that the picture is to look as if it were cut out at. @default [0, 0] */
-  readonly cropsCoordsTopLeft?: readonly [top: number, left: number];
-  /** SDXL: height and width that the picture is to look as if it were scaled to. @default its own */
-  readonly targetSize?: readonly [height: number, width: number];
-  /** SDXL: `originalSize` of the negative prompt; goes with `negativeTargetSize`. @default the prompt's sizes */
-  readonly negativeOriginalSize?: readonly [height: number, width: number];
-  /** SDXL: `cropsCoordsTopLeft` of the negative prompt; goes with the other two. @default [0, 0] */
-  readonly negativeCropsCoordsTopLeft?: readonly [top: number, left: number];
-  /** SDXL: `targetSize` of the negative prompt; goes with `negativeOriginalSize`. @default the prompt's sizes */
-  readonly negativeTargetSize?: readonly [height: number, width: number];
   /** The `lcm` scheduler: steps of the schedule whose steps are skipped. @default the model's, else 50 */
   readonly originalInferenceSteps?: number;
 }
@@ -115,19 +105,23 @@ type Optional<T> = { readonly [K in keyof T]-?: T[K] | undefined };
 export interface Request
   extends
     TextRequest,
+    InputRequest,
     Required<
       Pick<DenoiseOptions, "seed" | "numImagesPerPrompt" | "plan" | "preview">
     >,
     Optional<
       Omit<
         DenoiseOptions,
-        "seed" | "numImagesPerPrompt" | "plan" | "preview" | keyof TextOptions
+        | ("seed" | "numImagesPerPrompt" | "plan" | "preview")
+        | keyof TextOptions
+        | keyof InputOptions
       >
     > {}
 
 /** Images that a request draws. */
 export function imageCount(
-  request: Pick<Request, "prompts" | "promptEmbeds" | "numImagesPerPrompt">,
+  request: Parameters<typeof promptCount>[0] &
+    Pick<Request, "numImagesPerPrompt">,
 ): number {
   return promptCount(request) * request.numImagesPerPrompt;
 }
@@ -188,13 +182,6 @@ export function parseRequest(
       `an integer of at least ${least}`,
       (value) => Number.isSafeInteger(value) && value >= least,
     );
-  const pair = (name: Name) =>
-    checked<readonly [number, number]>(
-      name,
-      "two numbers",
-      (value) =>
-        Array.isArray(value) && value.length === 2 && value.every(isFinite),
-    );
   const picture = (name: "image" | "mask") => {
     const value = options[name];
     const problem = value === undefined ? undefined : pictureProblem(value);
@@ -220,14 +207,9 @@ export function parseRequest(
       `Cannot ${doing} as mask must have the image's size, ${image.width} × ${image.height} pixels: current size is ${mask.width} × ${mask.height}`,
     );
   }
-  const negativeSizes = {
-    negativeOriginalSize: pair("negativeOriginalSize"),
-    negativeCropsCoordsTopLeft: pair("negativeCropsCoordsTopLeft"),
-    negativeTargetSize: pair("negativeTargetSize"),
-  };
-  checkTogether(negativeSizes, doing);
   return {
     ...parseTextOptions(options, doing),
+    ...parseInputOptions(options, doing),
     seed: integer("seed", 0) ?? 0,
     numImagesPerPrompt: integer("numImagesPerPrompt", 1) ?? 1,
     numInferenceSteps: integer("numInferenceSteps", 1),
@@ -284,10 +266,6 @@ export function parseRequest(
       "timesteps, and for each unit a list of Float32Arrays",
       isChannelMeans,
     ),
-    originalSize: pair("originalSize"),
-    cropsCoordsTopLeft: pair("cropsCoordsTopLeft"),
-    targetSize: pair("targetSize"),
-    ...negativeSizes,
     originalInferenceSteps: integer("originalInferenceSteps", 1),
   };
 }
@@ -296,32 +274,12 @@ const fields = new Set<string>([
   "loras",
   ...textFields,
   ...["seed", "numImagesPerPrompt", "guidanceRescale"],
-  ...["negativeOriginalSize", "negativeCropsCoordsTopLeft"],
-  "negativeTargetSize",
+  ...inputFields,
   ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "initNoise"],
   "initNoiseShape",
   ...["preview", "height", "width", "image", "strength", "mask"],
-  ...["originalSize", "cropsCoordsTopLeft", "targetSize"],
   ...["originalInferenceSteps", "decisions", "means"],
 ]);
-
-/** diffusers takes the negative prompt's sizes where both are given, and leaves out the rest without a word. */
-function checkTogether(
-  sizes: Pick<
-    Request,
-    "negativeOriginalSize" | "negativeCropsCoordsTopLeft" | "negativeTargetSize"
-  >,
-  doing: string,
-): void {
-  const [given] = Object.entries(sizes).find(([, pair]) => pair) ?? [];
-  const needed = (["negativeOriginalSize", "negativeTargetSize"] as const).find(
-    (name) => !sizes[name],
-  );
-  if (given === undefined || needed === undefined) return;
-  throw new TypeError(
-    `Cannot ${doing} as ${given} goes beside ${needed}: ${needed} is missing`,
-  );
-}
 
 function isLoraList(value: unknown): boolean {
   return (

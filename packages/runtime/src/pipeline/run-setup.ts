@@ -39,7 +39,7 @@ export async function prepareRun(
   checkPrompt(model, request);
   const run = await planRun(model, request, signal, mayPair);
   model.checkSize(run.shape[2], run.shape[3]);
-  checkTensorSizes(run.unet.shapes, model.device);
+  checkTensorSizes(run.unet, model.device);
   await model.useLoras(request.loras, signal);
   const { signatures, means } = run.schedule;
   await model.unet.prepare(run.unet, signatures, signal, means);

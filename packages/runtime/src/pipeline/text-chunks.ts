@@ -14,15 +14,17 @@ import type { TextRequest } from "../prompt/text-options.js";
  */
 export function textChunks(
   index: ModelIndex,
-  request: TextRequest & Pick<Request, "numImagesPerPrompt">,
+  request: TextRequest & Pick<Request, "numImagesPerPrompt" | "classLabel">,
   contexts: readonly Context[],
   rows: number,
 ): number[] {
   const count = imageCount(request);
+  const { classLabel, numImagesPerPrompt } = request;
   const told = (image: number) =>
     contexts.map((context) => {
-      const i = Math.floor(image / request.numImagesPerPrompt);
-      return contextText(index, request, context, i)?.key ?? null;
+      const i = Math.floor(image / numImagesPerPrompt);
+      const label = typeof classLabel === "object" ? classLabel[i] : null;
+      return [contextText(index, request, context, i)?.key ?? null, label];
     });
   const chunks = Array.from({ length: Math.ceil(count / rows) }, (_, chunk) =>
     JSON.stringify(

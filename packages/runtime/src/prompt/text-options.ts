@@ -68,12 +68,16 @@ export const textFields = [
   ...["negativePooledPromptEmbeds", "clipSkip"],
 ] as const satisfies readonly (keyof TextOptions)[];
 
-/** Prompts of a request, also those that are given as embeddings; 1 where there are none. */
+/** Prompts of a request, also those that are given as embeddings or as classes; 1 where there are none. */
 export function promptCount({
   prompts,
   promptEmbeds,
-}: Pick<TextRequest, "prompts" | "promptEmbeds">): number {
-  return prompts?.length ?? promptEmbeds?.shape[0] ?? 1;
+  classLabel,
+}: Pick<TextRequest, "prompts" | "promptEmbeds"> & {
+  readonly classLabel?: number | readonly number[] | undefined;
+}): number {
+  const classes = typeof classLabel === "object" ? classLabel.length : 1;
+  return prompts?.length ?? promptEmbeds?.shape[0] ?? classes;
 }
 
 /**

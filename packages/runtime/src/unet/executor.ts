@@ -6,6 +6,7 @@ import type {
   Partition,
   Segment,
   Unet,
+  UnetInput,
   UnetSize,
 } from "@phaseskip/graph";
 import { ElementType, analyseUnet, partition } from "@phaseskip/graph";
@@ -30,6 +31,7 @@ export class UnetExecutor {
   readonly #device: Device;
   readonly #graph: Graph;
   readonly #sessions: SegmentSessions;
+  readonly #inputs: readonly UnetInput[];
   readonly #maxSegmentBytes: number;
   readonly #unets = new Map<string, Unet>();
   readonly #kernels: Kernels;
@@ -43,13 +45,18 @@ export class UnetExecutor {
   #cutFor = "";
   #programs = new Map<string, Program>();
 
-  /** @param maxSegmentBytes weights per session at most, in bytes. @default Infinity */
+  /**
+   * @param inputs what the Unet may take beside sample and timestep
+   * @param maxSegmentBytes weights per session at most, in bytes. @default Infinity
+   */
   constructor(
     device: Device,
     graph: Graph,
     weights: Weights,
+    inputs: readonly UnetInput[] = [],
     maxSegmentBytes = Infinity,
   ) {
+    this.#inputs = inputs;
     this.#device = device;
     this.#graph = graph;
     this.#sessions = new SegmentSessions(device, weights);
@@ -62,7 +69,7 @@ export class UnetExecutor {
     const key = JSON.stringify(size);
     const known = this.#unets.get(key);
     if (known) return known;
-    const unet = analyseUnet(this.#graph, size);
+    const unet = analyseUnet(this.#graph, size, this.#inputs);
     this.#unets.set(key, unet);
     return unet;
   }
@@ -85,7 +92,12 @@ export class UnetExecutor {
   ): Promise<void> {
     const cutFor = cutKey(signatures);
     if (unet !== this.#unet || cutFor !== this.#cutFor) {
-      this.#partition = partition(unet, signatures, this.#maxSegmentBytes);
+      this.#partition = partition(
+        unet,
+        signatures,
+        this.#maxSegmentBytes,
+        this.#device.maxScores,
+      );
       this.#programs = new Map();
     }
     if (unet !== this.#unet) {

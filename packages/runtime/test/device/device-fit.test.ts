@@ -1,9 +1,10 @@
-import type { Graph, Weight } from "@phaseskip/graph";
+import type { Graph, Unet, Weight } from "@phaseskip/graph";
 import { ElementType } from "@phaseskip/graph";
 import { expect, test } from "vitest";
 import { checkTensorSizes, misfit } from "../../src/device/device-fit.js";
 import type { Device } from "../../src/device/session.js";
 import { openDevice } from "../../src/device/session.js";
+import { openUnet } from "../unet/unet-runs.js";
 
 const wasm = await openDevice("wasm", { threads: 1 });
 const smallGpu: Device = { ...wasm, kind: "webgpu", maxTensorBytes: 2 ** 27 };
@@ -41,11 +42,29 @@ test("misfit() knows WebAssembly's 4 GiB and a machine's memory, where the brows
 });
 
 test("checkTensorSizes() throws for a tensor that a GPU cannot take at this size", () => {
-  const shapes = (side: number) =>
-    new Map([["h", { dims: [2, 512, side, side] }]]);
-  expect(() => checkTensorSizes(shapes(128), smallGpu)).not.toThrow();
-  expect(() => checkTensorSizes(shapes(512), wasm)).not.toThrow();
-  expect(() => checkTensorSizes(shapes(512), smallGpu)).toThrow(
+  const unet = (side: number) => {
+    const shapes = new Map([["h", { dims: [2, 512, side, side] }]]);
+    return { shapes, graph: { nodes: [] } } as unknown as Unet; // nothing else of it is looked at
+  };
+  expect(() => checkTensorSizes(unet(128), smallGpu)).not.toThrow();
+  expect(() => checkTensorSizes(unet(512), wasm)).not.toThrow();
+  expect(() => checkTensorSizes(unet(512), smallGpu)).toThrow(
     /h takes 1074 MB; draw fewer images/,
   );
+});
+
+test("checkTensorSizes() leaves out what attention makes by rows", async () => {
+  const { unet, close } = await openUnet("tiny-sd-ts", wasm, {
+    height: 48,
+    width: 48,
+  });
+  const widest = 4 * 2 * 576 * 576; // the scores of two heads
+  const gpu = { ...smallGpu, maxTensorBytes: widest / 8 };
+  expect(() => checkTensorSizes(unet, { ...gpu, maxScores: Infinity })).toThrow(
+    `takes ${Math.ceil(widest / 1e6)} MB`,
+  );
+  expect(() =>
+    checkTensorSizes(unet, { ...gpu, maxScores: widest / 32 }),
+  ).not.toThrow();
+  await close();
 });

@@ -345,7 +345,7 @@ describe("runPipeline() refuses", () => {
         text_encoder: ["transformers", "CLIPTextModel"],
         vae: ["diffusers", "AutoencoderKL"],
       },
-      "its input text_embeds needs a second text encoder",
+      "nothing supplies its input text_embeds: it needs a second text encoder",
     ],
   ])("%s", async (_, file, content, message) => {
     const root = await mkdtemp(join(tmpdir(), "phaseskip-"));

@@ -12,6 +12,7 @@ import { parsePlan } from "../../src/plan/parse-plan.js";
 import type { Schedule } from "../../src/schedule/schedule.js";
 import { schedulePlan } from "../../src/schedule/schedule.js";
 import type { Device, Session } from "../../src/device/session.js";
+import { unetInputs } from "../../src/inputs/unet-inputs.js";
 import { UnetExecutor } from "../../src/unet/executor.js";
 import { Weights } from "../../src/unet/weights.js";
 
@@ -46,7 +47,13 @@ export async function openUnet(
   const file = await folder.file("unet/model.onnx");
   const graph = await loadGraph(file!, name);
   const weights = new Weights(folder, "unet/model.onnx");
-  const executor = new UnetExecutor(device, graph, weights, maxSegmentBytes);
+  const executor = new UnetExecutor(
+    device,
+    graph,
+    weights,
+    unetInputs,
+    maxSegmentBytes,
+  );
   const unet = executor.unet({
     batch: fixedBatch(graph) ?? 1,
     channels: name.startsWith("tiny-sd") ? 4 : 3,
