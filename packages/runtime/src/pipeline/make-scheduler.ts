@@ -32,7 +32,8 @@ export async function makeScheduler(
     typeof request.scheduler === "string"
       ? { name: request.scheduler }
       : (request.scheduler ?? {});
-  const own = String(schedulerConfig["_class_name"] ?? "");
+  const said = schedulerConfig["_class_name"];
+  const own = typeof said === "string" ? said : "";
   if (asked === undefined && !schedulerClassNames.includes(own)) {
     const reason =
       own === ""
