@@ -103,6 +103,13 @@ def cases() -> dict[str, Case]:
         found[f"pixels-image-{scheduler}"] = Case("tiny-text-ts", dict(options, seed=9), image)
         found[f"pixels-mask-{scheduler}"] = Case("tiny-text-ts", dict(options, seed=10), image, masked=True)
     found["image-wide"] = Case("tiny-sd-image-ts", dict(text, strength=0.5, seed=1), (16, 32), given_noise=True)
+    # latents of 20 × 12 in tiles of 8 × 8, both ways
+    found["tiles"] = Case(
+        "tiny-sd-image-ts",
+        dict(text, numInferenceSteps=8, strength=0.5, seed=3, vaeTiling=True),
+        (40, 24),
+        decode=True,
+    )
     found["mask-all-steps"] = Case("tiny-sd-image-ts", dict(text, scheduler="euler", seed=4), image, masked=True)
     return found
 
@@ -129,6 +136,7 @@ def make_pipeline(parts, case: Case):
     config = fixtures.SCHEDULERS[parts.fixture.scheduler]
     scheduler = getattr(diffusers, SCHEDULERS.get(name, config["_class_name"])).from_config(config)
     folder = HERE / case.model
+    parts.vae.use_tiling = case.options.get("vaeTiling", False)
     modules = dict(vae=parts.vae, unet=parts.unet, scheduler=scheduler, text_encoder=parts.text_encoder)
     modules["tokenizer"] = CLIPTokenizer.from_pretrained(folder / "tokenizer")
     if parts.fixture.kind == "sdxl":

@@ -26,6 +26,8 @@ const codes = await Promise.all([
     "--noEmit",
     "false",
     "--emitDeclarationOnly",
+    // all of them, whatever was checked before
+    ...["--incremental", "false", "--tsBuildInfoFile", "null"],
     "--outDir",
     "build/types",
     "--rootDir",

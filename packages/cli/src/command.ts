@@ -171,6 +171,11 @@ function program(io: CommandIo): Command {
       numberFrom(0),
     )
     .option(
+      "--vae-tiling",
+      "take pictures through the VAE in overlapping tiles\n(default: only where they would not fit whole)",
+    )
+    .option("--no-vae-tiling", "always whole")
+    .option(
       "--plan <P>",
       "a plan: a file, a name that the model ships, or none",
       "none",

@@ -39,7 +39,7 @@ export { residualOwner, residualPath } from "./units/main-input.js";
 export type { Edge } from "./units/unit.js";
 export type { Skip } from "./units/skips.js";
 export { nodeMacs } from "./macs.js";
-export { networkMacs } from "./network-macs.js";
+export { largestValue, networkMacs } from "./network-macs.js";
 
 // From signatures to segments
 export {

@@ -1,7 +1,8 @@
-// What one run of a whole network costs: a text encoder, or one half of a VAE.
+// What one run of a whole network costs and holds: a text encoder, or one half of a VAE.
 
 import type { Graph } from "./graph.js";
 import { nodeMacs } from "./macs.js";
+import { elementCount } from "./onnx/tensor.js";
 import { inferShapes } from "./shapes/infer.js";
 
 /**
@@ -14,6 +15,33 @@ export function networkMacs(
   graph: Graph,
   inputDims: (name: string) => readonly number[],
 ): number {
+  const shapes = shapesFed(graph, inputDims);
+  return graph.nodes.reduce((sum, node) => sum + nodeMacs(node, shapes), 0);
+}
+
+/**
+ * Elements of the largest value that one run of all of a graph's nodes makes.
+ *
+ * @param inputDims what each input is fed; an axis that the export fixes keeps its size
+ * @throws {PhaseskipError} `model-unsupported` if an operator has no shape rule; `model-invalid` if shapes do not fit
+ */
+export function largestValue(
+  graph: Graph,
+  inputDims: (name: string) => readonly number[],
+): number {
+  const shapes = shapesFed(graph, inputDims);
+  return graph.nodes
+    .flatMap(({ outputs }) => outputs)
+    .reduce((most, value) => {
+      const dims = shapes.get(value)?.dims;
+      return dims ? Math.max(most, elementCount(dims)) : most;
+    }, 0);
+}
+
+function shapesFed(
+  graph: Graph,
+  inputDims: (name: string) => readonly number[],
+) {
   const fed = graph.inputs.map(({ name, dims = [] }) => {
     const wanted = inputDims(name).map((size, axis) => {
       const dim = dims[axis];
@@ -21,6 +49,5 @@ export function networkMacs(
     });
     return [name, wanted] as const;
   });
-  const shapes = inferShapes(graph, new Map(fed));
-  return graph.nodes.reduce((sum, node) => sum + nodeMacs(node, shapes), 0);
+  return inferShapes(graph, new Map(fed));
 }

@@ -37,6 +37,7 @@ export interface GenerateArguments extends UnetInputArguments {
   readonly clipSkip?: number;
   readonly lora?: readonly string[];
   readonly guidanceRescale?: number;
+  readonly vaeTiling?: boolean;
   readonly seed: number;
   readonly count?: number;
   readonly steps?: number;
@@ -143,7 +144,8 @@ async function requestOf(
   const scheduler = schedulerChoice(options.scheduler, options.schedulerOption);
   const prompt = promptOf(options.prompt);
   const prompt2 = promptOf(options.prompt2);
-  const { negative2, promptStyle, clipSkip, guidanceRescale } = options;
+  const { negative2, promptStyle, clipSkip, guidanceRescale, vaeTiling } =
+    options;
   const { height, width, image, strength, mask } = options;
   return {
     plan: await planArgument(options.plan),
@@ -162,6 +164,7 @@ async function requestOf(
     ...(clipSkip !== undefined && { clipSkip }),
     ...(options.lora && { loras: options.lora.map(loraArgument) }),
     ...(guidanceRescale !== undefined && { guidanceRescale }),
+    ...(vaeTiling !== undefined && { vaeTiling }),
     ...(steps !== undefined && { numInferenceSteps: steps }),
     ...(scheduler !== undefined && { scheduler }),
     ...(guidance !== undefined && { guidanceScale: guidance }),

@@ -4,7 +4,6 @@ import type { ByteSource } from "../byte-source.js";
 import { PhaseskipError } from "../errors.js";
 import type { Graph, GraphNode, Weight } from "../graph.js";
 import { valuesRead } from "../graph.js";
-import { inlineFunctions } from "./inline-functions.js";
 import type { GraphProto, NodeProto, TensorProto } from "../onnx/onnx_pb.js";
 import type { OnnxFile } from "../onnx/read.js";
 import { readOnnx } from "../onnx/read.js";
@@ -12,8 +11,8 @@ import { learnRules } from "../shapes/infer.js";
 import { valuesTensor } from "../onnx/tensor.js";
 import { ElementType } from "../onnx/types.js";
 import { nodeScopes } from "../units/scopes.js";
-import { sliceProjections } from "./split-projections.js";
-import { sliceSequences } from "./split-sequences.js";
+import { learnNames } from "../units/lost-names.js";
+import { plainNodes } from "./plain-nodes.js";
 import { toValue } from "./to-value.js";
 import { toWeight } from "./to-weight.js";
 
@@ -46,8 +45,9 @@ export async function loadGraph(
 ): Promise<Graph> {
   const file = await readOnnx(source, name);
   checkOperatorSets(file, name);
-  const graph = plainGraph(file, name);
+  const graph = await plainGraph(file, name);
   await learnRules(graph);
+  await learnNames(graph);
   return graph;
 }
 
@@ -95,7 +95,7 @@ function usedDomains({ graph, functions }: OnnxFile["model"]): Set<string> {
   return used;
 }
 
-function plainGraph(file: OnnxFile, name: string): Graph {
+async function plainGraph(file: OnnxFile, name: string): Promise<Graph> {
   const proto = file.model.graph!;
   if (proto.sparse_initializer.length > 0) {
     throw new PhaseskipError(
@@ -110,10 +110,7 @@ function plainGraph(file: OnnxFile, name: string): Graph {
   const aliases = new Map<string, string>();
   const resolve = (value: string): string => aliases.get(value) ?? value;
   const nodes: GraphNode[] = [];
-  const protos = sliceProjections(
-    sliceSequences(inlineFunctions(file.model), proto.initializer),
-    proto.initializer,
-  );
+  const protos = await plainNodes(file.model, proto.initializer);
   // bodies name these themselves, and outputs keep their name
   const named = new Set([
     ...protos.flatMap(capturedBy),

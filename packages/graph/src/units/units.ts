@@ -8,9 +8,8 @@ import type { Graph, GraphNode } from "../graph.js";
 
 import { findMainInput, findResidual, residualPath } from "./main-input.js";
 import { isFloat } from "../onnx/types.js";
-import { scopesFromShape } from "./scopes-from-shape.js";
 import { namedChains } from "./named-chains.js";
-import { scopesFromWeights } from "./scopes-from-weights.js";
+import { nameFinder } from "./lost-names.js";
 import { deepestModule, wrapperPrefix } from "./scopes.js";
 import type { ValueInfo } from "../shapes/rule.js";
 import type { Skip } from "./skips.js";
@@ -27,7 +26,10 @@ export function findUnits(
   shapes: ReadonlyMap<string, ValueInfo>,
   dependencies: Dependencies,
 ): Units {
-  const scopes = scopesFromWeights(graph, dependencies);
+  const finder = nameFinder();
+  const scopes =
+    finder?.scopesFromWeights(graph, dependencies) ??
+    graph.nodes.map(({ scopes }) => scopes);
   const prefix = wrapperPrefix(scopes.flat());
   const edges = findSkips(graph, shapes, dependencies);
   if (prefix === undefined && edges.length === 0) {
@@ -38,7 +40,7 @@ export function findUnits(
   }
   const chains =
     prefix === undefined
-      ? scopesFromShape(graph, shapes, dependencies, edges)
+      ? finder!.scopesFromShape(graph, shapes, dependencies, edges)
       : namedChains(graph, dependencies, prefix, scopes);
   const parents = findParents(chains);
   const enclosing = (path: string): string[] => pathsAround(path, parents);

@@ -56,6 +56,19 @@ export function checkTensorSizes(
   }
 }
 
+/** Values of a network that are there at once, in multiples of its largest: what a convolution reads, makes and lays out. */
+const heldAtOnce = 4;
+
+/** Whether a network whose largest value has so many elements is too much for a device beside what else it holds. */
+export function isTooLarge(
+  elements: number,
+  { kind, maxTensorBytes, hasHalf }: Device,
+): boolean {
+  const bytes = elements * (hasHalf ? 2 : 4);
+  const isOverHeap = kind === "wasm" && heldAtOnce * bytes > wasmMemory / 2;
+  return isOverHeap || bytes > maxTensorBytes;
+}
+
 function megabytes(bytes: number): string {
   return `${Math.ceil(bytes / 1e6)} MB`;
 }

@@ -50,6 +50,8 @@ export interface ModelIndex {
   readonly scalingFactor: number;
   /** Pixels per latent pixel, in both directions; 1 without a VAE. */
   readonly vaeScaleFactor: number;
+  /** Side of a tile where pictures go through the VAE in tiles, in pixels. */
+  readonly vaeTileSize: number;
   /** SDXL: whether guidance leads away from zeros, not from the embedding of "", where no negative prompt is given. */
   readonly forceZerosForEmptyPrompt: boolean;
   /** The model's licence, where model_index.json names it. */
@@ -117,7 +119,7 @@ export async function loadModelIndex(
   }
   const vae = has.vae
     ? await readVae(folder, parts, device, pipelineClass, config, signal)
-    : { scalingFactor: 1, vaeScaleFactor: 1 };
+    : { scalingFactor: 1, vaeScaleFactor: 1, vaeTileSize: Infinity };
   return {
     pipelineClass,
     unetPath: await parts.path("unet", device, signal),

@@ -8,12 +8,17 @@ const SCALING_FACTOR = 0.18215;
 /** That of the VAE that Stable Diffusion XL was trained with. */
 const XL_SCALING_FACTOR = 0.13025;
 
+/** Tiles are no larger than this, in pixels: those of Stable Diffusion XL's VAE, 1,024, are what memory does not suffice for. */
+const LARGEST_TILE = 512;
+
 /** A VAE's configuration. */
 export interface VaeConfig {
   /** The latent is divided by this before it is decoded. */
   readonly scalingFactor: number;
   /** Pixels per latent pixel, in both directions. */
   readonly vaeScaleFactor: number;
+  /** Side of a tile where pictures go through it in tiles, in pixels. */
+  readonly vaeTileSize: number;
 }
 
 /**
@@ -33,7 +38,15 @@ export async function vaeConfig(
     scalingFactor: typeof said === "number" ? said : unsaid,
     vaeScaleFactor:
       halvings(config?.["block_out_channels"]) ?? enlargement(await decoder()),
+    vaeTileSize: Math.min(trainedSize(config), LARGEST_TILE),
   };
+}
+
+/** The side of the pictures that it was trained on, in pixels. */
+function trainedSize(config: Readonly<Record<string, unknown>> | undefined) {
+  const said = config?.["sample_size"];
+  const side: unknown = Array.isArray(said) ? said[0] : said;
+  return typeof side === "number" && side > 0 ? side : LARGEST_TILE;
 }
 
 /** By how much a decoder enlarges: where its sizes are open, each layer that enlarges doubles the sides. */

@@ -166,18 +166,31 @@ export class Model implements PlannableModel {
   }
 
   /** @throws {RangeError} If samples of this size cannot be decoded */
-  checkSize(height: number, width: number): void {
-    this.#vae?.checkSize(height, width);
+  checkSize(height: number, width: number, vaeTiling?: boolean): void {
+    this.#vae?.checkSize(height, width, vaeTiling);
+  }
+
+  /** Whether samples of this size go through the VAE in tiles. */
+  isTiled(height: number, width: number, asked?: boolean): boolean {
+    return this.#vae?.isTiled(height, width, asked) ?? false;
   }
 
   /** From pixels in [-1, 1] to a clean sample: a model without a VAE returns them as they are. */
-  async encode(image: ImageArray, signal?: AbortSignal): Promise<ImageArray> {
-    return this.#vae ? this.#vae.encode(image, signal) : image;
+  async encode(
+    image: ImageArray,
+    isTiled: boolean,
+    signal?: AbortSignal,
+  ): Promise<ImageArray> {
+    return this.#vae ? this.#vae.encode(image, isTiled, signal) : image;
   }
 
   /** From a clean sample to pixels; a model without a VAE returns the sample itself. */
-  async decode(sample: ImageArray, signal?: AbortSignal): Promise<ImageArray> {
-    return this.#vae ? this.#vae.decode(sample, signal) : sample;
+  async decode(
+    sample: ImageArray,
+    isTiled: boolean,
+    signal?: AbortSignal,
+  ): Promise<ImageArray> {
+    return this.#vae ? this.#vae.decode(sample, isTiled, signal) : sample;
   }
 
   /** Frees every session and closes the folder. */

@@ -4,7 +4,7 @@
 import type { PlannedRun } from "./planned-run.js";
 import { sizeRun, type SizeRequest } from "./run-size.js";
 import type { PlannableModel } from "./plannable-model.js";
-import { PhaseskipError, fixedBatch } from "@phaseskip/graph";
+import { PhaseskipError, fixedBatch, type Unet } from "@phaseskip/graph";
 
 import { classDefaults } from "../folder/class-defaults.js";
 import type { ModelIndex } from "../folder/model-index.js";
@@ -12,7 +12,9 @@ import { loadPlan } from "../folder/model-plans.js";
 import type { Plan } from "../plan/plan.js";
 import { emptyPlan, planTitle } from "../plan/plan.js";
 
-import { schedulePlan } from "../schedule/schedule.js";
+import type { ScheduleRequest } from "../schedule/schedule-request.js";
+import type { Schedule } from "../schedule/scheduled.js";
+import { wholeSchedule } from "../schedule/whole-schedule.js";
 
 import { networkCosts } from "./network-costs.js";
 import type { InputRequest } from "../inputs/input-options.js";
@@ -57,7 +59,7 @@ export async function planRun(
   const from = { ...request, strength };
   const { startIndex, timesteps } = runTimesteps(scheduler, from);
   const { decisions, means } = request;
-  const schedule = schedulePlan(sized.unet, {
+  const schedule = await scheduleRun(sized.unet, {
     plan,
     ...(decisions && { decisions }),
     ...(means && { means }),
@@ -96,6 +98,16 @@ export async function planRun(
   const { kindWords } = await import("./kind-words.js");
   const words = kindWords(model.index, request, run);
   return { ...run, warnings: [...run.warnings, ...words] };
+}
+
+/** What a plan needs is loaded for those that do something. */
+async function scheduleRun(
+  unet: Unet,
+  request: ScheduleRequest,
+): Promise<Schedule> {
+  if (request.plan === emptyPlan) return wholeSchedule(unet, request);
+  const { schedulePlan } = await import("../schedule/schedule.js");
+  return schedulePlan(unet, request);
 }
 
 /** How far a request leaves its image; what the model's class takes where the request does not say. */

@@ -89,6 +89,12 @@ export interface GenerateOptions extends TextOptions, InputOptions {
   readonly decisions?: readonly AdaptiveDecision[];
   /** What the plan's action `mean` puts in place of outputs; an error where it has that action and there are none. */
   readonly means?: ChannelMeans;
+  /**
+   * Whether pictures go through the VAE in overlapping tiles of 512 pixels, or what it was trained on if that is less:
+   * little memory, whatever the size, but the tiles differ a little in tone.
+   * @default only where the device could not hold the picture whole; a warning says so
+   */
+  readonly vaeTiling?: boolean;
   /** The `lcm` scheduler: steps of the schedule whose steps are skipped. @default the model's, else 50 */
   readonly originalInferenceSteps?: number;
 }
@@ -267,6 +273,11 @@ export function parseRequest(
       isChannelMeans,
     ),
     originalInferenceSteps: integer("originalInferenceSteps", 1),
+    vaeTiling: checked(
+      "vaeTiling",
+      "true or false",
+      (value) => typeof value === "boolean",
+    ),
   };
 }
 
@@ -278,7 +289,7 @@ const fields = new Set<string>([
   ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "initNoise"],
   "initNoiseShape",
   ...["preview", "height", "width", "image", "strength", "mask"],
-  ...["originalInferenceSteps", "decisions", "means"],
+  ...["originalInferenceSteps", "decisions", "means", "vaeTiling"],
 ]);
 
 function isLoraList(value: unknown): boolean {

@@ -23,6 +23,8 @@ export interface Chunk {
 /** A run that is ready. */
 export interface RunSetup extends PlannedRun {
   readonly chunks: readonly Chunk[];
+  /** Whether pictures go through the VAE in tiles. */
+  readonly isTiled: boolean;
 }
 
 /**
@@ -38,7 +40,7 @@ export async function prepareRun(
 ): Promise<RunSetup> {
   checkPrompt(model, request);
   const run = await planRun(model, request, signal, mayPair);
-  model.checkSize(run.shape[2], run.shape[3]);
+  model.checkSize(run.shape[2], run.shape[3], request.vaeTiling);
   checkTensorSizes(run.unet, model.device);
   await model.useLoras(request.loras, signal);
   const { signatures, means } = run.schedule;
@@ -60,9 +62,18 @@ export async function beginRun(
   const isGuided = run.schedule.steps.some((step) => step.contexts.length > 1);
   const contexts: readonly Context[] = isGuided ? ["cond", "uncond"] : ["cond"];
   const told = await conditionRun(model, run, request, contexts, signal);
-  const images = await startImages(model, run, request, signal);
+  const { vaeTiling } = request;
+  const isTiled = model.isTiled(run.shape[2], run.shape[3], vaeTiling);
+  const images = await startImages(model, run, request, isTiled, signal);
   const chunks = await beginChunks(model, run, request, images, told, signal);
-  return { ...run, chunks, warnings: [...run.warnings, ...told.warnings] };
+  const warnings = [...run.warnings, ...told.warnings];
+  if (isTiled && vaeTiling === undefined) {
+    const { vaeTileSize } = model.index;
+    warnings.push(
+      `pictures go through the VAE in tiles of ${vaeTileSize} pixels, as this device cannot hold them whole: tiles may differ a little in tone; vaeTiling: false tries without`,
+    );
+  }
+  return { ...run, chunks, isTiled, warnings };
 }
 
 /** Begins the streams of all chunks; those that were begun are freed where one fails. */

@@ -54,7 +54,7 @@ export async function* runPipeline(
   const costs = new RunCosts(setup);
   const unetSteps = new UnetSteps(model.unet, setup);
   const reports: StepReport[] = [];
-  const [count, , height, width] = shape;
+  const [count] = shape;
   let decoded = count;
   try {
     for (const step of schedule.steps) {
@@ -70,7 +70,7 @@ export async function* runPipeline(
         images.map((image) => image.predOriginalSample),
       );
       const preview = isShown
-        ? await pictures(model, estimates, height, width, signal)
+        ? await pictures(model, setup, estimates, signal)
         : undefined;
       if (isShown) decoded += count;
       yield { stepIndex, stepCount, report, ...(preview && { preview }) };
@@ -78,7 +78,7 @@ export async function* runPipeline(
     const samples = chunks.flatMap(({ images }) =>
       images.map((image) => image.sample),
     );
-    const images = await pictures(model, samples, height, width, signal);
+    const images = await pictures(model, setup, samples, signal);
     signal?.throwIfAborted();
     const sample = new Float32Array(samples.length * samples[0]!.length);
     samples.forEach((one, i) => sample.set(one, i * one.length));
@@ -173,14 +173,15 @@ function addPriorNoise(image: ImageState, weight: number): void {
 
 async function pictures(
   model: Model,
+  { shape, isTiled }: RunSetup,
   samples: readonly Float32Array<ArrayBuffer>[],
-  height: number,
-  width: number,
   signal?: AbortSignal,
 ): Promise<Picture[]> {
+  const [, , height, width] = shape;
   const drawn: Picture[] = [];
   for (const data of samples) {
-    const pixels = await model.decode({ data, height, width }, signal);
+    const sample = { data, height, width };
+    const pixels = await model.decode(sample, isTiled, signal);
     drawn.push(samplePicture(pixels.data, pixels.height, pixels.width));
   }
   return drawn;

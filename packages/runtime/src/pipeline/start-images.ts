@@ -38,6 +38,7 @@ interface KeptPart {
 /**
  * Makes the images' first samples, as diffusers' pipelines do (0.42.1): image to image as
  * pipeline_stable_diffusion_img2img.py, with a mask as pipeline_stable_diffusion_inpaint.py for Unets of 4 channels.
+ * @param isTiled whether the image goes through the VAE in tiles
  * @throws {RangeError} If noise or image do not fit the model
  * @throws {PhaseskipError} `model-unsupported` If the image needs a VAE's encoder that the folder lacks
  */
@@ -45,6 +46,7 @@ export async function startImages(
   model: Model,
   { scheduler, startIndex, shape }: PlannedRun,
   request: Request,
+  isTiled: boolean,
   signal?: AbortSignal,
 ): Promise<ImageState[]> {
   const { seed, initNoise, image, mask: picture } = request;
@@ -56,7 +58,7 @@ export async function startImages(
     );
   }
   const clean = image && imageArray(image, model.index.hasVae ? 3 : channels);
-  const original = clean && (await model.encode(clean, signal)).data;
+  const original = clean && (await model.encode(clean, isTiled, signal)).data;
   const mask = picture && maskArray(picture, height, width);
   const isPureNoise =
     !image || (mask && strengthOf(model.index, request) === 1);

@@ -301,7 +301,9 @@ export class Study {
   /** A sample as a picture; through the VAE where there is one. */
   async picture(sample: Float32Array<ArrayBuffer>): Promise<Picture> {
     const [, height, width] = this.sampleDims;
-    const pixels = await this.#model.decode({ data: sample, height, width });
+    const isTiled = this.#model.isTiled(height, width);
+    const whole = { data: sample, height, width };
+    const pixels = await this.#model.decode(whole, isTiled);
     return samplePicture(pixels.data, pixels.height, pixels.width);
   }
 

@@ -16,13 +16,12 @@ import type { ScheduledContext } from "../schedule/scheduled-context.js";
 import type { Device, DeviceTensor } from "../device/session.js";
 import type { Weights } from "./weights.js";
 import { Constants } from "./constants.js";
-import { Kernels } from "./kernels.js";
+import type { Kernels } from "./kernels.js";
 import type { Program } from "./program.js";
 import { compileProgram } from "./program.js";
 import { SegmentSessions } from "./segment-sessions.js";
 import { SharedTensor } from "./shared-tensor.js";
 import { UnetStream } from "./stream.js";
-import { timeSegments } from "./time-segments.js";
 import type { CallParts } from "./unet-call.js";
 import { UnetCall } from "./unet-call.js";
 
@@ -34,7 +33,8 @@ export class UnetExecutor {
   readonly #inputs: readonly UnetInput[];
   readonly #maxSegmentBytes: number;
   readonly #unets = new Map<string, Unet>();
-  readonly #kernels: Kernels;
+  /** Loaded for the first plan that acts on something. */
+  #kernels: Kernels | undefined;
   readonly #timestep = { value: NaN, outputs: new Map<string, SharedTensor>() };
   #unet!: Unet;
   #constants: Constants | undefined;
@@ -60,7 +60,6 @@ export class UnetExecutor {
     this.#device = device;
     this.#graph = graph;
     this.#sessions = new SegmentSessions(device, weights);
-    this.#kernels = new Kernels(device);
     this.#maxSegmentBytes = maxSegmentBytes;
   }
 
@@ -108,6 +107,10 @@ export class UnetExecutor {
     this.#cutFor = cutFor;
     this.#means = means;
     this.#signatures = signatures;
+    if (!this.#kernels && signatures.some(actsOnSomething)) {
+      const { Kernels } = await import("./kernels.js");
+      this.#kernels = new Kernels(this.#device);
+    }
     await this.#sessions.prepare(unet, this.#partition, signal);
   }
 
@@ -192,10 +195,11 @@ export class UnetExecutor {
   }
 
   /** How long segments of the partition in use take, alone; by their keys, in ms. */
-  time(
+  async time(
     segments: readonly Segment[],
     signal?: AbortSignal,
   ): Promise<Map<string, number>> {
+    const { timeSegments } = await import("./time-segments.js");
     return timeSegments(
       this.#device,
       this.#unet,
@@ -216,7 +220,7 @@ export class UnetExecutor {
   async dispose(): Promise<void> {
     this.endRun();
     this.#constants?.dispose();
-    await this.#kernels.dispose();
+    await this.#kernels?.dispose();
     await this.#sessions.dispose();
   }
 
@@ -304,6 +308,11 @@ export class UnetExecutor {
       this.#device.tensor(type, dims, isFloat ? Float32Array.from(data) : data),
     );
   }
+}
+
+/** Whether something stands in for a computed value, or is measured. */
+function actsOnSomething({ ports, probes }: LiveGraph): boolean {
+  return ports.size > 0 || probes.length > 0;
 }
 
 /** Equal for signatures that lead to the same partition and the same programs. */

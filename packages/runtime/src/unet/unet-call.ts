@@ -18,7 +18,8 @@ import type { UnetStream } from "./stream.js";
 export interface CallParts {
   readonly device: Device;
   readonly constants: Constants;
-  readonly kernels: Kernels;
+  /** There where a signature acts on something. */
+  readonly kernels: Kernels | undefined;
   /** What depends on the timestep alone, and the timestep. */
   readonly timestepValues: ReadonlyMap<string, SharedTensor>;
   readonly timestep: number;
@@ -68,7 +69,7 @@ export class UnetCall {
       else await this.#run(run, reads);
     }
     const then = this.#stream.cache.get(before)!;
-    return kernels.change(this.#look(probes[0]!, reads), then.tensor);
+    return kernels!.change(this.#look(probes[0]!, reads), then.tensor);
   }
 
   /**
@@ -133,8 +134,8 @@ export class UnetCall {
   ): Promise<DeviceTensor> {
     const { kernels } = this.#parts;
     const tensors = inputs.map((source) => this.#look(source, reads));
-    if ("scale" in work) return kernels.scale(tensors[0]!, work.scale);
-    return kernels.combine(
+    if ("scale" in work) return kernels!.scale(tensors[0]!, work.scale);
+    return kernels!.combine(
       tensors,
       "port" in work ? reads.get(work.port)!.coefficients : work.coefficients,
     );

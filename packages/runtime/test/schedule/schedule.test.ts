@@ -4,9 +4,11 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { fixtureUnet } from "../../../graph/test/fixtures.js";
 import { parsePlan } from "../../src/plan/parse-plan.js";
 import type { Context, GuidanceRule, Plan, Rule } from "../../src/plan/plan.js";
+import { emptyPlan } from "../../src/plan/plan.js";
 import type { ScheduleRequest } from "../../src/schedule/schedule-request.js";
 import type { Schedule } from "../../src/schedule/schedule.js";
 import { schedulePlan } from "../../src/schedule/schedule.js";
+import { wholeSchedule } from "../../src/schedule/whole-schedule.js";
 
 let unet: Unet;
 beforeAll(async () => {
@@ -643,5 +645,26 @@ describe("schedulePlan() warns of rules without effect", () => {
       schedule([], { guidanceScale, extra: { guidance } }).warnings;
     expect(warnings(3)).toEqual(["guidance[0] applies at no step of this run"]);
     expect(warnings(1)).toHaveLength(2);
+  });
+});
+
+describe("wholeSchedule()", () => {
+  test.each([
+    ["without guidance", { guidanceScale: 1 }],
+    ["with guidance", { guidanceScale: 7.5 }],
+    [
+      "with a weight of 1 in two contexts",
+      { guidanceScale: 1, isGuided: true },
+    ],
+    ["with a weight above 1 in one", { guidanceScale: 3, isGuided: false }],
+  ])("is the schedule of the plan that does nothing, %s", (_, guidance) => {
+    const request = {
+      plan: emptyPlan,
+      timesteps,
+      numTrainTimesteps: 1000,
+      scheduler: "ddim",
+      ...guidance,
+    };
+    expect(wholeSchedule(unet, request)).toEqual(schedulePlan(unet, request));
   });
 });

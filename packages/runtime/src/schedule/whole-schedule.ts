@@ -1,0 +1,46 @@
+// What runs at every step without a plan: all of it. So a page that uses no plan never loads what plans need.
+
+import type { Unet } from "@phaseskip/graph";
+import { liveGraph } from "@phaseskip/graph";
+import type { Context } from "../plan/plan.js";
+import type { Schedule } from "./scheduled.js";
+import type { ScheduleRequest } from "./schedule-request.js";
+
+/** What a run without a plan is scheduled on. */
+export type WholeRequest = Pick<
+  ScheduleRequest,
+  "timesteps" | "guidanceScale" | "isGuided"
+>;
+
+/** The schedule of a plan that does nothing. */
+export function wholeSchedule(
+  unet: Unet,
+  { timesteps, guidanceScale, isGuided = guidanceScale !== 1 }: WholeRequest,
+): Schedule {
+  const whole = liveGraph(unet, new Set(), () => "fresh");
+  const contexts = isGuided ? (["cond", "uncond"] as const) : ["cond" as const];
+  return {
+    signatures: [whole],
+    steps: timesteps.map((timestep, stepIndex) => ({
+      stepIndex,
+      timestep,
+      guidanceScale: isGuided ? guidanceScale : undefined,
+      deltaAge: undefined,
+      keepsDelta: false,
+      priorNoise: 0,
+      contexts: contexts.map((context: Context) => ({
+        context,
+        signature: 0,
+        reads: new Map(),
+        stores: [],
+        drops: [],
+        computed: [],
+        reused: new Map(),
+        zeroed: [],
+        changed: new Map(),
+        decisions: [],
+      })),
+    })),
+    warnings: [],
+  };
+}
