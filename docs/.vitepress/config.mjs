@@ -63,6 +63,7 @@ export default {
           ...page("Drawing", "drawing"),
           ...page("Publish a model", "publish"),
           ...page("Exports that run", "exports"),
+          ...page("Foreign Unets", "foreign"),
           ...page("Errors", "errors"),
           ...page("Questions", "faq"),
           ...page("For agents", "agents"),
@@ -83,6 +84,7 @@ export default {
         items: [
           ...page("What it costs", "costs"),
           { text: "The study", link: "/study/" },
+          ...page("A foreign Unet", "study/foreign"),
           ...page("Reliability", "reliability"),
         ],
       },

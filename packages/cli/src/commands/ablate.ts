@@ -18,6 +18,7 @@ import {
   type SweepSettings,
   type SweepTotals,
   type WindowKind,
+  unitsOf,
 } from "@phaseskip/ablation";
 import type { Picture } from "@phaseskip/metrics";
 import type { SchedulerName } from "@phaseskip/runtime";
@@ -150,7 +151,8 @@ async function settingsOf(
   options: AblateArguments,
   floorBackend: string | undefined,
 ): Promise<SweepSettings> {
-  const { units, bins, windows, action, seeds, seed, directions } = options;
+  const { bins, windows, action, seeds, seed, directions } = options;
+  const units = unitsOf(options.units, study.units());
   return {
     scheduler: study.scheduler.name,
     numInferenceSteps: study.scheduler.numInferenceSteps,
