@@ -73,7 +73,10 @@ const browser = (
   optimizeDeps: {
     exclude: ["onnxruntime-web"], // finds its .wasm by import.meta.url
     // all that workers import: found late, each would reload the page in the middle of a test
-    include: ["comlink", "idb-keyval", "@huggingface/tokenizers", "pbf"],
+    include: [
+      ...["comlink", "idb-keyval", "@huggingface/tokenizers", "pbf"],
+      ...["react", "react-dom/client"],
+    ],
   },
   server: { headers },
   test: {

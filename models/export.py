@@ -75,6 +75,9 @@ def unet_inputs(unet, batch: int, sequence: int, timestep: torch.Tensor, axes: d
         return inputs
     text_axes = {0: BATCH, 1: SEQUENCE}
     inputs.append((Value("encoder_hidden_states", text_axes), torch.randn(batch, sequence, width, dtype=dtype)))
+    if config.get("num_class_embeds"):
+        labels = torch.randint(0, config.num_class_embeds, (batch,))
+        inputs.append((Value("class_labels", {0: BATCH}), labels))
     if config.get("time_cond_proj_dim"):
         cond = torch.randn(batch, config.time_cond_proj_dim, dtype=dtype)
         inputs.append((Value("timestep_cond", {0: BATCH}), cond))
@@ -119,6 +122,36 @@ def export_unet(
         output = Value("out_sample", axes)
         export_onnx(module, inputs, [output], folder / "unet" / "model.onnx", options)
     write_json(folder / "unet" / "config.json", plain_config(unet.config))
+
+
+def export_controlnet(
+    controlnet, folder: Path, options: OnnxOptions, *, name: str, size: int, batch: int = 2, sequence: int = 12
+) -> None:
+    """Writes `controlnet/model.onnx`: what the Unet reads and a picture in [0, 1] → what is added to its skips."""
+    axes = {0: BATCH, 2: "height", 3: "width"}
+    inputs = [
+        (Value("sample", axes), torch.randn(batch, 4, size // 2, size // 2, dtype=controlnet.dtype)),
+        (Value("timestep"), torch.tensor([500])),
+        (
+            Value("encoder_hidden_states", {0: BATCH, 1: SEQUENCE}),
+            torch.randn(batch, sequence, controlnet.config.cross_attention_dim, dtype=controlnet.dtype),
+        ),
+        (
+            Value("controlnet_cond", {0: BATCH, 2: "picture_height", 3: "picture_width"}),
+            torch.rand(batch, 3, size, size, dtype=controlnet.dtype),
+        ),
+    ]
+    count = sum(2 if i < len(controlnet.down_blocks) - 1 else 1 for i in range(len(controlnet.down_blocks))) + 1
+    outputs = [Value(f"down_block_{i}_res_sample", {**axes, 2: f"h{i}", 3: f"w{i}"}) for i in range(count)]
+    outputs.append(Value("mid_block_res_sample", {**axes, 2: "hm", 3: "wm"}))
+
+    def forward(original, sample, timestep, encoder_hidden_states, controlnet_cond):
+        down, mid = original(sample, timestep, encoder_hidden_states, controlnet_cond, return_dict=False)
+        return (*down, mid)
+
+    with forward_as(controlnet, forward):
+        export_onnx(controlnet, inputs, outputs, folder / name / "model.onnx", options)
+    write_json(folder / name / "config.json", plain_config(controlnet.config))
 
 
 def export_text_encoder(

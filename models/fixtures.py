@@ -86,6 +86,17 @@ SCHEDULERS = {
         "clip_sample": False,
         "trained_betas": None,
     },
+    "ddim-latent": {
+        "_class_name": "DDIMScheduler",
+        "num_train_timesteps": 1000,
+        "beta_start": 0.0001,
+        "beta_end": 0.02,
+        "beta_schedule": "scaled_linear",
+        "clip_sample": False,
+        "set_alpha_to_one": False,
+        "steps_offset": 1,
+        "prediction_type": "v_prediction",
+    },
     "lcm": {
         "_class_name": "LCMScheduler",
         "num_train_timesteps": 1000,
@@ -114,11 +125,20 @@ SCHEDULERS = {
 }
 
 
+LOW_RES_SCHEDULER = {
+    "_class_name": "DDPMScheduler",
+    "num_train_timesteps": 1000,
+    "beta_start": 0.0001,
+    "beta_end": 0.02,
+    "beta_schedule": "scaled_linear",
+}
+
+
 @dataclass(frozen=True)
 class Fixture:
     """One folder: which parts, of which sizes, written how."""
 
-    kind: str  # ddpm, text, sd, lcm or sdxl
+    kind: str  # ddpm, text, sd, lcm or sdxl; inpaint, pix2pix or upscale
     unet: dict
     options: OnnxOptions = OnnxOptions(verbatim=False)
     half: bool = False
@@ -130,6 +150,7 @@ class Fixture:
     scheduler: str = "ddim"
     size: int = 16
     encodes: bool = False  # with the VAE's encoder
+    controls: tuple[str, ...] = ()  # ControlNets, by the names of their folders
     seed: int = 0
 
 
@@ -182,6 +203,14 @@ FIXTURES = {
         half=True, scheduler="euler", size=8, seed=10,
     ),
     "tiny-sd-image-ts": Fixture("sd", SMALL, half=True, scheduler="pndm", size=8, encodes=True, seed=11),
+    "tiny-inpaint-ts": Fixture("inpaint", SMALL, half=True, scheduler="pndm", size=8, encodes=True, seed=12),
+    "tiny-pix2pix-ts": Fixture("pix2pix", SMALL, half=True, scheduler="euler", size=8, encodes=True, seed=13),
+    "tiny-upscale-ts": Fixture(
+        "upscale", {**SMALL, "num_class_embeds": 350}, half=True, scheduler="ddim-latent", size=8, seed=14
+    ),
+    "tiny-control-ts": Fixture(
+        "sd", SMALL, half=True, scheduler="pndm", size=8, controls=("controlnet_0", "controlnet_1"), seed=15
+    ),
 }  # fmt: skip
 
 
@@ -218,14 +247,15 @@ def clip_encoder(vocab: int, projected: bool = False, layers: int = 1):
 
 def build(name: str) -> SimpleNamespace:
     """The fixture's modules in PyTorch, float32 (of float16 values where the folder holds those)."""
-    from diffusers import AutoencoderKL, UNet2DConditionModel, UNet2DModel
+    from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel, UNet2DModel
 
     fixture = FIXTURES[name]
-    latent = fixture.kind in ("sd", "lcm", "sdxl")
+    latent = fixture.kind not in ("ddpm", "text")
     channels = 4 if latent else 3
+    beside = BESIDE.get(fixture.kind, 0)
     common = dict(
         sample_size=fixture.size,
-        in_channels=channels,
+        in_channels=channels + beside,
         out_channels=channels,
         norm_num_groups=2,
         **{"block_out_channels": (4, 8, 8), **fixture.unet},
@@ -248,20 +278,33 @@ def build(name: str) -> SimpleNamespace:
             latent_channels=4,
             norm_num_groups=2,
             sample_size=2 * fixture.size,
-            scaling_factor=0.18215,
+            scaling_factor=0.08333 if fixture.kind == "upscale" else 0.18215,
         )
-    for module in (parts.unet, parts.text_encoder, parts.text_encoder_2, parts.vae):
+    parts.controlnets = [
+        ControlNetModel(
+            layers_per_block=1,
+            block_out_channels=SMALL["block_out_channels"],
+            down_block_types=SMALL["down_block_types"],
+            conditioning_embedding_out_channels=(4, 8),
+            norm_num_groups=2,
+            cross_attention_dim=8,
+            attention_head_dim=2,
+        )
+        for _ in fixture.controls
+    ]
+    for module in (parts.unet, parts.text_encoder, parts.text_encoder_2, parts.vae, *parts.controlnets):
         if module is not None:
             randomise(module.eval(), generator, fixture.plain_biases)
     if fixture.kind in ("ddpm", "text"):
         for parameter in parts.unet.conv_out.parameters():
             parameter.data *= 0.25  # with more, sampling amplifies rounding until nothing can be compared
-    for module in (parts.unet, parts.text_encoder, parts.text_encoder_2, parts.vae):
+    for module in (parts.unet, parts.text_encoder, parts.text_encoder_2, parts.vae, *parts.controlnets):
         if module is not None and fixture.half:
             module.half().float()
     return parts
 
 
+BESIDE = {"inpaint": 5, "pix2pix": 4, "upscale": 3}  # channels that the Unet reads beside the sample's
 CLIP_TEXT = " ".join(WORDS).replace("boat", "boats boating").replace("house", "houses housing").split()
 
 
@@ -278,6 +321,9 @@ PIPELINES = {
     "sd": "StableDiffusionPipeline",
     "lcm": "LatentConsistencyModelPipeline",
     "sdxl": "StableDiffusionXLPipeline",
+    "inpaint": "StableDiffusionInpaintPipeline",
+    "pix2pix": "StableDiffusionInstructPix2PixPipeline",
+    "upscale": "StableDiffusionUpscalePipeline",
 }
 
 
@@ -328,6 +374,11 @@ def make(name: str, root: Path = HERE) -> Path:
         if fixture.encodes:
             export.export_vae_encoder(parts.vae, folder, static_text, size=2 * fixture.size)
         index["vae"] = ("diffusers", "AutoencoderKL")
+    for name, controlnet in zip(fixture.controls, parts.controlnets, strict=True):
+        export.export_controlnet(controlnet.to(dtype), folder, static_text, name=name, size=2 * fixture.size)
+    if fixture.kind == "upscale":
+        index["low_res_scheduler"] = ("diffusers", LOW_RES_SCHEDULER["_class_name"])
+        export.write_json(folder / "low_res_scheduler" / "scheduler_config.json", LOW_RES_SCHEDULER)
     scheduler = SCHEDULERS[fixture.scheduler]
     index["scheduler"] = ("diffusers", scheduler["_class_name"])
     export.write_json(folder / "scheduler" / "scheduler_config.json", scheduler)

@@ -3,18 +3,20 @@
     python golden_pipelines.py            all cases, into packages/runtime/test/golden-pipelines/
 
 Each case is a JSON file of `options` as `generate` takes them, with the names of the NPY files beside it: the levels of
-the image and the mask, the given noise, the sample before the VAE. Image i has a generator of its own, seeded seed + i.
-Two things are not diffusers': latents of an image are the mode of the encoder's distribution, as that of a case must
-not depend on the order in which random numbers are drawn; and in pixel space, for which diffusers has no such
-pipelines, the loops are written out below. A case is refused if it answers a change of 1e-6 in the Unet's first weights
+the image, the mask and the control pictures, the given noise, the sample before the VAE. Image i has a generator of its
+own, seeded seed + i. One thing is not diffusers': in pixel space, for which diffusers has no such pipelines, the loops
+are written out below. A plan in the options is kept by `reused`, which lets a module compute at every n-th call only.
+A case is refused if it answers a change of 1e-6 in the Unet's first weights
 by more than TOO_TENDER: rounding would then decide what comes out.
 """
 
 from __future__ import annotations
 
 import argparse
+import operator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import diffusers
@@ -38,6 +40,8 @@ class Case:
     options: dict
     image: tuple[int, int] | None = None
     masked: bool = False
+    controls: int = 0  # control pictures
+    reused: tuple[str, int] | None = None  # a module's path in the pipeline, and how often it computes
     given_noise: bool = False
     decode: bool = False
 
@@ -94,6 +98,7 @@ def cases() -> dict[str, Case]:
         ),
     }  # fmt: skip
     text = dict(prompt=PROMPT, numInferenceSteps=10, guidanceScale=4.0)
+    found |= conditioned_cases(dict(text, numInferenceSteps=6))
     for scheduler, strength in (
         ("ddim", 0.6), ("pndm", 0.55), ("euler", 0.8), ("euler-ancestral", 1.0), ("dpmpp-2m", 0.3), ("ddpm", 0.5),
     ):  # fmt: skip
@@ -112,6 +117,52 @@ def cases() -> dict[str, Case]:
     )
     found["mask-all-steps"] = Case("tiny-sd-image-ts", dict(text, scheduler="euler", seed=4), image, masked=True)
     return found
+
+
+def every(units: str, steps: int) -> dict:
+    """A plan that lets units compute at every n-th step only."""
+    rule = dict(units=[units], action="reuse", refresh={"every": steps})
+    return {"format": "phaseskip-plan", "version": 1, "phases": [], "rules": [rule]}
+
+
+def conditioned_cases(text: dict) -> dict[str, Case]:
+    """Unets that read more than the sample, and ControlNets."""
+    inpaint, pix2pix, upscale = "tiny-inpaint-ts", "tiny-pix2pix-ts", "tiny-upscale-ts"
+    image, control = (16, 16), "tiny-control-ts"
+    masked = dict(image=image, masked=True)
+    mid = ("unet.mid_block", 2)
+    both = [{"scale": 0.7, "end": 0.7}, {"scale": 1.3, "start": 0.3}]
+    return {
+        "inpaint": Case(inpaint, dict(text, seed=1), **masked),
+        "inpaint-ancestral": Case(
+            inpaint, dict(text, seed=2, scheduler="euler-ancestral", numInferenceSteps=10, strength=0.7), **masked
+        ),
+        "inpaint-plan": Case(
+            inpaint, dict(text, seed=3, scheduler="ddim", plan=every("mid_block", 2)), reused=mid, **masked
+        ),
+        "pix2pix": Case(pix2pix, dict(text, seed=4, imageGuidanceScale=1.6), image),
+        "pix2pix-negative": Case(
+            pix2pix, dict(text, seed=5, scheduler="ddpm", negativePrompt="the sun", imageGuidanceScale=1.0), image
+        ),
+        "pix2pix-unguided": Case(pix2pix, dict(text, seed=6, guidanceScale=5.0, imageGuidanceScale=0.9), image),
+        "pix2pix-plan": Case(
+            pix2pix, dict(text, seed=7, plan=every("mid_block", 2), imageGuidanceScale=1.5), image, reused=mid
+        ),
+        "upscale": Case(upscale, dict(text, seed=8, noiseLevel=20), (8, 8)),
+        "upscale-ddpm": Case(upscale, dict(text, seed=9, scheduler="ddpm", noiseLevel=200), (12, 8)),
+        "upscale-plan": Case(
+            upscale, dict(text, seed=10, plan=every("mid_block", 2), noiseLevel=30), (8, 8), reused=mid
+        ),
+        "control": Case(control, dict(text, seed=11, control=[{"scale": 0.8}]), controls=1),
+        "control-two": Case(control, dict(text, seed=12, scheduler="euler", numInferenceSteps=10, control=both), controls=2),
+        "control-guess": Case(
+            control, dict(text, seed=13, guessMode=True, scheduler="ddim", control=[{"scale": 1.0}]), controls=1
+        ),
+        "control-plan": Case(
+            control, dict(text, seed=14, plan=every("controlnet_0", 3), scheduler="ddim", control=[{}]), controls=1,
+            reused=("controlnet", 3),
+        ),
+    }  # fmt: skip
 
 
 def picture(size: tuple[int, int], seed: int) -> np.ndarray:
@@ -148,8 +199,18 @@ def make_pipeline(parts, case: Case):
     kind = {
         "lcm": diffusers.LatentConsistencyModelPipeline,
         "sd": diffusers.StableDiffusionPipeline,
+        "inpaint": diffusers.StableDiffusionInpaintPipeline,
+        "pix2pix": diffusers.StableDiffusionInstructPix2PixPipeline,
+        "upscale": diffusers.StableDiffusionUpscalePipeline,
     }[parts.fixture.kind]
-    if case.image:
+    if parts.fixture.kind == "upscale":
+        low = diffusers.DDPMScheduler.from_config(fixtures.LOW_RES_SCHEDULER)
+        return kind(**modules, low_res_scheduler=low, safety_checker=None, feature_extractor=None)
+    if case.controls:
+        networks = parts.controlnets[: case.controls]
+        modules["controlnet"] = networks[0] if case.controls == 1 else diffusers.MultiControlNetModel(networks)
+        return diffusers.StableDiffusionControlNetPipeline(**modules, **unsafe)
+    if case.image and parts.fixture.kind == "sd":
         kind = diffusers.StableDiffusionInpaintPipeline if case.masked else diffusers.StableDiffusionImg2ImgPipeline
     return kind(**modules, **unsafe)
 
@@ -178,6 +239,9 @@ SNAKE = {
     "negativeOriginalSize": "negative_original_size",
     "negativeCropsCoordsTopLeft": "negative_crops_coords_top_left",
     "negativeTargetSize": "negative_target_size",
+    "imageGuidanceScale": "image_guidance_scale",
+    "noiseLevel": "noise_level",
+    "guessMode": "guess_mode",
 }
 
 
@@ -188,6 +252,7 @@ class Inputs:
     image: torch.Tensor | None = None  # levels
     mask: torch.Tensor | None = None  # levels
     noise: torch.Tensor | None = None
+    controls: list[torch.Tensor] = field(default_factory=list)  # levels
     files: dict[str, np.ndarray] = field(default_factory=dict)
 
 
@@ -201,6 +266,10 @@ def make_inputs(case: Case, parts) -> Inputs:
     if case.masked:
         inputs.files["mask"] = mask_levels(size)
         inputs.mask = torch.from_numpy(inputs.files["mask"])[None, None]
+    for i in range(case.controls):
+        side = 2 * parts.fixture.size
+        levels = inputs.files[f"control{i}"] = picture((side, side), seed=100 + i)
+        inputs.controls.append(torch.from_numpy(levels)[None])
     if case.given_noise:
         side = parts.fixture.size
         height, width = (size[0] // 2, size[1] // 2) if size else (side, side)
@@ -227,8 +296,11 @@ def run_pipeline(case: Case, parts, inputs: Inputs) -> torch.Tensor:
         arguments["height"], arguments["width"] = case.image
     module = type(pipeline).__module__
     patches = []
-    if inputs.image is not None:
-        patches.append(patch(f"{module}.retrieve_latents", lambda output, generator=None: output.latent_dist.mode()))
+    if inputs.controls:
+        arguments |= control_arguments(case, inputs)
+    if case.reused:
+        path, often = case.reused
+        patches.append(reused(operator.attrgetter(path)(pipeline), often))
     if inputs.noise is not None and inputs.image is None:
         arguments["latents"] = inputs.noise
     elif inputs.noise is not None:
@@ -240,6 +312,31 @@ def run_pipeline(case: Case, parts, inputs: Inputs) -> torch.Tensor:
     finally:
         for one in patches:
             one.stop()
+
+
+def control_arguments(case: Case, inputs: Inputs) -> dict:
+    """What a pipeline with ControlNets takes: lists where there are several."""
+    names = {
+        "scale": ("controlnet_conditioning_scale", 1.0),
+        "start": ("control_guidance_start", 0.0),
+        "end": ("control_guidance_end", 1.0),
+    }
+    lists = {name: [one.get(key, unsaid) for one in case.options["control"]] for key, (name, unsaid) in names.items()}
+    lists["image"] = [levels / 255 for levels in inputs.controls]
+    return {name: values if case.controls > 1 else values[0] for name, values in lists.items()}
+
+
+def reused(module: torch.nn.Module, often: int):
+    """Lets a module compute at every n-th call only; between them it gives what it gave last."""
+    forward, kept = module.forward, SimpleNamespace(calls=0, value=None)
+
+    def forward_or_kept(*args, **keywords):
+        if kept.calls % often == 0:
+            kept.value = forward(*args, **keywords)
+        kept.calls += 1
+        return kept.value
+
+    return patch.object(module, "forward", forward_or_kept)
 
 
 def run_in_pixels(case: Case, parts, inputs: Inputs) -> torch.Tensor:

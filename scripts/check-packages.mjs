@@ -19,7 +19,10 @@ export const allowed = {
     "comlink",
     "idb-keyval",
     "@huggingface/tokenizers",
+    "@noble/hashes",
   ],
+  react: ["@phaseskip/runtime", "react"],
+  unplugin: ["unplugin", "phaseskip"],
   ablation: [
     "@phaseskip/metrics",
     "@phaseskip/scheduler",
@@ -37,13 +40,14 @@ export const rooms = {
   plans: ["plan"],
   store: [],
   download: ["store"],
-  folder: ["store", "download", "inputs"],
+  hub: ["store", "download"],
+  folder: ["store", "download", "hub", "inputs"],
   text: ["store", "folder"],
   device: [],
   picture: [],
   unet: ["plan", "schedule", "store", "folder", "device"],
   prompt: ["plan", "folder", "text"],
-  inputs: ["plan", "prompt"],
+  inputs: ["plan", "schedule", "prompt", "picture"],
   lora: ["folder", "device", "unet"],
   networks: ["folder", "text", "device", "picture", "unet"],
   pipeline: [
@@ -52,9 +56,11 @@ export const rooms = {
   ],
   study: [
     ...["plan", "schedule", "folder", "device", "picture", "unet", "pipeline"],
+    "hub",
   ],
   wire: [
     ...[".", "store", "download", "folder", "device", "picture", "lora"],
+    "hub",
     "pipeline",
   ],
   element: [".", "plan", "download", "picture", "pipeline"],
@@ -73,7 +79,8 @@ const keepers = [
 ];
 
 /** Files of these names, and all of the command, know Node; everything else also runs in a browser. */
-const nodeFiles = /^cli\/|(^|\/)(bin|disk-[\w-]+|[\w-]*node[\w-]*)\.ts$/;
+const nodeFiles =
+  /^(cli|unplugin)\/|(^|\/)(bin|disk-[\w-]+|[\w-]*node[\w-]*)\.ts$/;
 const vagueNames = /^(utils?|helpers?|common|misc|shared)\.ts$/;
 
 /** Every module specifier of a source text, with whether only types come from it. */
@@ -171,7 +178,9 @@ export function manifestBreaks(name, manifest) {
       breaks.push(`${name}: may not depend on ${library}`);
   }
   for (const library of Object.keys(manifest.peerDependencies ?? {})) {
-    if (!manifest.peerDependenciesMeta?.[library]?.optional)
+    const isOptional = manifest.peerDependenciesMeta?.[library]?.optional;
+    const isNative = library === "onnxruntime-node";
+    if (!isOptional && (isNative || !names.includes(library)))
       breaks.push(`${name}: the peer ${library} must be optional`);
   }
   const ort = manifest.dependencies?.["onnxruntime-web"];

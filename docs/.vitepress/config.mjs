@@ -61,6 +61,8 @@ export default {
           ...page("What it is", "index"),
           ...page("Start", "start"),
           ...page("Drawing", "drawing"),
+          ...page("Pictures in", "pictures-in"),
+          ...page("Models by name", "hub"),
           ...page("Publish a model", "publish"),
           ...page("Exports that run", "exports"),
           ...page("Foreign Unets", "foreign"),

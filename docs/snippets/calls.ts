@@ -37,3 +37,14 @@ export async function cancellable(pipeline: Pipeline): Promise<void> {
   await pipeline.generate({ prompt: "a red boat", signal });
 }
 // #endregion cancel
+
+// #region control
+/** A picture that follows edges, closely at first. */
+export async function controlled(
+  pipeline: Pipeline,
+  edges: InputPicture,
+): Promise<void> {
+  const control = { image: edges, scale: 0.8, end: 0.7 };
+  await pipeline.generate({ prompt: "a red boat", control });
+}
+// #endregion control

@@ -62,7 +62,6 @@ export const requests = {
     options: {
       prompt: "a red boat on the sea at sunset",
       seed: 7,
-      numInferenceSteps: 8,
       guidanceScale: 3,
       plan: "balanced",
     },

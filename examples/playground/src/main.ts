@@ -85,7 +85,7 @@ function restore(): void {
   const model = models.find(({ url }) => url === said.model) ?? models[0]!;
   const usual: Settings = {
     ...{ model: model.url, prompt: model.prompt ?? "" },
-    ...{ seed: 7, steps: 30, scheduler: "", guidance: "" },
+    ...{ seed: 7, steps: 50, scheduler: "", guidance: "" },
     ...{ device: "auto", plan: "" },
   };
   const { plan, ...fields } = { ...usual, ...said, model: model.url };

@@ -111,6 +111,13 @@ export { hatch, reportPage } from "./report/page.js";
 export type { PageParts } from "./report/page.js";
 
 // Forecasts
+export { layOutSteps } from "./forecast/computed-steps.js";
+export type {
+  StepsLayout,
+  StepsQuestion,
+  StretchLoss,
+} from "./forecast/computed-steps.js";
+export { stretchLoss } from "./forecast/stretch-loss.js";
 export { fitForecast } from "./forecast/fit-forecast.js";
 export type {
   FittedForecast,

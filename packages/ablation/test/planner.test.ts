@@ -342,6 +342,43 @@ describe("searchPlans()", () => {
     expect(found[0]!.cost).toBeCloseTo(0.6);
   });
 
+  test.each([true, false])(
+    "a pair that becomes another picture decides a choice unless it does so under any plan: %s",
+    async (isFragile) => {
+      class Brittle extends World {
+        override readonly losses = { a: 0.001, b: 0.002 };
+
+        override async measure(contestant: Contestant, split?: SplitName) {
+          const { ssim, cost } = await super.measure(contestant);
+          const { rules } = contestant.plan;
+          const isLeast = contestant.name === "the least change";
+          const flips =
+            split === "validation" &&
+            rules.length > 0 &&
+            (isFragile || !isLeast);
+          return {
+            ssim: ssim.map((row, i) =>
+              i === 1 && flips ? [row[0]!, 0.3] : row,
+            ),
+            cost,
+          };
+        }
+      }
+      const { found, fragile } = await searchPlans({
+        ...request,
+        runner: new Brittle(),
+        cells: [cell("a", 0, 10, 0.001, 2), cell("b", 0, 10, 0.002, 2)],
+        budget: parseBudget("ssim=0.98"),
+      });
+      expect(found[0]!.isReached).toBe(isFragile);
+      expect(fragile.validation).toEqual(
+        isFragile ? [{ prompt: 1, seed: 1 }] : [],
+      );
+      expect(found[0]!.draft.length > 0).toBe(isFragile);
+      expect(fragile.search).toEqual([]);
+    },
+  );
+
   test("has a plan on the whole grid to choose where fewer steps lose on unseen pictures alone", async () => {
     class Shorter extends World {
       override readonly losses = { a: 0.004, b: 0.008, e: 0.016 };

@@ -3,6 +3,7 @@
 import { Command, Option } from "commander";
 import { bench, type BenchArguments } from "./commands/bench.js";
 import type { CommandIo } from "./command-io.js";
+import { conditionOptions } from "./terminal/condition-options.js";
 import { endingOf, exitCodes, oneLine } from "./terminal/exit-code.js";
 import { firstRun } from "./commands/first-run.js";
 import { generate, type GenerateArguments } from "./commands/generate.js";
@@ -18,6 +19,7 @@ import {
   backendOption,
   dtypeOption,
   guidanceOption,
+  revisionOption,
   schedulerOption,
   schedulerOptionsOption,
 } from "./terminal/run-options.js";
@@ -84,7 +86,10 @@ function program(io: CommandIo): Command {
     .description(
       "Lists a model's units and skips; with a plan, what runs at each step.",
     )
-    .argument("<MODEL>", "path or URL of a model folder")
+    .argument(
+      "<MODEL>",
+      "a model: path or URL of its folder, or org/name on a hub",
+    )
     .option("--plan <P>", "a plan: a file, or a name that the model ships")
     .option(
       "--depth <N>",
@@ -109,17 +114,21 @@ function program(io: CommandIo): Command {
     )
     .addOption(schedulerOption())
     .addOption(dtypeOption())
+    .addOption(revisionOption())
     .option("--json", "one JSON object on standard output, of every unit")
     .addOption(inputOption())
     .addOption(constantOption())
     .action((model: string, options: InspectArguments) =>
       inspect(model, options, io),
     );
-  root
+  const drawing = root
     .command("generate")
     .summary("draw pictures")
     .description("Draws pictures, with the whole model or under a plan.")
-    .argument("<MODEL>", "path or URL of a model folder")
+    .argument(
+      "<MODEL>",
+      "a model: path or URL of its folder, or org/name on a hub",
+    )
     .option(
       "--prompt <P>",
       "what to draw; needed where the model takes a text; may\nbe given several times",
@@ -177,8 +186,13 @@ function program(io: CommandIo): Command {
     .option("--no-vae-tiling", "always whole")
     .option(
       "--plan <P>",
-      "a plan: a file, a name that the model ships, or none",
-      "none",
+      "a plan: a file, a name that the model ships, or none\n(default: what --quality says)",
+    )
+    .addOption(
+      new Option(
+        "--quality <WORD>",
+        "lossless: the whole model; high, balanced, fast: the\nplans quality, balanced and fast that the model ships\n(default: lossless)",
+      ).choices(["lossless", "high", "balanced", "fast"]),
     )
     .option(
       "--height <N>",
@@ -199,7 +213,9 @@ function program(io: CommandIo): Command {
     .option(
       "--mask <FILE.png>",
       "draw --image anew only where this picture is light",
-    )
+    );
+  for (const option of conditionOptions()) drawing.addOption(option);
+  drawing
     .option(
       "--compare",
       "draw with the whole model too: one PNG, full above skipped",
@@ -220,6 +236,7 @@ function program(io: CommandIo): Command {
     )
     .addOption(backendOption())
     .addOption(dtypeOption())
+    .addOption(revisionOption())
     .option("--json", "one JSON object on standard output")
     .addOption(inputOption())
     .addOption(constantOption())
@@ -246,12 +263,16 @@ function program(io: CommandIo): Command {
     .description(
       "Measures the executor against raw ONNX Runtime sessions, in interleaved pairs.",
     )
-    .argument("<MODEL>", "path or URL of a model folder")
+    .argument(
+      "<MODEL>",
+      "a model: path or URL of its folder, or org/name on a hub",
+    )
     .option(
       "--plans <P...>",
       "plans to measure: files, or names that the model ships\n(default: all that it ships)",
     )
     .addOption(dtypeOption())
+    .addOption(revisionOption())
     .option("--json", "one JSON object on standard output, with every time")
     .addOption(inputOption())
     .addOption(constantOption())

@@ -17,6 +17,7 @@ import {
 } from "./terminal/option-values.js";
 import {
   backendOption,
+  revisionOption,
   guidanceOption,
   schedulerOption,
 } from "./terminal/run-options.js";
@@ -33,7 +34,10 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .description(
       "Takes parts of a model away at some steps and measures the final picture. Run again, it goes on where it stopped.",
     )
-    .argument("<MODEL>", "path or URL of a model folder")
+    .argument(
+      "<MODEL>",
+      "a model: path or URL of its folder, or org/name on a hub",
+    )
     .requiredOption("--out <DIR>", "the sweep's folder")
     .addOption(
       new Option("--units <PATTERN...>", "unit patterns, as in plans").default(
@@ -96,6 +100,7 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .addOption(backendOption())
     .addOption(inputOption())
     .addOption(constantOption())
+    .addOption(revisionOption())
     .action((model: string, options: AblateArguments) =>
       ablate(model, options, io),
     );
@@ -136,7 +141,10 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .description(
       "Searches what to leave out when: predicts from a sweep, verifies by running, chooses on pictures not seen before. Run again, it goes on where it stopped.",
     )
-    .argument("<MODEL>", "path or URL of a model folder")
+    .argument(
+      "<MODEL>",
+      "a model: path or URL of its folder, or org/name on a hub",
+    )
     .addOption(
       new Option(
         "--from <DIR>",
@@ -183,6 +191,12 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
       600,
     )
     .option(
+      "--fit <RUNS>",
+      "fit forecasts on so many runs of the whole model, which\ncount as evaluations; whole calls of the Unet may be left\nout then; 0 keeps values as a line through the last two",
+      integerFrom(0),
+      0,
+    )
+    .option(
       "--minutes <N>",
       "stop searching then, at the latest",
       numberFrom(0),
@@ -196,6 +210,7 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
       0,
     )
     .addOption(backendOption())
+    .addOption(revisionOption())
     .option("--json", "print one JSON object")
     .addOption(inputOption())
     .addOption(constantOption())
@@ -208,7 +223,10 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .description(
       "Puts fitted forecasts in place of what a plan keeps: the same computations, and coefficients by least squares on runs of the whole model. They hold for the sampler and the number of steps.",
     )
-    .argument("<MODEL>", "path or URL of a model folder")
+    .argument(
+      "<MODEL>",
+      "a model: path or URL of its folder, or org/name on a hub",
+    )
     .requiredOption(
       "--plan <FILE|NAME>",
       "a plan that reuses, extrapolates or forecasts",
@@ -230,6 +248,7 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .addOption(schedulerOption())
     .addOption(guidanceOption())
     .addOption(backendOption())
+    .addOption(revisionOption())
     .option("--json", "print one JSON object")
     .addOption(inputOption())
     .addOption(constantOption())

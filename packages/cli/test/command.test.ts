@@ -251,6 +251,24 @@ describe("phaseskip", { timeout: 120_000 }, () => {
       () => [...draw, "--compare"],
     ],
     [
+      "a comparison with the whole model itself",
+      2,
+      /--compare needs a plan/,
+      () => [...draw, "--compare", "--quality", "lossless"],
+    ],
+    [
+      "a word of quality that is none",
+      2,
+      /Allowed choices are lossless, high, balanced, fast/,
+      () => [...draw, "--quality", "best"],
+    ],
+    [
+      "a word whose plan the model does not ship",
+      1,
+      /"quality" as the model at .* ships none of that name/,
+      () => [...draw, "--quality", "high"],
+    ],
+    [
       "a plan file that is missing",
       2,
       /no such file/,

@@ -30,6 +30,8 @@ export interface GraphNode {
   readonly scopes: readonly string[];
   /** The node as it stands in the file. */
   readonly proto: NodeProto;
+  /** Whether it adds what ControlNets make to a value of the Unet. @default false */
+  readonly isJoint?: boolean;
 }
 
 /** A constant of the graph: its data are in the parsed file or in a byte range of a file. */

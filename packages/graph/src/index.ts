@@ -41,6 +41,8 @@ export type { Skip } from "./units/skips.js";
 export { nodeMacs } from "./macs.js";
 export { largestValue, networkMacs } from "./network-macs.js";
 
+export { attachControls, type ControlNet } from "./control/attach-controls.js";
+
 // From signatures to segments
 export {
   isComputed,

@@ -10,6 +10,8 @@ export interface UnetSize {
   readonly width: number;
   /** Channels of the sample; for a graph that leaves them open. @default 4 */
   readonly channels?: number;
+  /** Pixels of the picture in one of the sample's, along each side. @default 8 */
+  readonly pixels?: number;
   /** Tokens of the text; needed where the graph leaves them open. @default 77 */
   readonly tokens?: number;
   /** Width of the text's embedding, for a graph that leaves it open. @default 768 */

@@ -13,17 +13,22 @@ export type {
   SchedulerChoice,
 } from "./pipeline/request.js";
 export type { Embeddings, TextOptions } from "./prompt/text-options.js";
+export type { InputOptions } from "./inputs/input-options.js";
+export type { ControlOptions } from "./inputs/control-options.js";
 export type { PromptStyle } from "./text/text-windows.js";
+export type { QualityName } from "./pipeline/quality.js";
 export type { RunStep } from "./pipeline/run.js";
 export type { Lora } from "./lora/model-loras.js";
 export type { Picture } from "./picture/picture.js";
 export type { InputPicture } from "./picture/input-picture.js";
 export type { ContextReport, Report, StepReport } from "./pipeline/report.js";
+export type { MeasuredKeep } from "./pipeline/measured-keep.js";
 export type { PipelineMacs } from "./pipeline/network-costs.js";
 export type { FolderEvent, FolderProgress } from "./download/load-progress.js";
 export type { Dtype } from "./folder/dtype.js";
 export type { UnetInputs } from "./folder/input-names.js";
 export type { UnetConstants } from "./inputs/constants.js";
+export type { HubOptions, HubTemplate } from "./hub/hub-options.js";
 export type { DeviceKind } from "./device/session.js";
 export type { WorkerLike } from "./wire/web-endpoint.js";
 export type { SchedulerName } from "@phaseskip/scheduler";

@@ -8,6 +8,7 @@ export type {
   ModelFolder,
   OpenFolderOptions,
 } from "./folder/model-folder.js";
+export type { HubRequest } from "./hub/hub-options.js";
 export { loadModelIndex } from "./folder/model-index.js";
 export type { ModelIndex, UnetConfig } from "./folder/model-index.js";
 export { PartFiles } from "./folder/part-files.js";
@@ -55,6 +56,7 @@ export type {
   TensorData,
 } from "./device/session.js";
 export { externalPaths, Weights } from "./unet/weights.js";
+export { controlledUnet } from "./networks/control-nets.js";
 export { modelInputs } from "./inputs/model-inputs.js";
 export type { InputGiven, RunInput } from "./inputs/run-input.js";
 export { UnetExecutor } from "./unet/executor.js";

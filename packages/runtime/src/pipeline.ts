@@ -3,6 +3,7 @@
 import type { FolderProgress } from "./download/load-progress.js";
 import type { Dtype } from "./folder/dtype.js";
 import type { UnetInputs } from "./folder/input-names.js";
+import type { HubOptions } from "./hub/hub-options.js";
 import type { Lora } from "./lora/model-loras.js";
 import type { Picture } from "./picture/picture.js";
 import type { PlanDescription } from "./pipeline/plan-description.js";
@@ -13,7 +14,7 @@ import type { DeviceKind } from "./device/session.js";
 import type { WorkerLike } from "./wire/web-endpoint.js";
 
 /** How a pipeline is loaded. */
-export interface LoadOptions {
+export interface LoadOptions extends HubOptions {
   /**
    * The worker that does the work. A function makes one that the pipeline owns: it ends with `dispose`, and
    * is replaced when it is lost. A worker is the app's own, and may serve several pipelines.

@@ -57,6 +57,9 @@ const mostOfStandingStill = 0.95 * Math.SQRT1_2;
 
 const mostFolds = 4;
 
+/** Where a fit is only to say what it errs by: enough for products that are nearly singular. */
+const surveyRidge = 1e-8;
+
 /**
  * Fits a forecast.
  *
@@ -81,8 +84,8 @@ export function fitForecast(
   const errors = ridges.map(() => 0);
   let [still, size] = [0, 0];
   for (let fold = 0; fold < folds; fold++) {
-    const kept = total(runs.filter((_, i) => i % folds !== fold));
-    const held = total(runs.filter((_, i) => i % folds === fold));
+    const kept = totalProducts(runs.filter((_, i) => i % folds !== fold));
+    const held = totalProducts(runs.filter((_, i) => i % folds === fold));
     for (const one of steps) {
       ridges.forEach((ridge, i) => {
         const found = fitStep(one, kept, timesteps, ridge);
@@ -93,7 +96,7 @@ export function fitForecast(
     }
   }
   const best = errors.reduce((min, e, i) => (e < errors[min]! ? i : min), 0);
-  const all = total(runs);
+  const all = totalProducts(runs);
   const [error, standsStill] = [errors[best]!, still].map((sum) =>
     Math.sqrt(sum / size),
   ) as [number, number];
@@ -106,6 +109,20 @@ export function fitForecast(
     standsStill,
     isUsable: error <= mostOfStandingStill * standsStill,
   };
+}
+
+/**
+ * What a step's best forecast errs by on the runs that it is fitted on: the error's norm over the value's.
+ * @param products of the value, over all runs together
+ */
+export function forecastError(
+  one: ForecastStep,
+  products: InnerProducts,
+  timesteps: readonly number[],
+): number {
+  const found = fitStep(one, products, timesteps, surveyRidge);
+  const size = products.products[one.step * products.steps + one.step]!;
+  return size > 0 ? Math.sqrt(squaredError(one, found, products) / size) : 0;
 }
 
 /** Coefficients of one step. */
@@ -157,7 +174,7 @@ function squaredError(
 }
 
 /** Inner products over several runs. */
-function total(runs: readonly InnerProducts[]): InnerProducts {
+export function totalProducts(runs: readonly InnerProducts[]): InnerProducts {
   const { steps, products } = runs[0]!;
   const sum = new Float64Array(products.length);
   for (const run of runs) run.products.forEach((x, i) => (sum[i]! += x));

@@ -15,7 +15,7 @@ export interface ForecastSite {
   /** The unit's path, `""` for the Unet's output, or `guidance` for `uncond − cond`. */
   readonly unit: string;
   /** The contexts that keep and forecast at the same steps; guidance has none. */
-  readonly contexts: readonly ("cond" | "uncond")[];
+  readonly contexts: readonly ("cond" | "image" | "uncond")[];
   /** What is forecast from what. */
   readonly steps: readonly ForecastStep[];
 }

@@ -14,7 +14,10 @@ export interface UnitChange {
   readonly kind: "unit";
   /** The part, as a sweep names it. */
   readonly unit: string;
-  /** What is done, as a sweep names it: `reuse`, `zero`, `zeroResidual`, `bypass`; or `extrapolate`, as plans do. */
+  /**
+   * What is done, as a sweep names it: `reuse`, `zero`, `zeroResidual`, `bypass`; or `extrapolate`, as plans do, and
+   * `forecast` of the whole Unet's output, whose unit is `""`.
+   */
   readonly action: string;
   /** For `reuse` and `extrapolate`: how often the value is computed anew. */
   readonly every?: number;
@@ -88,7 +91,12 @@ export function draftKey(draft: Draft): string {
 
 /** A name for all drafts that do the same, whenever they do it. */
 export function draftKind(draft: Draft): string {
-  return [...new Set(draft.map(whatKey))].sort().join("\n");
+  const kinds = draft.map((change) =>
+    change.kind === "unit" && change.action === "forecast"
+      ? `${change.unit} forecast`
+      : whatKey(change),
+  );
+  return [...new Set(kinds)].sort().join("\n");
 }
 
 /** Whether a draft takes fewer steps. */
@@ -106,6 +114,12 @@ export function describeChange(change: Change): string {
         ? "off"
         : `delta ${JSON.stringify(change.policy.delta)}`;
     return `guidance ${how}, ${when}`;
+  }
+  const [rule] = change.rules;
+  if (change.action === "forecast" && rule?.action === "forecast") {
+    const { refresh } = rule;
+    const at = typeof refresh === "object" && "at" in refresh ? refresh.at : [];
+    return `${change.unit || "the Unet's output"} forecast, computed at ${at.join(" ")}`;
   }
   const every = change.every === undefined ? "" : ` every ${change.every}`;
   const isResidual = change.rules.some(

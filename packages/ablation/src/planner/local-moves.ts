@@ -11,6 +11,7 @@ import {
 } from "./draft.js";
 import type { Goal } from "./greedy.js";
 import { isBetter, meets } from "./greedy.js";
+import { computedSteps, wholeSteps, wholeStepsNearby } from "./whole-steps.js";
 import type { Point, Verifier } from "./verifier.js";
 
 /** Tried in a row without a better one, after which a place is a summit. */
@@ -156,6 +157,14 @@ function movesFrom(
     const rest = without(draft, change);
     add(rest, `drop ${name}`);
     if (change.kind === "steps") continue;
+    const computed = computedSteps(change);
+    if (computed) {
+      for (const other of wholeStepsNearby(computed, steps)) {
+        const moved = wholeSteps(other, steps);
+        add(withChange(rest, moved), describeChange(moved));
+      }
+      continue;
+    }
     const { firstStep, endStep } = change;
     const bounds = [
       [firstStep - stride, endStep],

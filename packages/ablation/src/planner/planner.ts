@@ -5,13 +5,17 @@ import type { CellRow } from "../cells/cells.js";
 import type { Budget } from "./budget.js";
 import type { Chooser, FoundPlan } from "./choice.js";
 import { choosePlan, finalists } from "./choice.js";
-import type { Change, Grid } from "./draft.js";
+import type { Change, Draft, Grid } from "./draft.js";
 import { describeChange, isShortened } from "./draft.js";
+import type { FragilePair } from "./fragile-pairs.js";
+import { leastChange, SteadyRunner } from "./fragile-pairs.js";
 import type { Goal } from "./greedy.js";
 import { isBetter, meets, nameOf, searchGreedily } from "./greedy.js";
 import { searchNearby } from "./local-moves.js";
 import type { VerifiedPlan } from "./plan-runner.js";
 import { Predictor } from "./predictor.js";
+import type { StepsLayout, StretchLoss } from "../forecast/computed-steps.js";
+import { wholeSteps, wholeStepsLayouts } from "./whole-steps.js";
 import type { Point } from "./verifier.js";
 import { Verifier } from "./verifier.js";
 
@@ -29,6 +33,8 @@ export interface PlannerRequest extends Chooser {
   readonly areStepsFree: boolean;
   /** Of everything that is drawn by chance. */
   readonly seed: number;
+  /** What leaving out whole calls of the Unet loses; the runner fits forecasts then. @default none are left out */
+  readonly stretch?: StretchLoss;
   /** Told of every plan that was run on the search split. */
   readonly onVerified?: (verified: VerifiedPlan) => Promise<void>;
   /** Told what is being done. */
@@ -43,6 +49,10 @@ export interface PlannerResult {
   readonly evaluations: number;
   /** All changes that plans could be made of. */
   readonly changes: readonly Change[];
+  /** Pairs that become other pictures under the least change there is: where a plan did so, they are left out of its numbers. */
+  readonly fragile: Readonly<
+    Record<"search" | "validation", readonly FragilePair[]>
+  >;
 }
 
 /** Of a budget of evaluations, what the choice on the validation split may take at most. */
@@ -57,10 +67,10 @@ const validationShare = 0.4;
 export async function searchPlans(
   request: PlannerRequest,
 ): Promise<PlannerResult> {
-  const { cells, grid, runner, budget, evaluations, onStage } = request;
+  const { cells, grid, budget, evaluations, onStage } = request;
   const goals = goalsOf(budget);
-  const perSearch = runner.count("search");
-  const perChoice = runner.count("validation");
+  const perSearch = request.runner.count("search");
+  const perChoice = request.runner.count("validation");
   const least = goals.length * (4 * perSearch + perChoice);
   if (evaluations < least) {
     throw new RangeError(
@@ -71,15 +81,18 @@ export async function searchPlans(
     Math.max(goals.length * perChoice, validationShare * evaluations),
     goals.length * finalists * perChoice,
   );
-  const predictor = new Predictor(cells);
+  const { stretch } = request;
+  const steps = grid.timesteps.length;
+  const predictor = new Predictor(cells, stretch && { steps, loss: stretch });
   if (predictor.changes().length === 0) {
     throw new RangeError(
       "Cannot plan as the sweep must have at least one cell that a plan can use: it has none (mean needs data beside the plan)",
     );
   }
+  const runner = new SteadyRunner(request.runner, grid, leastChange(predictor));
   const verifier = new Verifier({
     ...request,
-    predictor,
+    ...{ runner, predictor },
     evaluations: evaluations - reserve,
   });
   const random = seededRandom(request.seed);
@@ -104,7 +117,14 @@ export async function searchPlans(
     const share = (evaluations - reserve - spent) / (searches.length - i);
     verifier.allow(spent + 0.5 * share);
     say(`searching ${nameOf(goal)}`);
-    branch.from = await searchGreedily(verifier, all, branch.from, goal);
+    const starts =
+      stretch && !isShort
+        ? await startsFrom(verifier, wholeStepsLayouts(stretch, steps), goal)
+        : [branch.from];
+    for (const [j, start] of starts.entries()) {
+      verifier.allow(spent + (0.5 * share * (j + 1)) / starts.length);
+      branch.from = await searchGreedily(verifier, all, start, goal);
+    }
     const aims = aimsOf(goal);
     for (const [level, aim] of aims.entries()) {
       const part = 0.5 + (0.5 * (level + 1)) / aims.length;
@@ -122,11 +142,20 @@ export async function searchPlans(
   for (const goal of goals) {
     say(`choosing ${nameOf(goal)}`);
     const limit = reserve / goals.length;
-    const chosen = await choosePlan(request, verifier.points, goal, limit);
+    const chooser = { ...request, runner };
+    const chosen = await choosePlan(chooser, verifier.points, goal, limit);
     drawn += chosen.evaluations;
     found.push(chosen.found);
   }
-  return { found, evaluations: drawn, changes: [...changes, ...stepsChanges] };
+  return {
+    found,
+    evaluations: drawn + runner.evaluations,
+    changes: [...changes, ...stepsChanges],
+    fragile: {
+      search: await runner.fragile("search"),
+      validation: await runner.fragile("validation"),
+    },
+  };
 }
 
 /**
@@ -154,6 +183,53 @@ function stepCounts({ timesteps }: Grid): Change[] {
   return [...new Set(counts)]
     .filter((count) => count < timesteps.length)
     .map((numInferenceSteps) => ({ kind: "steps", numInferenceSteps }));
+}
+
+/** At a cost, drafts that only leave out whole calls begin at it, and at these shares of the way back to the full model. */
+const startShares = [0, 0.15, 0.35];
+
+/** Where a search with forecasts of the whole output begins. */
+async function startsFrom(
+  verifier: Verifier,
+  layouts: readonly StepsLayout[],
+  goal: Goal,
+): Promise<Point[]> {
+  const steps = verifier.grid.timesteps.length;
+  const drafts = layouts.map(({ computed }) => [wholeSteps(computed, steps)]);
+  if (goal.kind === "ssim")
+    return [await cheapestStart(verifier, drafts, goal)];
+  const starts: Point[] = [];
+  for (const share of startShares) {
+    const most = goal.most + share * (1 - goal.most);
+    let best: Draft | undefined;
+    for (const draft of drafts) {
+      const cost = await verifier.cost(draft);
+      if (cost !== undefined && cost <= most) best = draft;
+    }
+    if (best && verifier.hasLeft)
+      starts.push(await verifier.verify(best, `start at ${most.toFixed(2)}`));
+  }
+  return starts.length > 0 ? starts : [verifier.full];
+}
+
+/** The layout of fewest calls that keeps an SSIM, by bisection. */
+async function cheapestStart(
+  verifier: Verifier,
+  drafts: readonly Draft[],
+  goal: Goal,
+): Promise<Point> {
+  let found = verifier.full;
+  let [low, high] = [0, drafts.length];
+  while (low < high && verifier.hasLeft) {
+    const middle = Math.floor((low + high) / 2);
+    const draft = drafts[middle]!;
+    const point = await verifier.verify(draft, describeChange(draft[0]!));
+    if (meets(point, goal)) {
+      found = point;
+      high = middle;
+    } else low = middle + 1;
+  }
+  return found;
 }
 
 /** Runs alone what is in no cell: guidance off in each fifth of the run, its difference kept, fewer steps. */

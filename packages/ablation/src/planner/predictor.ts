@@ -5,6 +5,16 @@ import type { CellRow } from "../cells/cells.js";
 import { cellRules } from "../cells/cells.js";
 import type { Change, Draft, UnitChange } from "./draft.js";
 import { changeKey, extrapolated } from "./draft.js";
+import type { StretchLoss } from "../forecast/computed-steps.js";
+import { computedSteps, wholeStepsLoss } from "./whole-steps.js";
+
+/** What leaving out whole calls of the Unet loses. */
+export interface StretchModel {
+  /** Steps of the run. */
+  readonly steps: number;
+  /** Of the steps between two calls. */
+  readonly loss: StretchLoss;
+}
 
 /** What was measured in one window. */
 interface Piece {
@@ -34,13 +44,15 @@ const extrapolatedShare = 0.5;
 /** Reads cells as courses of loss over the run, one for each part and action. */
 export class Predictor {
   readonly #courses = new Map<string, Course>();
+  readonly #stretch: StretchModel | undefined;
   readonly #probes = new Map<string, { loss: number; saved: number }>();
 
   /**
    * @param cells of a sweep; those that put means in place of outputs are left out, as a plan cannot carry the means
-   * @param measuredIn pairs to use, by index. @default all of them
+   * @param stretch what leaving out whole calls of the Unet loses; without it that is not known
    */
-  constructor(cells: readonly CellRow[]) {
+  constructor(cells: readonly CellRow[], stretch?: StretchModel) {
+    this.#stretch = stretch;
     for (const cell of cells) {
       if (cell.action === "mean") continue;
       const { window, macs, effects } = cell;
@@ -123,10 +135,20 @@ export class Predictor {
   #predict(change: Change): { loss: number; saved: number } | undefined {
     const probe = this.#probes.get(changeKey(change));
     if (probe || change.kind === "steps") return probe;
+    const computed = computedSteps(change);
+    if (computed) return this.#skipping(computed);
     const own = this.#courses.get(courseOf(change));
     if (own) return inWindow(own, change.firstStep, change.endStep);
     if (change.kind !== "unit" || change.every === undefined) return undefined;
     return this.#between(change, change.every);
+  }
+
+  /** What forecasting the whole output at all other steps loses and saves. */
+  #skipping(computed: readonly number[]) {
+    if (!this.#stretch) return undefined;
+    const { steps, loss } = this.#stretch;
+    const lost = wholeStepsLoss(computed, steps, loss);
+    return { loss: Math.min(1, lost), saved: 1 - computed.length / steps };
   }
 
   /** A refresh that was not measured: in proportion to the steps at which the value is old, from the nearest one. */

@@ -81,7 +81,7 @@ export class Measurement {
     this.#executor = executor;
     this.#unet = unet;
     this.#whole = whole;
-    this.#contexts = model.contextCount;
+    this.#contexts = model.contexts.length;
     const noise = generator(0);
     const length = (name: string) =>
       (unet.shapes.get(name)?.dims ?? []).reduce(

@@ -32,6 +32,7 @@ import { writeNotes, type CommandIo } from "../command-io.js";
 import { cpuFeatures } from "../sweep/cpu-features.js";
 import { formatCount, formatTime } from "../terminal/format-count.js";
 import { encodePng } from "../pictures/png.js";
+import { hubRequest, type HubArguments } from "../files/hub-options.js";
 import { progress } from "../terminal/progress.js";
 import { readPrompts } from "../files/prompt-file.js";
 import {
@@ -41,7 +42,7 @@ import {
 import { SweepFolder, writeWhole } from "../sweep/sweep-folder.js";
 
 /** The options of `ablate`, read. */
-export interface AblateArguments extends UnetInputArguments {
+export interface AblateArguments extends HubArguments, UnetInputArguments {
   readonly out: string;
   readonly units: readonly string[];
   readonly bins: number;
@@ -70,6 +71,7 @@ export async function ablate(
   const inputs = unetInputs(options);
   const asked: StudyOptions = {
     device: backend,
+    hub: hubRequest(options),
     numInferenceSteps: steps,
     ...(scheduler !== undefined && { scheduler }),
     ...(guidance !== undefined && { guidanceScale: guidance }),

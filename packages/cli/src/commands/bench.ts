@@ -20,6 +20,7 @@ export interface BenchArguments extends UnetInputArguments {
   /** Files and names. @default all that the model ships */
   readonly plans?: readonly string[];
   readonly dtype?: string;
+  readonly revision?: string;
   readonly json?: true;
 }
 
@@ -29,13 +30,14 @@ export async function bench(
   options: BenchArguments,
   io: CommandIo,
 ): Promise<void> {
-  const { plans, dtype, json } = options;
+  const { plans, dtype, revision, json } = options;
   const { signal } = io;
   const shown = progress(io.stderr);
   const model = await inspectModel(
     location,
     signal,
     dtype,
+    revision,
     unetInputs(options),
   );
   let measured: BenchRows;

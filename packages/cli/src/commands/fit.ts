@@ -7,23 +7,24 @@ import {
   forecastTemplate,
   type FittedSite,
   type ForecastSite,
-  type InnerProducts,
 } from "@phaseskip/ablation";
 import type { Plan, SchedulerName } from "@phaseskip/runtime";
 import { parsePlan } from "@phaseskip/runtime/plans";
 import { loadPlan, openFolder, Study } from "@phaseskip/runtime/internals";
 import { writeJson, type CommandIo } from "../command-io.js";
 import { writeOutput } from "../files/file.js";
+import { hubRequest, type HubArguments } from "../files/hub-options.js";
 import { planArgument } from "../files/plan-argument.js";
 import { readPrompts } from "../files/prompt-file.js";
 import {
   unetInputs,
   type UnetInputArguments,
 } from "../terminal/unet-input-options.js";
+import { ForecastRuns } from "../planning/forecast-runs.js";
 import { progress } from "../terminal/progress.js";
 
 /** The options of `fit`, read. */
-export interface FitArguments extends UnetInputArguments {
+export interface FitArguments extends HubArguments, UnetInputArguments {
   /** A file, or a plan that the model ships. */
   readonly plan: string;
   readonly out: string;
@@ -46,12 +47,13 @@ export async function fit(
   options: FitArguments,
   io: CommandIo,
 ): Promise<void> {
-  const plan = await readPlan(location, options.plan);
+  const plan = await readPlan(location, options);
   const numInferenceSteps = plan.steps?.numInferenceSteps ?? 50;
   const inputs = unetInputs(options);
   const study = await Study.open(location, {
     ...(inputs && { inputs }),
     device: options.backend,
+    hub: hubRequest(options),
     numInferenceSteps,
     ...(options.scheduler && { scheduler: options.scheduler }),
     ...(options.guidance !== undefined && { guidanceScale: options.guidance }),
@@ -71,7 +73,7 @@ export async function fit(
     }
     const products = await collect(study, sites, options, io);
     const timesteps = study.scheduler.timesteps;
-    const fitted = fitSites(sites, (site) => products.get(site)!, timesteps);
+    const fitted = fitSites(sites, (site) => products.of(site)!, timesteps);
     const { calibration: _calibration, ...rest } = plan;
     const made = fittedPlan(
       { ...rest, steps: { numInferenceSteps } },
@@ -93,52 +95,45 @@ export async function fit(
   }
 }
 
-/** Inner products of every site, run by run. */
+/** Runs of the whole model in which the sites' units were looked at. */
 async function collect(
   study: Study,
   sites: readonly ForecastSite[],
   { runs, seed, prompts: file }: FitArguments,
   io: CommandIo,
-): Promise<Map<ForecastSite, InnerProducts[]>> {
+): Promise<ForecastRuns> {
   const units = sites.map(({ unit }) => (unit === "guidance" ? "" : unit));
-  const paths = [...new Set(units)];
-  await study.prepareForecasts(paths);
   const texts = file
     ? await readPrompts(file, "fit with")
     : defaultPlanPrompts();
-  const products = new Map<ForecastSite, InnerProducts[]>();
+  const draws = Array.from({ length: runs }, (_, i) => {
+    const prompt = study.hasPrompt ? texts[i % texts.length] : undefined;
+    return { seed: seed + i, ...(prompt !== undefined && { prompt }) };
+  });
   const shown = progress(io.stderr);
   try {
-    for (let i = 0; i < runs; i++) {
-      shown.show("runs of the whole model", i, runs, `${i} of ${runs}`);
-      const prompt = study.hasPrompt ? texts[i % texts.length] : undefined;
-      const draw = { seed: seed + i, ...(prompt !== undefined && { prompt }) };
-      const collector = study.collectProducts(paths);
-      const run = await study.begin(draw);
-      try {
-        const end = study.scheduler.timesteps.length;
-        await run.advance(run.start(), end, { collect: collector });
-      } finally {
-        run.dispose();
-      }
-      for (const site of sites) {
-        const made =
-          site.unit === "guidance"
-            ? collector.differenceProducts()
-            : collector.products(site.unit, site.contexts);
-        products.set(site, [...(products.get(site) ?? []), made]);
-      }
-    }
+    return await ForecastRuns.collect(
+      study,
+      [...new Set(units)],
+      draws,
+      (i, total) =>
+        shown.show("runs of the whole model", i, total, `${i} of ${total}`),
+    );
   } finally {
     shown.clear();
   }
-  return products;
 }
 
-async function readPlan(location: string, argument: string): Promise<Plan> {
-  const found = await planArgument(argument);
+async function readPlan(
+  location: string,
+  options: FitArguments,
+): Promise<Plan> {
+  const found = await planArgument(options.plan);
   if (typeof found !== "string") return found;
-  const folder = await openFolder(location, { cache: false });
+  const folder = await openFolder(location, {
+    cache: false,
+    hub: hubRequest(options),
+  });
   try {
     return { name: found, ...parsePlan(await loadPlan(folder, found)) };
   } finally {

@@ -5,6 +5,7 @@ import type {
   Generated,
   GenerateOptions,
   Pipeline,
+  QualityName,
   SchedulerName,
 } from "@phaseskip/runtime";
 import { writeJson, writeNotes, type CommandIo } from "../command-io.js";
@@ -14,11 +15,14 @@ import {
   type Drawn,
   type DrawnFiles,
 } from "../terminal/drawn.js";
+import { hubRequest, type HubArguments } from "../files/hub-options.js";
 import { loraArgument } from "../files/lora-argument.js";
+import { conditionRequest } from "../files/condition-request.js";
 import { openPipeline } from "../node-pipeline.js";
 import { readNpy, writeNpy, type NpyArray } from "../pictures/npy.js";
 import { planArgument } from "../files/plan-argument.js";
 import { readPng, writePng } from "../pictures/png.js";
+import type { ConditionArguments } from "../terminal/condition-options.js";
 import { schedulerChoice } from "../terminal/run-options.js";
 import { progress, type Progress } from "../terminal/progress.js";
 import {
@@ -28,7 +32,8 @@ import {
 import { pictureScale, sheet } from "../pictures/sheet.js";
 
 /** The options of `generate`, read. */
-export interface GenerateArguments extends UnetInputArguments {
+export interface GenerateArguments
+  extends HubArguments, ConditionArguments, UnetInputArguments {
   readonly prompt?: readonly string[];
   readonly negative?: string;
   readonly prompt2?: readonly string[];
@@ -44,7 +49,8 @@ export interface GenerateArguments extends UnetInputArguments {
   readonly scheduler?: SchedulerName;
   readonly schedulerOption?: readonly string[];
   readonly guidance?: number;
-  readonly plan: string;
+  readonly plan?: string;
+  readonly quality?: QualityName;
   readonly height?: number;
   readonly width?: number;
   readonly image?: string;
@@ -68,9 +74,11 @@ export async function generate(
   options: GenerateArguments,
   io: CommandIo,
 ): Promise<void> {
-  if (options.compare && options.plan === "none") {
+  const { plan = "none", quality = "lossless" } = options;
+  const isWhole = plan === "none" && (quality === "lossless" || options.plan);
+  if (options.compare && isWhole) {
     throw new TypeError(
-      "Cannot compare as --compare needs a plan: give --plan a file or a name",
+      "Cannot compare as --compare needs a plan: give --plan a file or a name, or --quality a word",
     );
   }
   const noise =
@@ -86,6 +94,7 @@ export async function generate(
     device: options.backend,
     ...(options.dtype !== undefined && { dtype: options.dtype }),
     ...(inputs && { inputs }),
+    ...hubRequest(options),
     progress: shown,
     ...(signal && { signal }),
   });
@@ -146,9 +155,10 @@ async function requestOf(
   const prompt2 = promptOf(options.prompt2);
   const { negative2, promptStyle, clipSkip, guidanceRescale, vaeTiling } =
     options;
-  const { height, width, image, strength, mask } = options;
+  const { height, width, image, strength, mask, plan, quality } = options;
   return {
-    plan: await planArgument(options.plan),
+    ...(plan !== undefined && { plan: await planArgument(plan) }),
+    ...(quality !== undefined && { quality }),
     seed,
     numImagesPerPrompt: count,
     ...(prompt !== undefined && { prompt }),
@@ -168,6 +178,7 @@ async function requestOf(
     ...(steps !== undefined && { numInferenceSteps: steps }),
     ...(scheduler !== undefined && { scheduler }),
     ...(guidance !== undefined && { guidanceScale: guidance }),
+    ...(await conditionRequest(options)),
     ...(noise && { initNoise: noise.data, initNoiseShape: noise.shape }),
   };
 }

@@ -52,6 +52,7 @@ export interface InspectArguments extends ChangesArguments, UnetInputArguments {
   readonly plan?: string;
   /** Which of a network's files is read. */
   readonly dtype?: string;
+  readonly revision?: string;
   /** Whether the model is run to measure what `blockCache` takes. */
   readonly changes?: true;
   /** Units deeper than this are not listed; blocks are 1. */
@@ -74,7 +75,8 @@ export async function inspect(
   { input = [], constant = [], ...options }: InspectArguments,
   io: CommandIo,
 ): Promise<void> {
-  const { plan, depth, json, time, changes, dtype, ...runs } = options;
+  const { plan, depth, json, time, changes, dtype, revision, ...runs } =
+    options;
   const inputs = unetInputs({ input, constant });
   const [unused] = Object.keys(runs);
   if (unused !== undefined && !changes) {
@@ -82,7 +84,13 @@ export async function inspect(
       `Cannot inspect the model as --${unused} is of the runs that --changes measures: give --changes, too`,
     );
   }
-  const model = await inspectModel(location, io.signal, dtype, inputs);
+  const model = await inspectModel(
+    location,
+    io.signal,
+    dtype,
+    revision,
+    inputs,
+  );
   try {
     const units = summarizeUnits(model.unet);
     const planned =
@@ -90,7 +98,8 @@ export async function inspect(
         ? undefined
         : await planOn(model, plan, time, io.signal);
     const changed =
-      changes && (await measureRuns(location, runs, io, { dtype, inputs }));
+      changes &&
+      (await measureRuns(location, runs, io, { dtype, revision, inputs }));
     const notes = [
       ...model.index.warnings,
       ...model.unet.warnings,

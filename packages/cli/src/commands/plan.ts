@@ -10,13 +10,19 @@ import {
   formatBudget,
   layOutSplits,
   searchPlans,
+  type Draw,
   type FoundPlan,
   type PlannerResult,
   type Splits,
 } from "@phaseskip/ablation";
 import type { Plan } from "@phaseskip/runtime";
-import { PlanStudy, type PlanStudyOptions } from "@phaseskip/runtime/internals";
+import {
+  PlanStudy,
+  Study,
+  type PlanStudyOptions,
+} from "@phaseskip/runtime/internals";
 import { writeJson, writeNotes, type CommandIo } from "../command-io.js";
+import { hubRequest } from "../files/hub-options.js";
 import { writeOutput } from "../files/file.js";
 import {
   describeAgainst,
@@ -29,6 +35,7 @@ import {
   plainPlan,
   planName,
 } from "../planning/plan-calibration.js";
+import { PlanForecasts } from "../planning/plan-forecasts.js";
 import { PlanJournal } from "../planning/plan-journal.js";
 import { digestOf, StudyRunner } from "../planning/plan-runner.js";
 import { describePlans } from "../planning/plan-summary.js";
@@ -52,14 +59,19 @@ export async function plan(
   const opened: PlanStudyOptions = {
     device: options.backend,
     ...(inputs && { inputs }),
+    hub: hubRequest(options),
     ...(io.signal && { signal: io.signal }),
   };
   const study = await PlanStudy.open(model, opened);
   const shown = progress(io.stderr);
+  let fitted: Study | undefined;
   let session: PlanSession | undefined;
   try {
+    if (options.fit > 0)
+      fitted = await Study.open(model, { ...opened, ...sweep.sampler });
     session = await begin(
       study,
+      fitted,
       (spacing) => PlanStudy.open(model, { ...opened, spacing }),
       options,
       sweep,
@@ -93,12 +105,14 @@ export async function plan(
     shown.clear();
     await session?.runner.close();
     await session?.journal.close();
+    await fitted?.dispose();
     await study.dispose();
   }
 }
 
 async function begin(
   study: PlanStudy,
+  fitted: Study | undefined,
   openSpaced: (spacing: string) => Promise<PlanStudy>,
   options: PlanArguments,
   sweep: PlanSweep,
@@ -131,8 +145,16 @@ async function begin(
     evaluations: options.evaluations,
     perTest: test.prompts * test.seeds,
   });
+  const forecasts =
+    fitted &&
+    (await PlanForecasts.open(
+      fitted,
+      fitDraws(splits, options.fit),
+      (done, total) => shown.show("runs to fit on", done, total),
+    ));
   const runner = new StudyRunner({
     study,
+    ...(forecasts && { forecasts }),
     openSpaced,
     sampler: sweep.sampler,
     journal,
@@ -146,8 +168,17 @@ async function begin(
   const model = await study.digest();
   return {
     ...{ options, sweep, grid, study, splits },
-    ...{ runner, journal, pictures, model },
+    ...{ forecasts, runner, journal, pictures, model },
   };
+}
+
+/** What forecasts are fitted on: prompts of the search, from noise that the search does not start from. */
+function fitDraws({ search }: Splits, runs: number): Draw[] {
+  return Array.from({ length: runs }, (_, i) => {
+    const group = search[i % search.length]!;
+    const seed = group.at(-1)!.seed + 1 + Math.floor(i / search.length);
+    return { ...group[0]!, seed };
+  });
 }
 
 /** What decides the numbers of a search; minutes are a cap, and decide none. */
@@ -157,7 +188,7 @@ function searchIdentity(
   { search, validation }: Splits,
 ): object {
   const { budget, guidance, stepsFree = false } = options;
-  const { evaluations, seed } = options;
+  const { evaluations, seed, fit } = options;
   return {
     model: identity.model,
     onnxRuntime: identity.onnxRuntime,
@@ -165,6 +196,7 @@ function searchIdentity(
     draws: digestOf({ search, validation }),
     budget: formatBudget(budget),
     ...{ guidance, stepsFree, evaluations, seed },
+    ...(fit > 0 && { fit }),
     backend: options.backend,
   };
 }
@@ -182,35 +214,75 @@ async function search(
   session: PlanSession,
   guidance: "fixed" | "free",
 ): Promise<PlannerResult> {
-  const { options, sweep, grid, runner, journal } = session;
+  const { options, sweep, grid, runner, journal, forecasts } = session;
   const end =
     options.minutes === undefined
       ? Infinity
       : performance.now() + options.minutes * 60_000;
-  return searchPlans({
+  const result = await searchPlans({
     cells: sweep.cells,
+    ...(forecasts && { stretch: forecasts.stretch(sweep.responses) }),
     grid,
     runner,
     budget: options.budget,
-    evaluations: options.evaluations,
+    evaluations: options.evaluations - options.fit,
     isGuidanceFree: guidance === "free",
     areStepsFree: options.stepsFree === true,
     seed: options.seed,
     onVerified: (verified) => journal.keepVerified(verified),
     isOver: () => performance.now() > end,
   });
+  return { ...result, evaluations: result.evaluations + options.fit };
+}
+
+/** Which pairs were counted apart. */
+function fragileNotes(
+  splits: Splits,
+  fragile: PlannerResult["fragile"],
+): string[] {
+  return (["search", "validation"] as const).flatMap((split) => {
+    const draws = fragile[split].map(
+      ({ prompt, seed }) => splits[split][prompt]![seed]!,
+    );
+    if (draws.length === 0) return [];
+    const named = draws.map(({ prompt, seed }) =>
+      prompt === undefined ? `seed ${seed}` : `"${prompt}", seed ${seed}`,
+    );
+    const count = splits[split].flat().length;
+    return [
+      `${draws.length} of ${count} ${split} pairs become other pictures even where one block is kept for one step, and are counted apart: ${named.join("; ")}`,
+    ];
+  });
+}
+
+/** A plan as text; tables of coefficients take a line each. */
+function planText(plan: Plan): string {
+  const isTable = (value: unknown) =>
+    Array.isArray(value) &&
+    value.length > 3 &&
+    value.every((one) => typeof one === "number" || Array.isArray(one));
+  const tables: string[] = [];
+  const text = JSON.stringify(
+    plan,
+    (_, value: unknown) =>
+      isTable(value)
+        ? `table ${tables.push(JSON.stringify(value)) - 1}`
+        : value,
+    2,
+  );
+  return text.replace(/"table (\d+)"/g, (_, i: string) => tables[Number(i)]!);
 }
 
 /** Tests a plan, once, and writes it. */
 async function test(
   session: PlanSession,
   found: FoundPlan,
-  { evaluations }: PlannerResult,
+  { evaluations, fragile }: PlannerResult,
   guidance: "fixed" | "free",
 ): Promise<WrittenPlan> {
   const { options, sweep, grid, splits, runner, model } = session;
-  const bare = plainPlan(found, grid, model);
-  const { model: _model, ...runnable } = bare;
+  const { model: unet, ...searched } = plainPlan(found, grid, model);
+  const runnable = runner.resolved(searched);
   const attribution = await attribute(found, grid, runner);
   drawTestOf(session, runnable);
   const tested = await runner.measure({ name: "plan", plan: runnable }, "test");
@@ -220,10 +292,14 @@ async function test(
     evaluations,
     salt: options.salt,
     attribution,
-    notes: splits.notes,
+    notes: [...splits.notes, ...fragileNotes(splits, fragile)],
     hasPrompts: splits.testPool !== null,
   });
-  const written: Plan = { ...bare, calibration };
+  const written: Plan = {
+    ...runnable,
+    ...(unet && { model: unet }),
+    calibration,
+  };
   const endings = [
     ...(options.budget.kind === "front" ? [planName(found.goal)] : []),
     ...(policies(session).length === 1 || guidance === options.guidance
@@ -231,7 +307,7 @@ async function test(
       : [`guidance-${guidance}`]),
   ].map((ending) => `-${ending}`);
   const path = options.out.replace(/\.json$/i, `${endings.join("")}.json`);
-  const text = `${JSON.stringify(written, undefined, 2)}\n`;
+  const text = `${planText(written)}\n`;
   await writeOutput("the plan", path, new TextEncoder().encode(text));
   return { path, found, plan: runnable, calibration, guidance };
 }

@@ -1,5 +1,6 @@
 // What `inspect --changes` measures: by how much units change from step to step, which `blockCache` takes.
 
+import { hubRequest } from "../files/hub-options.js";
 import { mean } from "@phaseskip/metrics";
 import type { SchedulerName, UnetInputs } from "@phaseskip/runtime";
 import { PlanStudy } from "@phaseskip/runtime/internals";
@@ -17,6 +18,7 @@ export interface ChangesArguments {
 /** How the model is loaded. */
 interface LoadedAs {
   readonly dtype: string | undefined;
+  readonly revision: string | undefined;
   readonly inputs: UnetInputs | undefined;
 }
 
@@ -28,9 +30,10 @@ export async function measureRuns(
   location: string,
   { prompt, steps, scheduler }: ChangesArguments,
   { signal }: CommandIo,
-  { dtype, inputs }: LoadedAs,
+  { dtype, revision, inputs }: LoadedAs,
 ): Promise<Changes> {
   const study = await PlanStudy.open(location, {
+    hub: hubRequest({ ...(revision !== undefined && { revision }) }),
     ...(dtype !== undefined && { dtype }),
     ...(inputs && { inputs }),
     ...(signal && { signal }),

@@ -1,8 +1,10 @@
 // A model folder as instruments see it: its Unet's graph at one input size, without running it.
 
+import { hubRequest } from "../files/hub-options.js";
 import { analyseUnet, type Graph } from "@phaseskip/graph";
 import type { GenerateOptions, UnetInputs } from "@phaseskip/runtime";
 import {
+  controlledUnet,
   loadModelIndex,
   loadTokenizer,
   openFolder,
@@ -27,8 +29,9 @@ export interface ModelInspection extends PlannableModel, RunSize {
 /**
  * Reads a model's configuration and its Unet's graph; no weights, no ONNX Runtime. The folder stays open: the caller
  * closes it.
- * @param location path or URL of the model folder
+ * @param location path or URL of the model folder, or its name on a hub
  * @param dtype which of a network's files is read. @default the best that WASM runs
+ * @param revision of a model that is named. @default main
  * @param inputs how the Unet calls what it takes. @default as diffusers does, or as the file beside it says
  * @throws {PhaseskipError} If the folder cannot be read, or holds no Unet that is known here.
  */
@@ -36,16 +39,25 @@ export async function inspectModel(
   location: string,
   signal?: AbortSignal,
   dtype?: string,
+  revision?: string,
   inputs?: UnetInputs,
 ): Promise<ModelInspection> {
   const folder = await openFolder(location, {
     cache: false,
+    hub: hubRequest({ ...(revision !== undefined && { revision }) }),
     ...(signal && { signal }),
   });
   try {
     const parts = new PartFiles(folder, dtype, inputs);
     const index = await loadModelIndex(folder, signal, { parts, device });
-    const graph = await parts.graph("unet", device, signal);
+    const file = await parts.graph("unet", device, signal);
+    const graph = await controlledUnet(
+      folder,
+      index,
+      file,
+      modelInputs(file, index.constants),
+      signal,
+    );
     const path = index.unetPath;
     const table = modelInputs(graph, index.constants);
     const model: PlannableModel = {
@@ -55,7 +67,7 @@ export async function inspectModel(
       textTokens: await textLength(parts, index, signal),
       network: (name, stop) => parts.graph(name, device, stop),
       analyse: (size) => analyseUnet(graph, size, table),
-      digest: (stop) => unetDigest(folder, graph, path, stop),
+      digest: (stop) => unetDigest(folder, file, path, stop),
     };
     return {
       ...model,

@@ -18,6 +18,6 @@ export function planCosts(run: PlannedRun): PlanCosts {
   const steps = run.schedule.steps.map((step) =>
     costs.step(step).reduce((sum, macs) => sum + macs, 0),
   );
-  const full = costs.full(run.contextCount);
+  const full = costs.full(run.contexts.length);
   return { steps, total: costs.macs, full };
 }

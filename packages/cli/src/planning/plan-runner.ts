@@ -18,6 +18,7 @@ import {
   type SchedulerName,
 } from "@phaseskip/runtime";
 import { emptyPlan, type PlanStudy } from "@phaseskip/runtime/internals";
+import type { PlanForecasts } from "./plan-forecasts.js";
 import type { PlanJournal } from "./plan-journal.js";
 
 /** The sampler that everything is compared on. */
@@ -37,6 +38,8 @@ export interface StudyRunnerOptions {
   readonly journal: PlanJournal;
   /** Steps of the converged path that the test is compared with, too; 0 is none. */
   readonly converged: number;
+  /** Puts forecasts in place of what plans keep. @default plans run as they are */
+  readonly forecasts?: PlanForecasts;
   /** Told of each picture of a candidate: of which split, and whether an earlier run has left it. */
   readonly onPicture: (split: SplitName, isKnown: boolean) => void;
   /** Told of each picture of the full model: how many of those that are missing there are now. */
@@ -97,8 +100,10 @@ export class StudyRunner implements PlanRunner {
   async #lookAt(contestant: Contestant, key: string): Promise<Outlook> {
     try {
       const study = await this.#study(contestant);
+      const { forecasts } = this.#options;
+      const plan = forecasts?.template(contestant.plan) ?? contestant.plan;
       const { macs, computation } = await study.outlook(
-        this.#request(contestant),
+        this.#request({ ...contestant, plan }),
       );
       const identity =
         computation === undefined
@@ -113,6 +118,11 @@ export class StudyRunner implements PlanRunner {
       if (isRefused) return { cost: undefined, identity: key };
       throw error;
     }
+  }
+
+  /** A plan as it is run: with fitted forecasts, where there are any. */
+  resolved(plan: Plan): Plan {
+    return this.#options.forecasts?.fitted(plan) ?? plan;
   }
 
   /** Multiply-accumulates of the full model's run, what depends on text or timestep alone computed once. */
@@ -139,6 +149,7 @@ export class StudyRunner implements PlanRunner {
       return known;
     }
     const study = await this.#study(contestant);
+    const own = { ...contestant, plan: this.resolved(plan) };
     const costs: number[] = [];
     const all: number[][] = [];
     const toConverged: number[][] = [];
@@ -156,7 +167,7 @@ export class StudyRunner implements PlanRunner {
       const ends: number[] = [];
       for (const draw of group) {
         const { picture, macs } = await study.draw({
-          ...this.#request(contestant),
+          ...this.#request(own),
           ...draw,
         });
         values.push(ssim(picture, await this.#reference(draw)));

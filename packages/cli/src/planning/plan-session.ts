@@ -1,5 +1,6 @@
 // What the parts of a search for a plan share.
 
+import type { HubArguments } from "../files/hub-options.js";
 import type {
   Budget,
   FoundPlan,
@@ -10,6 +11,7 @@ import type {
 import type { Plan } from "@phaseskip/runtime";
 import type { PlanStudy } from "@phaseskip/runtime/internals";
 import type { Calibration } from "./plan-calibration.js";
+import type { PlanForecasts } from "./plan-forecasts.js";
 import type { PlanJournal } from "./plan-journal.js";
 import type { StudyRunner } from "./plan-runner.js";
 import type { PlanSweep } from "./plan-sweep.js";
@@ -17,7 +19,7 @@ import type { UnetInputArguments } from "../terminal/unet-input-options.js";
 import type { PictureProgress } from "./plan-progress.js";
 
 /** The options of `plan`, read. */
-export interface PlanArguments extends UnetInputArguments {
+export interface PlanArguments extends HubArguments, UnetInputArguments {
   readonly from: readonly string[];
   readonly budget: Budget;
   readonly out: string;
@@ -29,6 +31,8 @@ export interface PlanArguments extends UnetInputArguments {
   readonly validation: SplitSize;
   readonly test: SplitSize;
   readonly evaluations: number;
+  /** Runs of the whole model to fit forecasts on; 0 is none. */
+  readonly fit: number;
   readonly minutes?: number;
   readonly salt: string;
   readonly seed: number;
@@ -54,6 +58,7 @@ export interface PlanSession {
   readonly grid: Grid;
   readonly study: PlanStudy;
   readonly splits: Splits;
+  readonly forecasts: PlanForecasts | undefined;
   readonly runner: StudyRunner;
   readonly journal: PlanJournal;
   readonly pictures: PictureProgress;

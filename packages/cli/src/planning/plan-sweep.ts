@@ -7,6 +7,7 @@ import {
   parseRows,
   type CellRow,
   type Grid,
+  type ResponseRow,
   type SweepManifest,
 } from "@phaseskip/ablation";
 import type { PlanStudy } from "@phaseskip/runtime/internals";
@@ -23,6 +24,8 @@ export interface PlanSweep {
   /** Every text that was swept. */
   readonly prompts: readonly string[];
   readonly cells: readonly CellRow[];
+  /** What the sampler makes of random changes; empty where the sweep does not hold them. */
+  readonly responses: readonly ResponseRow[];
   /** The sampler that was swept under. */
   readonly sampler: StudySampler;
 }
@@ -65,13 +68,18 @@ async function readSweep(folder: string): Promise<PlanSweep> {
   const cells = parseRows<CellRow>(rows, join(folder, "cells.jsonl"));
   if (cells.length === 0)
     throw fail("hold a sweep with at least one cell: cells.jsonl is empty");
+  const responsesPath = join(folder, "responses.jsonl");
+  const responses = parseRows<ResponseRow>(
+    (await readText(responsesPath)) ?? "",
+    responsesPath,
+  );
   const sampler = {
     scheduler: settings.scheduler as SchedulerName,
     numInferenceSteps: settings.numInferenceSteps,
     guidanceScale: settings.guidanceScale,
   };
   const prompts = settings.prompts ?? [];
-  return { identity, timesteps, prompts, cells, sampler };
+  return { identity, timesteps, prompts, cells, responses, sampler };
 }
 
 /** Two sweeps as one. */
@@ -102,6 +110,7 @@ function joined(
     ...a,
     prompts: [...new Set([...a.prompts, ...b.prompts])],
     cells: [...a.cells, ...b.cells],
+    responses: a.responses.length > 0 ? a.responses : b.responses,
   };
 }
 

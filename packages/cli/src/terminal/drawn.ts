@@ -1,7 +1,7 @@
 // What `generate` drew, said in text or as data.
 
 import { mean, ssim } from "@phaseskip/metrics";
-import type { Generated } from "@phaseskip/runtime";
+import type { Generated, MeasuredKeep } from "@phaseskip/runtime";
 import type { CommandIo } from "../command-io.js";
 import { formatCount, formatShare, formatTime } from "./format-count.js";
 import { formatTable } from "./table.js";
@@ -72,6 +72,15 @@ function wholePipeline({ macs, pipelineMacs }: Generated["report"]): string[] {
     : [`${formatCount(total)} MACs in the whole pipeline`];
 }
 
+/** What the plan was measured to keep. */
+function keeps({ ssim, interval, pairs, isOfThisRun }: MeasuredKeep): string {
+  const range = interval
+    ? ` [${interval.map((bound) => bound.toFixed(3)).join(", ")}]`
+    : "";
+  const where = isOfThisRun ? "" : ", with another sampler, steps or guidance";
+  return `measured to keep SSIM ${ssim.toFixed(3)}${range} to the whole model, on ${pairs} pairs${where}`;
+}
+
 /** What was drawn, for people. */
 export function describeDrawn(
   drawn: Drawn,
@@ -127,6 +136,7 @@ export function describeDrawn(
       ...wholePipeline(report),
     );
   }
+  if (report.measured) lines.push(keeps(report.measured));
   const { width, height } = images[0]!;
   const pixels = `${width} × ${height} pixels${files.scale > 1 ? `, each shown as ${files.scale} × ${files.scale}` : ""}`;
   const above = full ? "; full above skipped" : "";

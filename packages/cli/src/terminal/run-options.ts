@@ -81,6 +81,14 @@ export function dtypeOption(): Option {
   ).choices([...dtypes]);
 }
 
+/** `--revision REV` */
+export function revisionOption(): Option {
+  return new Option(
+    "--revision <REV>",
+    "of a model that is named: branch, tag or commit\n(default: main)",
+  );
+}
+
 /** `--backend NAME` */
 export function backendOption(): Option {
   return new Option("--backend <NAME>", "node needs onnxruntime-node")

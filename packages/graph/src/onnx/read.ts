@@ -11,6 +11,8 @@ import { StrictReader, decode } from "./wire.js";
 export interface WeightRange {
   /** The file's path relative to the model file's folder; "" is the model file itself. */
   readonly location: string;
+  /** The file's path in the model's folder, of a network that was attached to another; instead of `location`. */
+  readonly path?: string;
   /** First byte. */
   readonly offset: number;
   /** Number of bytes. */

@@ -36,7 +36,11 @@ export function findSkips(
     for (const [i, slot] of [...slots.entries()].reverse()) {
       const other = node.inputs[slots[1 - i]!]!;
       const value = node.inputs[slot]!;
-      if (isMadeFrom(graph, other, rounded(graph, value))) {
+      if (
+        [value, ...joined(graph, value)].some((one) =>
+          isMadeFrom(graph, other, rounded(graph, one)),
+        )
+      ) {
         skips.push({ reader: node, slot, value });
         break;
       }
@@ -68,6 +72,16 @@ function rounded(graph: Graph, value: string): string {
   const producer = graph.producers.get(value);
   if (!producer || !isRounding(producer)) return value;
   return rounded(graph, producer.inputs[0]!);
+}
+
+/** What a value is but for what ControlNets add to it. */
+function joined(graph: Graph, value: string): readonly string[] {
+  const producer = graph.producers.get(value);
+  if (producer?.opType !== "Add") return [];
+  const isOpen = producer.inputs.some((summand) =>
+    graph.inputs.some(({ name }) => name === summand),
+  );
+  return producer.isJoint || isOpen ? producer.inputs : [];
 }
 
 /** Whether a node only turns floats into whole numbers, or those back. */

@@ -4,11 +4,12 @@
 import { PhaseskipError } from "@phaseskip/graph";
 import {
   chunkCount,
+  missingChunk,
   type ChunkStore,
   type FileKey,
   type FileRecord,
 } from "../store/chunk-store.js";
-import { notListed, type ListedFile } from "../store/model-manifest.js";
+import type { ExpectedFile } from "../store/expected-file.js";
 import { reasonOf } from "./http-request.js";
 import { sha256 } from "../store/sha256.js";
 
@@ -23,7 +24,7 @@ export interface SinkOptions {
   /** Where they go when `store` refuses (quota, private window): a store in memory. */
   readonly fallback: ChunkStore;
   /** What the file must be; `undefined`: whatever comes. */
-  readonly listed: ListedFile | undefined;
+  readonly listed: ExpectedFile | undefined;
   /** Tries to make room in `store`; tells whether writing again is worth it. */
   readonly makeRoom: () => Promise<boolean>;
   /** Told when `fallback` takes over. */
@@ -51,6 +52,9 @@ export function chunkSink(options: SinkOptions, version: string): ChunkSink {
     options;
   let current = store;
   const digests: (string | undefined)[] = [];
+  const whole = listed?.digest?.();
+  /** Bytes that `whole` has taken. */
+  let taken = 0;
 
   const moveToMemory = async (cause: unknown) => {
     onRefusal(`the browser's storage refuses it: ${reasonOf(cause)}`);
@@ -78,6 +82,15 @@ export function chunkSink(options: SinkOptions, version: string): ChunkSink {
       }
     }
   };
+  /** Lets `whole` take what came before `offset`, at an earlier try. */
+  const catchUp = async (offset: number) => {
+    while (whole && taken < offset) {
+      const chunk = await current.read(key, version, taken);
+      if (!chunk) throw missingChunk(key);
+      whole.add(new Uint8Array(chunk));
+      taken += chunk.byteLength;
+    }
+  };
   const put = (offset: number, chunk: Uint8Array<ArrayBuffer>) =>
     insist(() => current.write(key, version, offset, chunk));
 
@@ -88,13 +101,17 @@ export function chunkSink(options: SinkOptions, version: string): ChunkSink {
     async write(offset, chunk) {
       const index = offset / chunkBytes;
       const digest = await sha256(chunk);
-      if (listed && digest && digest !== listed.sha256[index]) {
+      const wanted = listed?.sha256?.[index];
+      if (wanted && digest && digest !== wanted) {
         await current.remove(key, version, offset).catch(() => undefined);
-        throw notListed(
+        throw listed.mismatch(
           key.model + key.path,
           `its bytes ${offset} to ${offset + chunk.byteLength} differ`,
         );
       }
+      await catchUp(offset);
+      whole?.add(chunk);
+      taken = offset + chunk.byteLength;
       digests[index] = digest;
       await put(offset, chunk);
     },
@@ -105,6 +122,11 @@ export function chunkSink(options: SinkOptions, version: string): ChunkSink {
         // It came before the download broke off.
         const chunk = await current.read(key, version, index * chunkBytes);
         digests[index] = chunk && (await sha256(chunk));
+      }
+      await catchUp(size);
+      if (whole && whole.version() !== version) {
+        await current.remove(key, version).catch(() => undefined);
+        throw listed!.mismatch(key.model + key.path, "its digest differs");
       }
       const known = digests.filter((digest) => digest !== undefined);
       const record = {

@@ -8,7 +8,9 @@ import type { ChunkStore } from "../store/chunk-store.js";
 import { contentRange, isStrong, versionOf } from "./file-version.js";
 import { WebPageError } from "./stand-in.js";
 import type { FolderEvent } from "./load-progress.js";
-import { MANIFEST_PATH, type ListedFile } from "../store/model-manifest.js";
+import { MANIFEST_PATH } from "../store/model-manifest.js";
+import type { FileSource } from "./file-source.js";
+import { pause } from "./pause.js";
 import { receive } from "./receive.js";
 import { request, statusError } from "./http-request.js";
 import { StallGuard } from "./stall-guard.js";
@@ -22,8 +24,8 @@ export interface Download extends Omit<SinkOptions, "onRefusal"> {
   readonly url: URL;
   /** The same for messages, without a query that may hold a key. */
   readonly address: string;
-  /** What the file must be, with its version. */
-  readonly listed: (ListedFile & { readonly version: string }) | undefined;
+  /** The hub that has it, if one does. */
+  readonly source: FileSource | undefined;
   /** A web page, or status 403, counts as "no such file". */
   readonly optional: boolean;
   /** Cancels: rejects with its reason. */
@@ -139,17 +141,16 @@ async function attempt(
   task: Download,
   partial?: PartialFile,
 ): Promise<StoredFile | undefined | Failure> {
-  const { url, address, listed, optional, signal, stallMs, store } = task;
+  const { url, address, listed, signal, stallMs, store } = task;
   const guard = new StallGuard(signal, address, stallMs);
-  const range = partial
-    ? { headers: { Range: `bytes=${partial.bytes}-` } }
-    : {};
+  const range = partial && { Range: `bytes=${partial.bytes}-` };
   try {
     // All of it may be there, where a tab was closed just before it noted that.
+    const headers = { ...(await task.source?.headers()), ...range };
     const isAllThere = partial && partial.bytes === listed?.size;
     const response = isAllThere
       ? new Response(null, { status: 206 })
-      : await guard.watch(request(url, address, range, guard.signal));
+      : await guard.watch(request(url, address, { headers }, guard.signal));
     if (
       partial &&
       !isAllThere &&
@@ -160,12 +161,11 @@ async function attempt(
       await forget(task, store, partial);
       return await attempt(task);
     }
-    const refusal = refusalOf(response, address, optional);
+    const refusal = refusalOf(response, task);
     if (!refusal) return await receiveFile(task, response, guard, partial);
     void response.body?.cancel();
     if (refusal === "absent") return undefined;
-    if (response.status < 500 && ![408, 429].includes(response.status))
-      throw refusal;
+    if (!isPassing(response)) throw refusal;
     return { error: refusal, stage: "status", store };
   } catch (error) {
     signal?.throwIfAborted();
@@ -206,7 +206,7 @@ async function receiveFile(
       offset: isResumed ? partial.offset : 0,
       head: isResumed ? partial.head : new Uint8Array(0),
       chunkBytes,
-      size: listed?.size,
+      listed,
       isResumable: isStrong(version),
       guard,
       onBytes: (loaded, total) =>
@@ -251,13 +251,13 @@ function continues(
 /** Why an answer is not the file, told by its status and type. */
 function refusalOf(
   response: Response,
-  address: string,
-  optional: boolean,
+  { address, optional, source }: Download,
 ): "absent" | PhaseskipError | undefined {
   const { status, ok, headers } = response;
-  if (status === 404 || status === 410 || (status === 403 && optional))
-    return "absent";
-  if (!ok) return statusError(response, address);
+  const isAbsent =
+    status === 404 || status === 410 || (status === 403 && optional && !source);
+  if (isAbsent) return "absent";
+  if (!ok) return (source?.refusal ?? statusError)(response, address);
   if (
     !/^\s*(text\/html|application\/xhtml\+xml)\b/i.test(
       headers.get("content-type") ?? "",
@@ -267,17 +267,11 @@ function refusalOf(
   return optional ? "absent" : new WebPageError(address);
 }
 
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      clearTimeout(timer);
-      reject(signal!.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    if (signal?.aborted) onAbort();
-  });
+/**
+ * Whether the same request may have another answer: a server that is busy, or a signed address that a hub's own leads to
+ * and that has expired. The hub's own is asked again.
+ */
+function isPassing({ status, redirected }: Response): boolean {
+  const isExpired = redirected && [400, 401, 403].includes(status);
+  return status >= 500 || [408, 429].includes(status) || isExpired;
 }

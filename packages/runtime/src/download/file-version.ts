@@ -24,9 +24,14 @@ export function sameVersion(a: string, b: string): boolean {
   );
 }
 
+/** Whether a version is a digest out of a list of the model's files. */
+export function isDigest(version: string): boolean {
+  return /^(sha256|git):/.test(version);
+}
+
 /** Whether equal versions mean equal bytes, so that a broken download may go on where it ended: strong ETags, digests. */
 export function isStrong(version: string): boolean {
-  return /^("|sha256:)/.test(version);
+  return version.startsWith('"') || isDigest(version);
 }
 
 /** Size of the body in bytes, where the header tells it: an encoded body has another size than its content. */

@@ -4,10 +4,12 @@
 // lists. Without one, versions count that were once loaded together. A mixture of two versions is never used.
 
 import { PhaseskipError } from "@phaseskip/graph";
+import type { FileSource } from "./file-source.js";
 import type { FileRecord, ModelRecord } from "../store/chunk-store.js";
-import { sameVersion, versionOf } from "./file-version.js";
+import { isDigest, sameVersion, versionOf } from "./file-version.js";
 import { isLoaded, MANIFEST_PATH } from "../store/model-manifest.js";
 import { request, statusError } from "./http-request.js";
+import { Refusal } from "./refusal.js";
 import { StallGuard } from "./stall-guard.js";
 
 /** How a file was found to be the right one: by the model's list, by fetching it, by asking, or not at all. */
@@ -19,6 +21,8 @@ export interface FreshnessOptions {
   readonly location: string;
   /** Where a file is fetched. */
   readonly urlOf: (path: string) => URL;
+  /** The hub that has the model, if one does. */
+  readonly source: FileSource | undefined;
   /** How long the server may not answer, in ms. */
   readonly patienceMs: number;
   /** What is known of the model from earlier loads. */
@@ -123,7 +127,7 @@ export class Freshness {
     const model = await this.#options.modelRecord().catch(() => undefined);
     for (const [path, version] of Object.entries(model?.versions ?? {})) {
       // The list will tell of what it lists.
-      if (!isLoaded(path) || version.startsWith("sha256:")) continue;
+      if (!isLoaded(path) || isDigest(version)) continue;
       const answer = this.#head(path, signal);
       answer.catch(() => undefined);
       this.#asked.set(path, answer);
@@ -164,11 +168,12 @@ export class Freshness {
     path: string,
     signal: AbortSignal | undefined,
   ): Promise<Response> {
-    const { location, urlOf, patienceMs } = this.#options;
+    const { location, urlOf, source, patienceMs } = this.#options;
+    const init = { method: "HEAD", headers: (await source?.headers()) ?? {} };
     const guard = new StallGuard(signal, location + path, patienceMs);
     try {
       return await guard.watch(
-        request(urlOf(path), location + path, { method: "HEAD" }, guard.signal),
+        request(urlOf(path), location + path, init, guard.signal),
       );
     } finally {
       guard.end();
@@ -178,5 +183,7 @@ export class Freshness {
 
 /** Whether the server could not be reached. */
 export function isUnreachable(error: unknown): error is PhaseskipError {
-  return error instanceof PhaseskipError && error.code === "fetch-failed";
+  const isFetch =
+    error instanceof PhaseskipError && error.code === "fetch-failed";
+  return isFetch && !(error instanceof Refusal);
 }

@@ -3,6 +3,7 @@
 import { PhaseskipError } from "@phaseskip/graph";
 import type { FileKey } from "../store/chunk-store.js";
 import type { StoredFile } from "../store/chunk-store.js";
+import type { FileSource } from "./file-source.js";
 import { contentRange } from "./file-version.js";
 import { reasonOf, request, statusError } from "./http-request.js";
 import { sha256 } from "../store/sha256.js";
@@ -12,6 +13,8 @@ import { StallGuard } from "./stall-guard.js";
 export interface MendOptions {
   /** Where the file is fetched. */
   readonly url: URL;
+  /** The hub that has it, if one does. */
+  readonly source: FileSource | undefined;
   /** Offset of the chunk in bytes. */
   readonly offset: number;
   /** What the store said, if it failed. */
@@ -27,7 +30,7 @@ export interface MendOptions {
 export async function mendChunk(
   key: FileKey,
   { store, record }: StoredFile,
-  { url, offset, cause, stallMs }: MendOptions,
+  { url, source, offset, cause, stallMs }: MendOptions,
 ): Promise<ArrayBuffer> {
   const { size, version, chunkBytes, sha256: digests } = record;
   const address = key.model + key.path;
@@ -41,7 +44,10 @@ export async function mendChunk(
   const guard = new StallGuard(undefined, address, stallMs);
   let chunk: Uint8Array<ArrayBuffer> | undefined;
   try {
-    const headers = { Range: `bytes=${offset}-${end - 1}` };
+    const headers = {
+      ...(await source?.headers()),
+      Range: `bytes=${offset}-${end - 1}`,
+    };
     const response = await guard.watch(
       request(url, address, { headers }, guard.signal),
     );

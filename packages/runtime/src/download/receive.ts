@@ -4,7 +4,7 @@ import { PhaseskipError } from "@phaseskip/graph";
 import type { ChunkSink } from "./chunk-sink.js";
 import { contentRange, plainLength } from "./file-version.js";
 import { assertNoStandIn } from "./stand-in.js";
-import { notListed } from "../store/model-manifest.js";
+import type { ExpectedFile } from "../store/expected-file.js";
 import { reasonOf } from "./http-request.js";
 import type { StallGuard } from "./stall-guard.js";
 
@@ -27,8 +27,8 @@ export interface ReceiveOptions {
   readonly head: Uint8Array;
   /** Size of a chunk in bytes. */
   readonly chunkBytes: number;
-  /** Size of the file in bytes, where it is known beforehand. */
-  readonly size: number | undefined;
+  /** What the file must be, where that is known beforehand. */
+  readonly listed: ExpectedFile | undefined;
   /** Whether a later download may go on where this one ends. */
   readonly isResumable: boolean;
   /** Cancels, and watches over the server. */
@@ -49,14 +49,15 @@ export async function receive(
   options: ReceiveOptions,
 ): Promise<number> {
   const { path, address, offset, head, chunkBytes, guard, onBytes } = options;
+  const { listed } = options;
   const length = plainLength(response);
   const start = offset + head.byteLength;
   const announced =
     contentRange(response)?.size ??
     (length === undefined ? undefined : start + length);
-  const total = options.size ?? announced;
+  const total = listed?.size ?? announced;
   // Across origins the encoding may be hidden: then the announced length is only a hint.
-  const isExact = options.size !== undefined || response.type !== "cors";
+  const isExact = listed !== undefined || response.type !== "cors";
   const chunk = new Uint8Array(
     isExact && total !== undefined
       ? Math.max(head.byteLength, Math.min(chunkBytes, total - offset))
@@ -70,10 +71,10 @@ export async function receive(
 
   if (
     response.type !== "cors" &&
-    options.size !== undefined &&
-    (announced ?? options.size) !== options.size
+    listed &&
+    (announced ?? listed.size) !== listed.size
   )
-    throw notListed(address, `it has ${announced} bytes`);
+    throw listed.mismatch(address, `it has ${announced} bytes`);
 
   const broken = (reason: string, cause?: unknown) => {
     const of = total === undefined ? "" : ` of ${total}`;
@@ -106,9 +107,10 @@ export async function receive(
         });
       if (done) break;
       if (isExact && total !== undefined && loaded + value.byteLength > total)
-        throw options.size === undefined
-          ? broken("more came than announced")
-          : notListed(address, `it has more than ${total} bytes`);
+        throw (
+          listed?.mismatch(address, `it has more than ${total} bytes`) ??
+          broken("more came than announced")
+        );
       for (let used = 0; used < value.byteLength;) {
         const piece = value.subarray(used, used + chunk.byteLength - filled);
         chunk.set(piece, filled);

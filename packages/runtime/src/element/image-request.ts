@@ -9,7 +9,7 @@ const previewSteps = 5;
 /** An element's attributes as a request, and the plan that is no attribute; what is not there is left to the model. */
 export function imageRequest(
   element: Element,
-  plan: string | Plan,
+  plan: string | Plan | undefined,
 ): DenoiseOptions {
   const text = (name: string) => element.getAttribute(name) ?? undefined;
   const request = {
@@ -20,6 +20,7 @@ export function imageRequest(
     guidanceScale: numberAttribute(element, "guidance-scale"),
     scheduler: text("scheduler"),
     plan,
+    quality: text("quality"),
     preview: previewSteps,
   };
   const given = Object.entries(request).filter(

@@ -2,6 +2,7 @@
 
 import type { Generated, LoadOptions } from "../pipeline.js";
 import type { RunStep } from "../pipeline/run.js";
+import type { QualityName } from "../pipeline/quality.js";
 import type { Plan } from "../plan/plan.js";
 import { drawImage } from "./draw-image.js";
 import { imageRequest, numberAttribute } from "./image-request.js";
@@ -39,8 +40,8 @@ const Base =
  * same model and worker share them. With `manual` it draws only when `generate()` is called; with `loading="lazy"`
  * it waits until it comes near the window.
  *
- * Attributes: `model`, `prompt`, `negative-prompt`, `seed`, `plan` (a name), `steps`, `guidance-scale`,
- * `scheduler`, `device`, `dtype`, `worker-src`, `alt`, `manual`, `loading`. Parts for styling: `canvas`, `bar`,
+ * Attributes: `model`, `prompt`, `negative-prompt`, `seed`, `plan` (a name), `quality` (a word),
+ * `steps`, `guidance-scale`, `scheduler`, `device`, `dtype`, `worker-src`, `alt`, `manual`, `loading`. Parts for styling: `canvas`, `bar`,
  * `progress`, `cancel`, `status`.
  *
  * @example
@@ -56,6 +57,7 @@ export class PhaseskipImage extends Base {
   static readonly observedAttributes: readonly string[] = [
     ...["model", "prompt", "negative-prompt", "seed", "plan", "steps"],
     ...[
+      "quality",
       "guidance-scale",
       "scheduler",
       "device",
@@ -82,7 +84,7 @@ export class PhaseskipImage extends Base {
     this.#schedule();
   }
 
-  /** The plan: a name, which is the attribute, or a whole plan. @default "none" */
+  /** The plan: a name, which is the attribute, or a whole plan. It goes before `quality`. @default "none" */
   get plan(): string | Plan {
     return this.#plan ?? this.getAttribute("plan") ?? "none";
   }
@@ -90,6 +92,14 @@ export class PhaseskipImage extends Base {
     this.#plan = typeof plan === "string" ? undefined : plan;
     if (typeof plan === "string") this.setAttribute("plan", plan);
     else this.#schedule();
+  }
+
+  /** One word for how near to the whole model's picture. @default "lossless" */
+  get quality(): QualityName {
+    return (this.getAttribute("quality") ?? "lossless") as QualityName;
+  }
+  set quality(quality: QualityName) {
+    this.setAttribute("quality", quality);
   }
 
   /** URL of the model folder, as the attribute says it. */
@@ -212,6 +222,11 @@ export class PhaseskipImage extends Base {
     });
   }
 
+  /** The plan that was set; undefined leaves it to `quality`. */
+  get #asked(): string | Plan | undefined {
+    return this.#plan ?? this.getAttribute("plan") ?? undefined;
+  }
+
   async #draw(view: ImageView, signal: AbortSignal): Promise<Generated> {
     const pipeline = await this.#choice.take(
       this,
@@ -224,7 +239,7 @@ export class PhaseskipImage extends Base {
       },
       signal,
     );
-    const request = { ...imageRequest(this, this.plan), signal };
+    const request = { ...imageRequest(this, this.#asked), signal };
     const generated = await drawImage(view, pipeline, request, (step) => {
       this.#tell("phaseskip-progress", {
         doing: "drawing",

@@ -1,6 +1,7 @@
 // Which pipeline an element draws with: that of its attributes model, device, dtype and worker-src, shared with others.
 
 import type { FolderProgress } from "../download/load-progress.js";
+import { modelUrl } from "../page-url.js";
 import type { LoadOptions, Pipeline } from "../pipeline.js";
 import {
   sharePipeline,
@@ -61,7 +62,8 @@ function pipelineRequest(
     const text = element.getAttribute(name);
     return text ? new URL(text, element.baseURI).href : undefined;
   };
-  const model = url("model");
+  const named = element.getAttribute("model");
+  const model = named ? modelUrl(named) : undefined;
   const workerSrc = given ? undefined : url("worker-src");
   const worker =
     given ??

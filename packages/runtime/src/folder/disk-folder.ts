@@ -14,6 +14,12 @@ const READ_BYTES = 2 ** 30;
 const LIST_DEPTH = 2;
 const ABSENT = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG"]);
 
+/** Whether a folder lies there. */
+export async function isDiskFolder(location: string): Promise<boolean> {
+  const stats = await stat(location).catch(() => undefined);
+  return stats?.isDirectory() ?? false;
+}
+
 /**
  * Opens a model folder on disk.
  * @param location path, or `file:` URL

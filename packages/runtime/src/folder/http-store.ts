@@ -4,17 +4,20 @@
 import { askToPersist } from "../store/ask-to-persist.js";
 import { cachedFile, type ChunkViews } from "../store/cached-file.js";
 import type { FileKey, FileRecord } from "../store/chunk-store.js";
-import { download, type Download } from "../download/download.js";
+import { download } from "../download/download.js";
 import type { StoredFile } from "../store/chunk-store.js";
+import type { ExpectedFile } from "../store/expected-file.js";
+import type { FileSource } from "../download/file-source.js";
 import type { FolderProgress } from "../download/load-progress.js";
 import { readJson, type ModelFile } from "../store/model-file.js";
 import { Freshness, isUnreachable, type Found } from "../download/freshness.js";
+import { hubList } from "./hub-list.js";
 import { LoadTally } from "../download/load-tally.js";
 import { mendChunk } from "../download/mend-chunk.js";
 import {
+  expectListed,
   isLoaded,
   LISTED_CHUNK_BYTES,
-  listedVersion,
   MANIFEST_PATH,
   parseManifest,
   type ModelManifest,
@@ -63,6 +66,13 @@ export interface HttpStoreOptions {
    * @default 500
    */
   readonly retryMs?: number;
+  /** The hub that has the model, if one does. */
+  readonly source?: FileSource;
+  /**
+   * Whether loading may read a file of those that a hub lists.
+   * @default any
+   */
+  readonly isRead?: (path: string, paths: readonly string[]) => boolean;
 }
 
 /** Opens files of one model. */
@@ -96,6 +106,8 @@ interface Manifest extends ModelManifest {
   readonly digest: string | undefined;
 }
 
+const none = undefined;
+
 /** The store of the model at this URL. `views` are shared by its files. */
 export function httpStore(
   base: URL,
@@ -104,7 +116,7 @@ export function httpStore(
 ): HttpStore {
   const { cache = true, chunkBytes = LISTED_CHUNK_BYTES, onProgress } = options;
   const { stallMs = STALL_MS, retryMs = RETRY_MS } = options;
-  const { persist = askToPersist } = options;
+  const { persist = askToPersist, source, isRead = () => true } = options;
   const location = base.origin + base.pathname;
   const tally = new LoadTally((progress) => onProgress?.(progress));
   const shared = joinMemory(location);
@@ -123,11 +135,13 @@ export function httpStore(
     return url;
   };
 
+  const modelRecord = async () => persistent?.model(location);
   const freshness = new Freshness({
     location,
     urlOf,
+    source,
     patienceMs: stallMs / 4,
-    modelRecord: async () => persistent?.model(location),
+    modelRecord,
   });
 
   const makeRoom = storageRoom({
@@ -176,7 +190,7 @@ export function httpStore(
     path: string,
     signal: AbortSignal | undefined,
     optional: boolean,
-    listed: Download["listed"],
+    listed: ExpectedFile | undefined,
     versionElsewhere: string | undefined,
   ): Promise<StoredFile | undefined> {
     const key = { model: location, path };
@@ -210,6 +224,7 @@ export function httpStore(
       const stored = await download({
         url: urlOf(path),
         address: location + path,
+        source,
         key,
         chunkBytes,
         store: store ?? memory,
@@ -275,7 +290,7 @@ export function httpStore(
   function openStored(path: string, stored: StoredFile): ModelFile {
     const key = { model: location, path };
     return cachedFile(key, stored, views, async (offset, cause) => {
-      const how = { url: urlOf(path), offset, cause, stallMs };
+      const how = { url: urlOf(path), source, offset, cause, stallMs };
       const chunk = await mendChunk(key, stored, how);
       tally.report({ kind: "mended", path });
       return chunk;
@@ -284,7 +299,6 @@ export function httpStore(
 
   const listOf = sharedLoad(async (signal): Promise<Manifest | undefined> => {
     const path = MANIFEST_PATH;
-    const none = undefined;
     const stored = await fetchFile(path, signal, true, none, none);
     if (!stored) return undefined;
     const file = openStored(path, stored);
@@ -296,6 +310,8 @@ export function httpStore(
     return { ...parsed, file, digest: await sha256(new Uint8Array(bytes)) };
   });
 
+  const hubListOf = hubList({ source, isRead, tally, freshness, modelRecord });
+
   return {
     location,
     release() {
@@ -304,18 +320,24 @@ export function httpStore(
     },
     async open(path, signal, optional) {
       freshness.askAhead(signal);
+      const hub = await hubListOf(signal);
+      if (hub) {
+        if (!hub.paths.includes(path)) return undefined;
+        const listed = hub.files.get(path);
+        const stored = await fetchFile(path, signal, optional, listed, none);
+        return stored && openStored(path, stored);
+      }
       const list = await listOf(signal);
       if (path === MANIFEST_PATH) return list?.file;
       const entry = hasSha256() ? list?.files.get(path) : undefined;
-      const listed = entry && {
-        ...entry,
-        version: await listedVersion(entry),
-      };
+      const listed = entry && (await expectListed(entry));
       const elsewhere = list?.digest && `manifest ${list.digest}`;
       const stored = await fetchFile(path, signal, optional, listed, elsewhere);
       return stored && openStored(path, stored);
     },
     async paths(signal) {
+      const hub = await hubListOf(signal);
+      if (hub) return hub.paths;
       const list = await listOf(signal);
       return list && [...list.files.keys()];
     },
@@ -323,9 +345,10 @@ export function httpStore(
     async complete(signal) {
       await freshness.assertTogether(signal);
       const { versions } = freshness;
-      await persistent
-        ?.keepModel(location, { versions, usedAt: Date.now() })
-        .catch(() => undefined);
+      const hub = await hubListOf(signal);
+      const usedAt = Date.now();
+      const record = { versions, usedAt, ...(hub && { paths: hub.paths }) };
+      await persistent?.keepModel(location, record).catch(() => undefined);
       tally.report({ kind: "complete" });
     },
   };

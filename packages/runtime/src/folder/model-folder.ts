@@ -1,7 +1,9 @@
 // Opens a model folder wherever it lies.
 
-import { openDiskFolder } from "#disk-folder";
+import { isDiskFolder, openDiskFolder } from "#disk-folder";
 import type { ModelFolder } from "./folder.js";
+import { isModelName } from "../store/model-name.js";
+import type { HubRequest } from "../hub/hub-options.js";
 import { folderUrl } from "../store/model-url.js";
 import { openHttpFolder } from "./http-folder.js";
 import type { HttpStoreOptions } from "./http-store.js";
@@ -13,12 +15,14 @@ export type { ModelFile } from "../store/model-file.js";
 export interface OpenFolderOptions extends HttpStoreOptions {
   /** Cancels the opening; every call on the folder takes its own. */
   readonly signal?: AbortSignal;
+  /** How a model is found whose location is its name. */
+  readonly hub?: HubRequest;
 }
 
 /**
  * Opens a model folder, or the folder around a Unet's bare `.onnx` file.
- * @param location http(s) URL (in a page also relative to it), or in Node a path or `file:` URL
- * @throws {TypeError} If the location is neither.
+ * @param location http(s) URL (in a page also relative to it), a name on a hub, or in Node a path or `file:` URL
+ * @throws {TypeError} If the location is none of these, or the hub's options are wrong.
  * @throws {PhaseskipError} `fetch-failed` If there is no such folder on disk, or no disk.
  */
 export async function openFolder(
@@ -31,6 +35,10 @@ export async function openFolder(
     const [, around, file, query] = bare as unknown as string[];
     const folder = await openFolder((around || "./") + query!, options);
     return { ...folder, unetPath: decoded(file!, location) };
+  }
+  if (isModelName(location) && !(await isDiskFolder(location))) {
+    const { openHubFolder } = await import("./hub-folder.js");
+    return openHubFolder(location, options);
   }
   const url = folderUrl(location);
   if (url) return openHttpFolder(url, options);

@@ -44,6 +44,10 @@ export interface ModelIndex {
   readonly preconditioning: "inside" | "outside";
   /** scheduler/scheduler_config.json, as it is; empty where a call has to name a scheduler. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
+  /** The folders of its ControlNets, in their order. */
+  readonly controlNets: readonly string[];
+  /** low_res_scheduler/scheduler_config.json, of an upscaler. */
+  readonly lowResScheduler: Readonly<Record<string, unknown>> | undefined;
   /** Guidance weight that the model asks for, 1 = off; `undefined` where only its class does. */
   readonly guidanceScale: number | undefined;
   /** The latent is divided by this before it is decoded; 1 without a VAE. */
@@ -101,7 +105,6 @@ export async function loadModelIndex(
     await config(bare ? "config.json" : "unet/config.json"),
     folder.location,
   );
-  assertChannels(folder, pipelineClass, unet);
   const warnings: string[] = [];
   let schedulerConfig =
     (await config("scheduler/scheduler_config.json")) ??
@@ -131,6 +134,11 @@ export async function loadModelIndex(
     constants,
     preconditioning,
     schedulerConfig,
+    controlNets: await controlNets(folder, index, signal),
+    lowResScheduler:
+      unet.inChannels - unet.sampleChannels === 3
+        ? await config("low_res_scheduler/scheduler_config.json")
+        : undefined,
     guidanceScale: number(index["guidance_scale"]),
     ...vae,
     forceZerosForEmptyPrompt: index["force_zeros_for_empty_prompt"] !== false,
@@ -236,26 +244,21 @@ function knownClass(
   );
 }
 
-/** What a Unet that reads more than the sample was made for, by its channels. */
-const purposes: Readonly<Record<number, string>> = {
-  5: "a depth map beside it, as a depth-to-image model does",
-  7: "a small picture beside it, as an upscaler does",
-  8: "a second latent beside it, as an InstructPix2Pix model does",
-  9: "a mask and a masked image beside it, as an inpainting model does",
-};
-
-/** @throws {PhaseskipError} `model-unsupported` If the Unet reads more than the sample, or gives less */
-function assertChannels(
-  { location }: ModelFolder,
-  pipelineClass: string,
-  { inChannels, outChannels }: UnetConfig,
-): void {
-  // twice as many hold a learned variance
-  if (outChannels === inChannels || outChannels === 2 * inChannels) return;
-  const purpose = outChannels === 4 ? purposes[inChannels] : undefined;
-  throw new PhaseskipError(
-    "model-unsupported",
-    `Cannot load the model at ${location} as a ${pipelineClass} as its Unet must take as many channels as it gives, ${outChannels}: it takes ${inChannels}${purpose ? `, ${purpose}` : ""}; export the text-to-image model of its family`,
+/** By the folder's list; without one, those that model_index.json names. */
+async function controlNets(
+  folder: ModelFolder,
+  index: Record<string, unknown>,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const paths = await folder.paths(signal);
+  const listed = paths?.flatMap(
+    (path) => /^(controlnet(?:_\d+)?)\/model\.onnx$/.exec(path)?.[1] ?? [],
+  );
+  const named = Object.keys(index).filter((key) =>
+    /^controlnet(_\d+)?$/.test(key),
+  );
+  return (listed ?? named).sort((a, b) =>
+    a.localeCompare(b, "en", { numeric: true }),
   );
 }
 

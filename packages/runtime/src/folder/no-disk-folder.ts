@@ -3,6 +3,10 @@
 import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelFolder } from "./folder.js";
 
+/** Whether a folder lies there: here none does. */
+export const isDiskFolder: (location: string) => Promise<boolean> = async () =>
+  false;
+
 /**
  * Explains that models come over HTTP here.
  * @throws {PhaseskipError} `fetch-failed` Always.

@@ -9,8 +9,10 @@ export interface UnetConfig {
   readonly sampleSize: readonly [height: number, width: number] | undefined;
   /** Sides of the sample are multiples of this: each block but the last halves them. */
   readonly sizeMultiple: number;
-  /** Channels of the sample. */
+  /** Channels that the Unet reads: the sample's, and what it is told behind them. */
   readonly inChannels: number;
+  /** Channels of the sample. */
+  readonly sampleChannels: number;
   /** Channels of the output; more than `inChannels` where it holds a learned variance. */
   readonly outChannels: number;
   /** Width of the text embedding; `undefined`: the Unet takes no text. */
@@ -43,11 +45,16 @@ export function unetConfig(
   const hasText = graph.inputs.some(
     ({ name }) => name === "encoder_hidden_states",
   );
+  const inChannels = channels("in", dim("sample", 1) ?? channelsRead(graph));
+  const outChannels = channels("out", channelsMade(graph));
+  // twice as many hold a learned variance
+  const isWhole = outChannels === inChannels || outChannels === 2 * inChannels;
   return {
     sampleSize: sizeOf(config?.["sample_size"]),
     sizeMultiple: halvings(config?.["down_block_types"]) ?? downsampling(graph),
-    inChannels: channels("in", dim("sample", 1) ?? channelsRead(graph)),
-    outChannels: channels("out", channelsMade(graph)),
+    inChannels,
+    sampleChannels: isWhole ? inChannels : outChannels,
+    outChannels,
     crossAttentionDim: hasText
       ? (dim("encoder_hidden_states", 2) ??
         number(Array.isArray(width) ? width[0] : width) ??

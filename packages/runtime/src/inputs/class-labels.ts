@@ -2,13 +2,15 @@
 
 import type { InputGiven } from "./run-input.js";
 
-/** The label of an image's prompt; one number for all prompts, or one for each. */
+/** The label of an image's prompt: one number for all prompts, or one for each; of an upscaler the noise level. */
 export function classLabels({
-  request: { classLabel },
+  request,
   prompt,
-}: Pick<InputGiven, "request" | "prompt">): Float32Array | undefined {
-  if (classLabel === undefined) return undefined;
+  channels,
+}: Pick<InputGiven, "request" | "prompt" | "channels">):
+  Float32Array | undefined {
+  const { classLabel = channels?.classLabel?.(request) } = request;
   const label =
-    typeof classLabel === "number" ? classLabel : classLabel[prompt];
-  return Float32Array.of(label ?? 0);
+    typeof classLabel === "object" ? classLabel[prompt] : classLabel;
+  return label === undefined ? undefined : Float32Array.of(label);
 }

@@ -2,6 +2,8 @@
 
 import type { UnetConstants } from "./constants.js";
 import { parseConstants } from "./constants.js";
+import type { ControlOptions, ControlRequest } from "./control-options.js";
+import { parseControl } from "./control-options.js";
 import { shownValue } from "../prompt/shown-value.js";
 
 /** What the Unet is told beside texts. */
@@ -16,6 +18,23 @@ export interface InputOptions {
    * @default those
    */
   readonly constants?: UnetConstants;
+  /**
+   * A model that edits images: how closely to keep to `image`, as `guidanceScale` says it of the text. Where it is below 1
+   * or `guidanceScale` at most 1, guidance is off. @default 1.5
+   */
+  readonly imageGuidanceScale?: number;
+  /**
+   * An upscaler: how much noise `image` gets before it is read, as a timestep of the schedule that it was trained with, from
+   * 0; more lets it make up more. @default 20
+   */
+  readonly noiseLevel?: number;
+  /** What the model's ControlNets follow, one for each of them, in their order; those without one are off. */
+  readonly control?: ControlOptions | readonly ControlOptions[];
+  /**
+   * Whether ControlNets may guess what is drawn, also without a prompt: they run where the text is read alone, and count the
+   * less the finer what they add to. @default false
+   */
+  readonly guessMode?: boolean;
   /** SDXL: height and width that the picture is to look as if it were scaled from. @default its own */
   readonly originalSize?: readonly [height: number, width: number];
   /** SDXL: top and left of the part that the picture is to look as if it were cut out at. @default [0, 0] */
@@ -32,12 +51,17 @@ export interface InputOptions {
 
 /** The same, known to be well formed. */
 export type InputRequest = {
-  readonly [K in keyof InputOptions]-?: InputOptions[K] | undefined;
-};
+  readonly [K in Exclude<keyof InputOptions, "control">]-?:
+    InputOptions[K] | undefined;
+} & { readonly control: readonly ControlRequest[] | undefined };
+
+/** The noise level that diffusers' StableDiffusionUpscalePipeline takes where nothing is said (0.42.1). */
+export const NOISE_LEVEL = 20;
 
 /** The names of these options. */
 export const inputFields = [
-  ...["classLabel", "constants"],
+  ...["classLabel", "constants", "imageGuidanceScale", "noiseLevel"],
+  ...["control", "guessMode"],
   ...["originalSize", "cropsCoordsTopLeft", "targetSize"],
   ...["negativeOriginalSize", "negativeCropsCoordsTopLeft"],
   "negativeTargetSize",
@@ -64,6 +88,23 @@ export function parseInputOptions(
       ),
     );
   };
+  const atLeast0 = (
+    name: "imageGuidanceScale" | "noiseLevel",
+    kind: string,
+    is: (value: unknown) => boolean,
+  ) => {
+    const value: unknown = options[name];
+    if (value === undefined) return undefined;
+    const wanted = `${name} must be ${kind} of at least 0: current value is ${shownValue(value)}`;
+    if (typeof value !== "number") throw new TypeError(cannot(wanted));
+    if (!is(value) || value < 0) throw new RangeError(cannot(wanted));
+    return value;
+  };
+  const boolean = (value: unknown) => {
+    if (value === undefined || typeof value === "boolean") return value;
+    const wanted = `guessMode must be true or false: current value is ${shownValue(value)}`;
+    throw new TypeError(cannot(wanted));
+  };
   const negativeSizes = {
     negativeOriginalSize: pair("negativeOriginalSize"),
     negativeCropsCoordsTopLeft: pair("negativeCropsCoordsTopLeft"),
@@ -73,6 +114,13 @@ export function parseInputOptions(
   return {
     classLabel: checkedLabels(options.classLabel, cannot),
     constants: checkedConstants(options.constants, cannot),
+    imageGuidanceScale: atLeast0(
+      ...(["imageGuidanceScale", "a finite number"] as const),
+      Number.isFinite,
+    ),
+    noiseLevel: atLeast0("noiseLevel", "an integer", Number.isSafeInteger),
+    control: parseControl(options.control, cannot),
+    guessMode: boolean(options.guessMode),
     originalSize: pair("originalSize"),
     cropsCoordsTopLeft: pair("cropsCoordsTopLeft"),
     targetSize: pair("targetSize"),

@@ -3,6 +3,7 @@
 import type { UnetInput } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
 import type { InputRequest } from "./input-options.js";
+import type { SampleChannels } from "./sample-channel.js";
 
 /** An input of the Unet beside sample and timestep. */
 export interface RunInput extends UnetInput {
@@ -17,6 +18,10 @@ export interface RunInput extends UnetInput {
 
 /** What the values of an input are made of. */
 export interface InputGiven {
+  /** The input's name in the graph. */
+  readonly name: string;
+  /** Names of the model's ControlNets, in the order of `control`. */
+  readonly controlNets: readonly string[];
   /** What the call asks for. */
   readonly request: InputRequest;
   /** The stream through the Unet. */
@@ -29,6 +34,8 @@ export interface InputGiven {
   readonly pictureSize: readonly [height: number, width: number];
   /** Numbers that the Unet takes of this input for one image. */
   readonly length: number;
+  /** What the Unet reads in channels behind the sample's; undefined where it has none. */
+  readonly channels: SampleChannels | undefined;
   /** What the text encoders make of what the context is told, or the caller's own embeddings. */
   readonly text: GivenText;
 }

@@ -3,6 +3,7 @@
 
 import { textInput } from "@phaseskip/graph";
 import { classLabels } from "./class-labels.js";
+import { controlInputs } from "./control-inputs.js";
 import { guidanceEmbedding } from "./guidance-embedding.js";
 import type { RunInput } from "./run-input.js";
 import { timeIds } from "./time-ids.js";
@@ -43,4 +44,5 @@ export const unetInputs: readonly RunInput[] = [
     source: "classLabel",
     value: classLabels,
   },
+  ...controlInputs,
 ];

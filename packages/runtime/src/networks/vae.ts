@@ -6,6 +6,7 @@ import type { ModelIndex } from "../folder/model-index.js";
 import type { PartFiles } from "../folder/part-files.js";
 import { isTooLarge } from "../device/device-fit.js";
 import type { Device } from "../device/session.js";
+import type { LatentDistribution } from "../picture/latent.js";
 import type { TileSides } from "./in-tiles.js";
 import { inTiles } from "./in-tiles.js";
 import { Network } from "./network.js";
@@ -90,7 +91,7 @@ export class Vae {
 
   #isTooLarge(height: number, width: number): boolean {
     const { graph } = this.#decoder;
-    const dims = [1, this.#index.unetConfig.inChannels, height, width];
+    const dims = [1, this.#index.unetConfig.sampleChannels, height, width];
     try {
       return isTooLarge(
         largestValue(graph, () => dims),
@@ -144,8 +145,8 @@ export class Vae {
   }
 
   /**
-   * From pixels in [-1, 1] to a latent: the distribution's mode, so that nothing is left to chance. An export that
-   * draws from the distribution itself is taken as it is.
+   * From pixels in [-1, 1] to the distribution of a latent, as it is, not scaled. An export that draws from the
+   * distribution itself is taken for its mean.
    * @param isTiled whether in tiles, as `isTiled` says of the latent
    * @throws {PhaseskipError} `model-unsupported` If the folder has no encoder
    */
@@ -153,13 +154,21 @@ export class Vae {
     image: ImageArray,
     isTiled: boolean,
     signal?: AbortSignal,
-  ): Promise<ImageArray> {
+  ): Promise<LatentDistribution> {
     const encode = (tile: ImageArray) => this.#encode(tile, signal);
-    return isTiled
-      ? inTiles(image, this.#tiles("encoder"), encode)
-      : encode(image);
+    const { data, height, width } = isTiled
+      ? await inTiles(image, this.#tiles("encoder"), encode)
+      : await encode(image);
+    const length = this.#index.unetConfig.sampleChannels * height * width;
+    return {
+      mean: data.slice(0, length),
+      ...(data.length > length && {
+        deviation: deviations(data.slice(length)),
+      }),
+    };
   }
 
+  /** Means, and behind them log variances where the export has them. */
   async #encode(
     { data, height, width }: ImageArray,
     signal?: AbortSignal,
@@ -170,22 +179,14 @@ export class Vae {
     const names = [outputs[0]!.name];
     const [made] = await encoder.run({ [inputs[0]!.name]: row }, names, signal);
     const [channels = 1, outHeight = height, outWidth = width] = made!.dims;
-    const { scalingFactor, unetConfig } = this.#index;
-    // means, then log variances: twice the latent's channels
-    const wanted = unetConfig.inChannels;
+    const wanted = this.#index.unetConfig.sampleChannels;
     if (channels !== wanted && channels !== 2 * wanted) {
       throw new PhaseskipError(
         "model-unsupported",
         `Cannot draw from an image as vae_encoder must give ${wanted} channels, or ${2 * wanted} of means and variances: it gives ${channels}`,
       );
     }
-    return {
-      data: made!.data
-        .slice(0, wanted * outHeight * outWidth)
-        .map((value) => value * scalingFactor),
-      height: outHeight,
-      width: outWidth,
-    };
+    return { data: made!.data, height: outHeight, width: outWidth };
   }
 
   /** Frees the sessions. */
@@ -204,4 +205,11 @@ export class Vae {
     }
     return Network.open(this.#parts, this.#device, part, signal);
   }
+}
+
+/** Of log variances, within the bounds of diffusers 0.42.1 (models/autoencoders/vae.py). */
+function deviations(logVariances: Float32Array<ArrayBuffer>): Float32Array {
+  return logVariances.map((value) =>
+    Math.exp(0.5 * Math.min(Math.max(value, -30), 20)),
+  );
 }

@@ -1,5 +1,6 @@
 // What the Unet is told beside the sample and the timestep, for each image and context of a run.
 
+import type { Graph, LiveGraph } from "@phaseskip/graph";
 import { PhaseskipError, elementCount, findInput } from "@phaseskip/graph";
 import type { GivenText, InputGiven, RunInput } from "../inputs/run-input.js";
 import { checkConstants, modelInputs } from "../inputs/model-inputs.js";
@@ -37,9 +38,7 @@ export async function conditionRun(
   const { index, unetGraph } = model;
   checkConstants(request.constants, index.constants);
   const table = modelInputs(unetGraph, index.constants);
-  const taken = unetGraph.inputs
-    .map(({ name }) => name)
-    .filter((name) => name !== "sample" && name !== "timestep");
+  const taken = readInputs(unetGraph, run.schedule.signatures);
   const embedded = new Map<string, EmbeddedText>();
   const warnings = new Set<string>();
   const { promptStyle: style = "plain", clipSkip = 0 } = request;
@@ -78,6 +77,8 @@ export async function conditionRun(
         context,
         prompt,
         guidanceScale: run.guidanceScale,
+        channels: run.channels,
+        controlNets: index.controlNets,
         pictureSize: [height, width].map(
           (side) => side * index.vaeScaleFactor,
         ) as [number, number],
@@ -85,7 +86,7 @@ export async function conditionRun(
       };
       const inputs = taken.map((name) => {
         const length = elementCount(run.unet.shapes.get(name)!.dims.slice(1));
-        return [name, valueOf(table, name, { ...given, length })] as const;
+        return [name, valueOf(table, { ...given, name, length })] as const;
       });
       for (let n = 0; n < request.numImagesPerPrompt; n++)
         list.push(Object.fromEntries(inputs));
@@ -94,12 +95,24 @@ export async function conditionRun(
   return { images, warnings: [...warnings] };
 }
 
+/** What the Unet is told beside sample and timestep that some step of a run reads. */
+function readInputs(
+  { inputs, consumers }: Graph,
+  signatures: readonly LiveGraph[],
+): string[] {
+  return inputs
+    .map(({ name }) => name)
+    .filter((name) => name !== "sample" && name !== "timestep")
+    .filter((name) =>
+      consumers
+        .get(name)
+        ?.some(({ index }) => signatures.some(({ isLive }) => isLive[index])),
+    );
+}
+
 /** @throws {PhaseskipError} `model-unsupported` If nothing supplies the input */
-function valueOf(
-  table: readonly RunInput[],
-  name: string,
-  given: InputGiven,
-): Float32Array {
+function valueOf(table: readonly RunInput[], given: InputGiven): Float32Array {
+  const { name } = given;
   const input = findInput(table, name) as RunInput;
   const value = input.value(given);
   if (value) return value;

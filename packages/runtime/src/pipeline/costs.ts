@@ -19,11 +19,17 @@ export interface PartCosts {
   readonly signatures: readonly number[];
 }
 
-/** Counts what the parts of a schedule cost. */
+/**
+ * Counts what the parts of a schedule cost.
+ * @param idle units that are no part of the run
+ */
 export function partCosts(
-  { graph, shapes, dependencies }: Unet,
+  { graph, shapes, dependencies, units }: Unet,
   { signatures }: Pick<Schedule, "signatures">,
+  idle: readonly string[] = [],
 ): PartCosts {
+  const isIdle = (path: string) =>
+    idle.some((unit) => path === unit || path.startsWith(`${unit}.`));
   const costs = {
     whole: 0,
     text: { whole: 0, used: 0 },
@@ -32,6 +38,7 @@ export function partCosts(
   };
   for (const node of graph.nodes) {
     if (dependencies.isFolded[node.index]) continue;
+    if (isIdle(units.unitOf[node.index]!)) continue;
     const macs = nodeMacs(node, shapes);
     if (macs === 0) continue;
     costs.whole += macs;
@@ -84,9 +91,10 @@ export class RunCosts {
     run: Pick<
       PlannedRun,
       "unet" | "schedule" | "chunkCount" | "isPaired" | "textRuns"
-    >,
+    > &
+      Partial<Pick<PlannedRun, "idleNets">>,
   ) {
-    this.parts = partCosts(run.unet, run.schedule);
+    this.parts = partCosts(run.unet, run.schedule, run.idleNets);
     this.#runs = run.schedule.signatures.map(runsAnything);
     this.#calls = callsPerContext(run);
     this.#textRuns = run.textRuns;
@@ -124,7 +132,7 @@ export class RunCosts {
 
   /**
    * The whole Unet at each of these steps, every call in full.
-   * @param contexts 2 where guidance is on, else 1
+   * @param contexts 2 or 3 where guidance is on, else 1
    */
   full(contexts: number): number {
     return this.#steps * contexts * this.#calls * this.parts.whole;
@@ -135,7 +143,7 @@ export class RunCosts {
     const { text, timestep } = this.parts;
     const calls = this.#steps * contexts * this.#calls;
     const { cond, uncond } = this.#textRuns;
-    const texts = contexts === 1 ? cond : cond + uncond;
+    const texts = cond + (contexts - 1) * uncond;
     return (
       this.full(contexts) -
       text.whole * (calls - texts) -

@@ -16,7 +16,7 @@ const FEW_STEPS = 4;
 /** What of a run that is laid out tells what it will do. */
 interface RunOutline extends Pick<
   RunSize,
-  "guidanceScale" | "contextCount" | "shape"
+  "guidanceScale" | "contexts" | "shape"
 > {
   readonly plan: Plan;
   readonly schedule: Schedule;
@@ -74,7 +74,7 @@ function planWords({
   scheduler,
   startIndex,
   guidanceScale,
-  contextCount,
+  contexts: all,
 }: RunOutline): readonly string[] {
   const rules = plan.rules.length + (plan.guidance?.length ?? 0);
   if (rules === 0 && !plan.priorNoise) return [];
@@ -93,7 +93,7 @@ function planWords({
       ),
   );
   const isAsAsked = steps.every(({ guidanceScale: scale }) =>
-    scale === undefined ? contextCount === 1 : scale === guidanceScale,
+    scale === undefined ? all.length === 1 : scale === guidanceScale,
   );
   if (!changes && !adaptive && isAsAsked)
     return [

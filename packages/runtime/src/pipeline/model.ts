@@ -24,6 +24,7 @@ import type {
 } from "../networks/text-encoders.js";
 import type { LoraPart } from "../lora/lora-key.js";
 import type { Lora, ModelLoras } from "../lora/model-loras.js";
+import type { LatentDistribution } from "../picture/latent.js";
 import type { Vae } from "../networks/vae.js";
 
 /** A model folder on a device. */
@@ -36,6 +37,8 @@ export class Model implements PlannableModel {
   /** How long the Unet's segments take. */
   readonly times: SegmentTimes;
   readonly #parts: PartFiles;
+  /** The Unet's graph as its file has it, without ControlNets. */
+  readonly #unetFile: Graph;
   readonly #weights: Weights;
   #loras: ModelLoras | undefined;
   #text: TextEncoders | undefined;
@@ -46,8 +49,10 @@ export class Model implements PlannableModel {
     parts: PartFiles,
     device: Device,
     index: ModelIndex,
+    unetFile: Graph,
     unetGraph: Graph,
   ) {
+    this.#unetFile = unetFile;
     const { folder } = parts;
     this.#parts = parts;
     this.folder = folder;
@@ -86,7 +91,8 @@ export class Model implements PlannableModel {
     const index = await loadModelIndex(folder, signal, how);
     const graph = await parts.graph("unet", device, signal);
     checkKernels(graph, device, index.unetPath);
-    const model = new Model(parts, device, index, graph);
+    const unet = await withControls(folder, index, graph, signal);
+    const model = new Model(parts, device, index, graph, unet);
     await openExternalFiles(folder, index.unetPath, graph, signal);
     if (index.hasTextEncoder) {
       const { TextEncoders } = await import("../networks/text-encoders.js");
@@ -124,9 +130,9 @@ export class Model implements PlannableModel {
 
   /** What plans know the model by: `sha256:` and 64 digits; undefined where there is no SHA-256. */
   async digest(signal?: AbortSignal): Promise<string | undefined> {
-    const { folder, unetGraph, index } = this;
+    const { folder, index } = this;
     const path = index.unetPath;
-    this.#digest ??= await unetDigest(folder, unetGraph, path, signal);
+    this.#digest ??= await unetDigest(folder, this.#unetFile, path, signal);
     return this.#digest;
   }
 
@@ -142,7 +148,7 @@ export class Model implements PlannableModel {
     if (loras.length === 0 && !this.#loras) return;
     const { ModelLoras } = await import("../lora/model-loras.js");
     this.#loras ??= new ModelLoras();
-    const graphs: Partial<Record<LoraPart, Graph>> = { unet: this.unetGraph };
+    const graphs: Partial<Record<LoraPart, Graph>> = { unet: this.#unetFile };
     for (const name of ["text_encoder", "text_encoder_2"] as const) {
       const graph = this.#text?.graph(name);
       if (graph) graphs[name] = graph;
@@ -175,13 +181,15 @@ export class Model implements PlannableModel {
     return this.#vae?.isTiled(height, width, asked) ?? false;
   }
 
-  /** From pixels in [-1, 1] to a clean sample: a model without a VAE returns them as they are. */
+  /** From pixels in [-1, 1] to the distribution of a latent, not scaled; a model without a VAE takes them as they are. */
   async encode(
     image: ImageArray,
     isTiled: boolean,
     signal?: AbortSignal,
-  ): Promise<ImageArray> {
-    return this.#vae ? this.#vae.encode(image, isTiled, signal) : image;
+  ): Promise<LatentDistribution> {
+    return this.#vae
+      ? this.#vae.encode(image, isTiled, signal)
+      : { mean: image.data };
   }
 
   /** From a clean sample to pixels; a model without a VAE returns the sample itself. */
@@ -201,4 +209,22 @@ export class Model implements PlannableModel {
     await this.#loras?.close();
     await this.folder.close();
   }
+}
+
+/** The Unet with the ControlNets of its folder. */
+async function withControls(
+  folder: ModelFolder,
+  index: ModelIndex,
+  unet: Graph,
+  signal?: AbortSignal,
+): Promise<Graph> {
+  if (index.controlNets.length === 0) return unet;
+  const { controlledUnet } = await import("../networks/control-nets.js");
+  return controlledUnet(
+    folder,
+    index,
+    unet,
+    modelInputs(unet, index.constants),
+    signal,
+  );
 }

@@ -40,6 +40,7 @@ const known = new WeakMap<Graph, Map<string, number>>();
 
 /**
  * Counts what a run needs of the networks beside the Unet.
+ * @param encodings latents that are made of the image
  * @throws {PhaseskipError} `model-invalid` or `model-unsupported` If the folder lacks a network that the run needs
  */
 export async function networkCosts(
@@ -47,6 +48,7 @@ export async function networkCosts(
   request: TextRequest & Pick<Request, "image">,
   { shape, size }: RunSize,
   { steps }: Pick<Schedule, "steps">,
+  encodings: number,
   signal?: AbortSignal,
 ): Promise<NetworkCosts> {
   const { index, textTokens = 0 } = model;
@@ -75,10 +77,11 @@ export async function networkCosts(
     perText += await count(name, [1, textTokens]);
   const [, channels, height, width] = shape;
   const picture = [height, width].map((side) => side * index.vaeScaleFactor);
-  const isEncoded = index.hasVae && request.image !== undefined;
+  const encoded = index.hasVae && request.image ? encodings : 0;
   return {
     textEncoder: texts * perText,
-    vaeEncoder: isEncoded ? await count("vae_encoder", [1, 3, ...picture]) : 0,
+    vaeEncoder:
+      encoded && encoded * (await count("vae_encoder", [1, 3, ...picture])),
     vaeDecoder: index.hasVae
       ? await count("vae_decoder", [1, channels, height, width])
       : 0,
@@ -114,6 +117,7 @@ function textCount(
   const asked = request.promptEmbeds
     ? request
     : { ...request, prompts: request.prompts ?? ["a prompt"] };
+  // the context of an image that is edited is told what the last one is
   const contexts = (["cond", "uncond"] as const).slice(0, isGuided ? 2 : 1);
   const texts = new Set<string>();
   for (let i = 0; i < promptCount(asked); i++) {

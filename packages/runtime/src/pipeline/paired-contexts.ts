@@ -13,8 +13,8 @@ export function pairsContexts(
   { steps, adaptive }: Pick<Schedule, "steps" | "adaptive">,
 ): boolean {
   if (batch === undefined || batch % 2 !== 0 || adaptive) return false;
-  return steps.every(({ contexts: [cond, uncond] }) => {
-    if (!cond || !uncond) return false;
+  return steps.every(({ contexts: [cond, uncond, third] }) => {
+    if (!cond || !uncond || third) return false;
     const acts = actsOf(cond);
     // what is a mean of both contexts, or the other's, is no row of its own
     if (/"mean |(value|difference) uncond /.test(acts)) return false;

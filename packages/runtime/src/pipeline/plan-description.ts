@@ -116,7 +116,7 @@ function describeSteps(
   steps: readonly ScheduledStep[],
   { hasHalf = false, maxScores, times }: DescribedDevice,
 ): PlanDescription {
-  const { unet, schedule, chunkCount, contextCount, isPaired } = run;
+  const { unet, schedule, chunkCount, contexts, isPaired } = run;
   const parts = partition(unet, schedule.signatures, Infinity, maxScores);
   const caches = cacheBytes(unet, schedule.signatures, parts, steps, hasHalf);
   const costs = new RunCosts(run);
@@ -150,7 +150,7 @@ function describeSteps(
   const begun = new Set(all.map(({ context }) => context));
   const texts = [...begun].reduce((sum, one) => sum + run.textRuns[one], 0);
   const { macs } = costs;
-  const fullMacs = costs.full(contextCount);
+  const fullMacs = costs.full(contexts.length);
   return {
     plan: run.plan.name ?? "unnamed",
     scheduler: run.scheduler.name,
@@ -161,7 +161,7 @@ function describeSteps(
     steps: described,
     macs,
     fullMacs,
-    exactMacs: costs.exact(contextCount),
+    exactMacs: costs.exact(contexts.length),
     macsSaved: 1 - macs / fullMacs,
     pipelineMacs: pipelineMacs(run.networks, run.shape[0], { macs, fullMacs }),
     ...(clock && {

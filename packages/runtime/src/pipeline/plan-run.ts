@@ -1,6 +1,8 @@
 // From a request to what will run at every step, without a device: what a run does first, and all that a
 // description needs.
 
+import type { Scheduler } from "@phaseskip/scheduler";
+import type { MeasuredKeep } from "./measured-keep.js";
 import type { PlannedRun } from "./planned-run.js";
 import { sizeRun, type SizeRequest } from "./run-size.js";
 import type { PlannableModel } from "./plannable-model.js";
@@ -17,6 +19,11 @@ import type { Schedule } from "../schedule/scheduled.js";
 import { wholeSchedule } from "../schedule/whole-schedule.js";
 
 import { networkCosts } from "./network-costs.js";
+import {
+  checkControl,
+  controlRules,
+  idleNets,
+} from "../inputs/control-rules.js";
 import type { InputRequest } from "../inputs/input-options.js";
 import type { Request } from "./request.js";
 
@@ -56,9 +63,13 @@ export async function planRun(
   const scheduler = await makeScheduler(model.index, request, plan);
   const sized = sizeRun(model, request);
   const strength = strengthOf(model.index, request);
-  const from = { ...request, strength };
+  const isStart = sized.channels?.isStart ?? true;
+  const image = isStart ? request.image : undefined;
+  const from = { image, mask: request.mask, strength };
   const { startIndex, timesteps } = runTimesteps(scheduler, from);
   const { decisions, means } = request;
+  const { controlNets } = model.index;
+  checkControl(controlNets, request);
   const schedule = await scheduleRun(sized.unet, {
     plan,
     ...(decisions && { decisions }),
@@ -67,13 +78,23 @@ export async function planRun(
     startIndex,
     numTrainTimesteps: scheduler.timestepRange[1],
     guidanceScale: sized.guidanceScale,
-    isGuided: sized.contextCount === 2,
+    contexts: sized.contexts,
     scheduler: scheduler.name,
+    added: controlRules(controlNets, request, timesteps.length),
   });
   const fixed = fixedBatch(model.unetGraph);
   const isPaired = mayPair && pairsContexts(fixed, schedule);
   const rows = isPaired ? sized.batch / 2 : sized.batch;
-  const networks = await networkCosts(model, request, sized, schedule, signal);
+  const measured = await readMeasured(plan, scheduler, sized.guidanceScale);
+  const isLatent = sized.channels?.isSmall === false;
+  const networks = await networkCosts(
+    model,
+    request,
+    sized,
+    schedule,
+    (isStart && (startIndex > 0 || !isLatent) ? 1 : 0) + (isLatent ? 1 : 0),
+    signal,
+  );
   const run = {
     ...sized,
     plan,
@@ -82,9 +103,11 @@ export async function planRun(
     schedule,
     isPaired,
     rows,
+    idleNets: idleNets(controlNets, request),
     chunkCount: Math.ceil(sized.shape[0] / rows),
     textRuns: textRuns(model.index, request, rows, isPaired),
     networks,
+    ...(measured && { measured }),
     warnings: [
       ...warnings,
       ...sized.unet.warnings,
@@ -105,9 +128,22 @@ async function scheduleRun(
   unet: Unet,
   request: ScheduleRequest,
 ): Promise<Schedule> {
-  if (request.plan === emptyPlan) return wholeSchedule(unet, request);
+  const isWhole = request.plan === emptyPlan && !request.added?.length;
+  if (isWhole) return wholeSchedule(unet, request);
   const { schedulePlan } = await import("../schedule/schedule.js");
   return schedulePlan(unet, request);
+}
+
+/** What the plan was measured to keep. */
+async function readMeasured(
+  plan: Plan,
+  { name, numInferenceSteps }: Scheduler,
+  guidanceScale: number,
+): Promise<MeasuredKeep | undefined> {
+  if (plan.calibration === undefined) return undefined;
+  const { measuredKeep } = await import("./measured-keep.js");
+  const run = { scheduler: name, numInferenceSteps, guidanceScale };
+  return measuredKeep(plan, run);
 }
 
 /** How far a request leaves its image; what the model's class takes where the request does not say. */

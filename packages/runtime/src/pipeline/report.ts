@@ -7,6 +7,7 @@ import type {
   ScheduledContext,
 } from "../schedule/scheduled-context.js";
 import type { DeviceKind } from "../device/session.js";
+import type { MeasuredKeep } from "./measured-keep.js";
 import type { PipelineMacs } from "./network-costs.js";
 
 /** What one context did at one step. */
@@ -75,6 +76,8 @@ export interface Report {
   readonly pipelineMacs: PipelineMacs;
   /** What adaptive rules decided; given back as the option `decisions`, they lead to the same steps. */
   readonly decisions?: readonly AdaptiveDecision[];
+  /** What the plan was measured to keep of the whole model's pictures, as its `calibration` has it. */
+  readonly measured?: MeasuredKeep;
   /** From the call to the last image, in ms. */
   readonly milliseconds: number;
   /** What the caller should know, in sentences: unknown words, cut prompts, rules without effect. */

@@ -11,6 +11,8 @@ import { pictureProblem } from "../picture/input-picture.js";
 import type { InputOptions, InputRequest } from "../inputs/input-options.js";
 import { inputFields, parseInputOptions } from "../inputs/input-options.js";
 import type { Lora } from "../lora/model-loras.js";
+import type { QualityName } from "./quality.js";
+import { qualityPlans } from "./quality.js";
 import { shownValue } from "../prompt/shown-value.js";
 import type { TextOptions, TextRequest } from "../prompt/text-options.js";
 import {
@@ -29,7 +31,10 @@ export interface SchedulerChoice {
 
 /** What to draw. */
 export interface GenerateOptions extends TextOptions, InputOptions {
-  /** Image i has a generator of its own, seeded `seed + i`. An integer from 0. @default 0 */
+  /**
+   * Image i has a generator of its own, seeded `seed + i`. An integer from 0; its low 32 bits count, as in
+   * PyTorch, so seeds 2^32 apart draw one picture. @default 0
+   */
   readonly seed?: number;
   /** Images to draw of each prompt. @default 1 */
   readonly numImagesPerPrompt?: number;
@@ -55,8 +60,14 @@ export interface GenerateOptions extends TextOptions, InputOptions {
    * bright; 0 is off (arXiv 2305.08891, section 3.4). @default 0
    */
   readonly guidanceRescale?: number;
-  /** Opting in: `"none"`, the name of a plan that the model ships, or a plan. @default "none" */
+  /** Opting in: `"none"`, the name of a plan that the model ships, or a plan. @default what `quality` says */
   readonly plan?: string | Plan;
+  /**
+   * Opting in by one word: `"lossless"` draws with the whole model, `"high"`, `"balanced"` and `"fast"` under the plans
+   * `quality`, `balanced` and `fast` that the model ships. Where there is a `plan`, it has no effect.
+   * @default "lossless"
+   */
+  readonly quality?: QualityName;
   /** LoRAs to merge into the model's weights for this call. @default the pipeline's */
   readonly loras?: readonly Lora[];
   /** Noise of unit variance to start from, `[image, channel, height, width]`. @default drawn from the seeds */
@@ -118,7 +129,7 @@ export interface Request
     Optional<
       Omit<
         DenoiseOptions,
-        | ("seed" | "numImagesPerPrompt" | "plan" | "preview")
+        | ("seed" | "numImagesPerPrompt" | "plan" | "quality" | "preview")
         | keyof TextOptions
         | keyof InputOptions
       >
@@ -194,6 +205,13 @@ export function parseRequest(
     if (problem === undefined) return value;
     throw new TypeError(`Cannot ${doing} as ${name} must be ${problem}`);
   };
+  const quality =
+    checked<QualityName>(
+      "quality",
+      `one of ${Object.keys(qualityPlans).join(", ")}`,
+      (value) =>
+        isString(value) && Object.hasOwn(qualityPlans, value as string),
+    ) ?? "lossless";
   const image = picture("image");
   const mask = picture("mask");
   const strength = number(
@@ -240,7 +258,7 @@ export function parseRequest(
         "a plan's name or a plan",
         (value) =>
           isString(value) || (typeof value === "object" && value !== null),
-      ) ?? "none",
+      ) ?? qualityPlans[quality],
     initNoise: checked(
       "initNoise",
       "a Float32Array",
@@ -286,8 +304,8 @@ const fields = new Set<string>([
   ...textFields,
   ...["seed", "numImagesPerPrompt", "guidanceRescale"],
   ...inputFields,
-  ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "initNoise"],
-  "initNoiseShape",
+  ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "quality"],
+  ...["initNoise", "initNoiseShape"],
   ...["preview", "height", "width", "image", "strength", "mask"],
   ...["originalInferenceSteps", "decisions", "means", "vaeTiling"],
 ]);

@@ -3,6 +3,7 @@
 import { checkTensorSizes } from "../device/device-fit.js";
 import { breathe } from "../device/macrotask.js";
 import type { Context } from "../plan/plan.js";
+import { channelsOf, checkChannels } from "../inputs/sample-channels.js";
 import type { UnetStream } from "../unet/stream.js";
 import type { Conditioning, RunConditioning } from "./conditioning.js";
 import { conditionRun } from "./conditioning.js";
@@ -18,6 +19,8 @@ import { textChunks } from "./text-chunks.js";
 export interface Chunk {
   readonly images: readonly ImageState[];
   readonly streams: Partial<Record<Context, UnetStream>>;
+  /** What contexts read in channels behind the samples', `[row, channel, height, width]`. */
+  readonly beside: Readonly<Partial<Record<Context, Float32Array>>>;
 }
 
 /** A run that is ready. */
@@ -39,6 +42,8 @@ export async function prepareRun(
   mayPair = true,
 ): Promise<RunSetup> {
   checkPrompt(model, request);
+  const { inChannels, sampleChannels } = model.index.unetConfig;
+  checkChannels(channelsOf(inChannels, sampleChannels), request);
   const run = await planRun(model, request, signal, mayPair);
   model.checkSize(run.shape[2], run.shape[3], request.vaeTiling);
   checkTensorSizes(run.unet, model.device);
@@ -60,7 +65,7 @@ export async function beginRun(
   signal?: AbortSignal,
 ): Promise<RunSetup> {
   const isGuided = run.schedule.steps.some((step) => step.contexts.length > 1);
-  const contexts: readonly Context[] = isGuided ? ["cond", "uncond"] : ["cond"];
+  const contexts: readonly Context[] = isGuided ? run.contexts : ["cond"];
   const told = await conditionRun(model, run, request, contexts, signal);
   const { vaeTiling } = request;
   const isTiled = model.isTiled(run.shape[2], run.shape[3], vaeTiling);
@@ -90,7 +95,16 @@ async function beginChunks(
   const calls = isPaired ? [contexts] : contexts.map((context) => [context]);
   try {
     for (let i = 0; i < images.length; i += rows) {
-      const chunk: Chunk = { images: images.slice(i, i + rows), streams: {} };
+      const own = images.slice(i, i + rows);
+      const beside = contexts.flatMap((context) => {
+        const each = own.flatMap((image) => image.beside[context] ?? []);
+        return each.length > 0 ? [[context, batched(each, rows)] as const] : [];
+      });
+      const chunk: Chunk = {
+        images: own,
+        streams: {},
+        beside: Object.fromEntries(beside),
+      };
       chunks.push(chunk);
       for (const together of calls) {
         await breathe();

@@ -3,7 +3,10 @@
 import { classDefaults } from "../folder/class-defaults.js";
 import type { PlannableModel } from "./plannable-model.js";
 import type { Unet, UnetSize } from "@phaseskip/graph";
-import { fixedBatch } from "@phaseskip/graph";
+import { PhaseskipError, fixedBatch } from "@phaseskip/graph";
+import type { SampleChannels } from "../inputs/sample-channel.js";
+import { channelsOf, sampleChannels } from "../inputs/sample-channels.js";
+import type { Context } from "../plan/plan.js";
 import type { Request } from "./request.js";
 import { imageCount } from "./request.js";
 import { sampleSize } from "./sample-size.js";
@@ -23,6 +26,7 @@ export type SizeRequest = TextRequest &
     | "image"
     | "mask"
     | "initNoiseShape"
+    | "imageGuidanceScale"
   >;
 
 /** At which sizes a run calls the Unet, and with which guidance. */
@@ -39,8 +43,12 @@ export interface RunSize {
   readonly guidanceScale: number;
   /** How far guidance's output is scaled back, from 0, not at all, to 1. */
   readonly guidanceRescale: number;
-  /** Contexts where no plan turns guidance off: 2 where it mixes two outputs of the Unet. */
-  readonly contextCount: 1 | 2;
+  /** Guidance weight of the image that is edited, where the Unet reads one. */
+  readonly imageGuidanceScale: number;
+  /** Contexts where no plan turns guidance off: several where it mixes outputs of the Unet. */
+  readonly contexts: readonly Context[];
+  /** What the Unet reads in channels behind the sample's; undefined where it has none. */
+  readonly channels: SampleChannels | undefined;
   /** `[image, channel, height, width]`. */
   readonly shape: readonly [number, number, number, number];
 }
@@ -52,7 +60,10 @@ export interface RunSize {
 export function sizeRun(model: PlannableModel, request: SizeRequest): RunSize {
   const { index, unetGraph } = model;
   const tokens = textLength(model, request);
-  const unsaid = classDefaults(index.pipelineClass, request).guidanceScale;
+  const beside = channelsBeside(model);
+  const unsaid =
+    beside?.guidanceScale ??
+    classDefaults(index.pipelineClass, request).guidanceScale;
   const guidanceScale =
     index.hasTextEncoder || request.promptEmbeds
       ? (request.guidanceScale ?? index.guidanceScale ?? unsaid)
@@ -62,14 +73,22 @@ export function sizeRun(model: PlannableModel, request: SizeRequest): RunSize {
     ({ name }) => name === "timestep_cond",
   );
   const count = imageCount(request);
-  const [height, width] = sampleSize(model.folder, index, unetGraph, request);
-  const { inChannels: channels, crossAttentionDim } = index.unetConfig;
+  const { imageGuidanceScale = 1.5 } = request;
+  const [height, width] = sampleSize(
+    model.folder,
+    index,
+    unetGraph,
+    request,
+    beside?.isSmall ? index.vaeScaleFactor : 1,
+  );
+  const { inChannels, sampleChannels, crossAttentionDim } = index.unetConfig;
   const batch = fixedBatch(unetGraph) ?? count;
   const size: UnetSize = {
     batch,
-    channels,
+    channels: inChannels,
     height,
     width,
+    pixels: index.vaeScaleFactor,
     ...(tokens !== undefined && { tokens }),
     ...(crossAttentionDim !== undefined && { textWidth: crossAttentionDim }),
   };
@@ -82,8 +101,44 @@ export function sizeRun(model: PlannableModel, request: SizeRequest): RunSize {
     chunkCount: Math.ceil(count / batch),
     guidanceScale,
     guidanceRescale: request.guidanceRescale ?? 0,
-    // as diffusers: a weight up to 1 leads nowhere
-    contextCount: guidanceScale <= 1 || isDistilled ? 1 : 2,
-    shape: [count, channels, height, width],
+    imageGuidanceScale,
+    contexts: contextsOf(
+      beside,
+      guidanceScale,
+      imageGuidanceScale,
+      isDistilled,
+    ),
+    channels: beside,
+    shape: [count, sampleChannels, height, width],
   };
+}
+
+/** As in diffusers: a weight up to 1 leads nowhere. */
+function contextsOf(
+  beside: SampleChannels | undefined,
+  guidanceScale: number,
+  imageGuidanceScale: number,
+  isDistilled: boolean,
+): readonly Context[] {
+  if (guidanceScale <= 1 || isDistilled) return ["cond"];
+  if (!beside?.isGuided) return ["cond", "uncond"];
+  return imageGuidanceScale >= 1 ? ["cond", "image", "uncond"] : ["cond"];
+}
+
+/** @throws {PhaseskipError} `model-unsupported` If the Unet reads channels that nothing here knows */
+function channelsBeside({
+  index: { unetConfig },
+  folder,
+}: PlannableModel): SampleChannels | undefined {
+  const { inChannels, sampleChannels: own } = unetConfig;
+  if (inChannels === own) return undefined;
+  const beside = channelsOf(inChannels, own);
+  if (beside) return beside;
+  const known = sampleChannels.map(
+    ({ count, kind }) => `${own + count(own)}, as ${kind}`,
+  );
+  throw new PhaseskipError(
+    "model-unsupported",
+    `Cannot use the model at ${folder.location} as what its Unet reads behind the sample's ${own} channels is not known: it takes ${inChannels} channels; known are ${own}, ${known.join(", ")}`,
+  );
 }

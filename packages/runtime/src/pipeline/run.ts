@@ -82,7 +82,7 @@ export async function* runPipeline(
     signal?.throwIfAborted();
     const sample = new Float32Array(samples.length * samples[0]!.length);
     samples.forEach((one, i) => sample.set(one, i * one.length));
-    const { contextCount: contexts } = setup;
+    const contexts = setup.contexts.length;
     const { macs } = costs;
     const fullMacs = costs.full(contexts);
     const report: Report = {
@@ -103,6 +103,7 @@ export async function* runPipeline(
       ...(unetSteps.decisions.length > 0 && {
         decisions: unetSteps.decisions,
       }),
+      ...(setup.measured && { measured: setup.measured }),
       milliseconds: performance.now() - start,
       warnings: setup.warnings,
     };

@@ -9,6 +9,7 @@ import type { Request } from "./request.js";
 /**
  * Height and width of the sample: what the request asks for, or what the graph is fixed to, else what the
  * configuration says, else the noise that is given. They are the picture's, divided by what the VAE enlarges.
+ * @param enlargement how many times larger than the image the picture is
  * @throws {RangeError} If the model cannot draw at the size that is asked for, or from an image of its size
  * @throws {PhaseskipError} `model-invalid` if nothing says the size
  */
@@ -17,6 +18,7 @@ export function sampleSize(
   { unetConfig, vaeScaleFactor, hasVae, hasTextEncoder2 }: ModelIndex,
   graph: Graph,
   request: Pick<Request, "height" | "width" | "image" | "initNoiseShape">,
+  enlargement = 1,
 ): readonly [height: number, width: number] {
   const { image } = request;
   // diffusers' classes draw 512 pixels, Stable Diffusion XL's 1024, where no configuration says a size
@@ -25,7 +27,8 @@ export function sampleSize(
   const side = (name: "height" | "width", axis: 0 | 1): number => {
     const dim = dims?.[axis + 2];
     const fixed = typeof dim === "number" ? dim : undefined;
-    const pixels = request[name] ?? image?.[name];
+    const drawn = image && image[name] * enlargement;
+    const pixels = request[name] ?? drawn;
     const own =
       fixed ??
       unetConfig.sampleSize?.[axis] ??
@@ -51,9 +54,9 @@ export function sampleSize(
         `Cannot generate an image as ${what} must be a multiple of ${multiple} pixels for this model: current value is ${pixels}`,
       );
     }
-    if (image && image[name] !== pixels) {
+    if (image && drawn !== pixels) {
       throw new RangeError(
-        `Cannot generate an image as the image to start from must have the ${name} that is drawn, ${pixels} pixels: current value is ${image[name]}`,
+        `Cannot generate an image as the image to start from must have the ${name} that is drawn, ${pixels / enlargement} pixels: current value is ${image[name]}`,
       );
     }
     return pixels / vaeScaleFactor;

@@ -7,7 +7,11 @@ import type {
   SchedulerState,
 } from "@phaseskip/scheduler";
 import { generator } from "@phaseskip/scheduler";
+import type { SampleChannels } from "../inputs/sample-channel.js";
 import { imageArray, maskArray } from "../picture/input-picture.js";
+import { drawLatent } from "../picture/latent.js";
+import type { Context } from "../plan/plan.js";
+import { contexts } from "../plan/plan.js";
 import type { Model } from "./model.js";
 import { strengthOf } from "./plan-run.js";
 import type { PlannedRun } from "./planned-run.js";
@@ -21,6 +25,8 @@ export interface ImageState {
   state: SchedulerState;
   predOriginalSample: Float32Array<ArrayBuffer>;
   readonly noise: NoiseGenerator;
+  /** What contexts read in channels behind the sample's, `[channel, height, width]`; none where the Unet reads none. */
+  readonly beside: Readonly<Partial<Record<Context, Float32Array>>>;
   /** What a mask keeps. */
   readonly kept: KeptPart | undefined;
 }
@@ -44,7 +50,7 @@ interface KeptPart {
  */
 export async function startImages(
   model: Model,
-  { scheduler, startIndex, shape }: PlannedRun,
+  { scheduler, startIndex, shape, channels: beside }: PlannedRun,
   request: Request,
   isTiled: boolean,
   signal?: AbortSignal,
@@ -57,13 +63,31 @@ export async function startImages(
       `Cannot generate ${count} images as initNoise must hold ${count * length} values, [${shape.join(", ")}]: it holds ${initNoise.length}`,
     );
   }
-  const clean = image && imageArray(image, model.index.hasVae ? 3 : channels);
-  const original = clean && (await model.encode(clean, isTiled, signal)).data;
+  const isStart = image !== undefined && (beside?.isStart ?? true);
   const mask = picture && maskArray(picture, height, width);
   const isPureNoise =
-    !image || (mask && strengthOf(model.index, request) === 1);
+    !isStart || (mask && strengthOf(model.index, request) === 1);
+  const pixels = isStart
+    ? imageArray(image, model.index.hasVae ? 3 : channels)
+    : undefined;
+  const isKept = mask !== undefined && !beside;
+  const latents =
+    pixels && (isKept || !isPureNoise)
+      ? await model.encode(pixels, isTiled, signal)
+      : undefined;
+  const { scalingFactor, lowResScheduler } = model.index;
+  const drawBeside =
+    image &&
+    (await beside?.value({
+      ...{ request, image, mask: picture, height, width },
+      ...{ scalingFactor, lowResScheduler },
+      encode: (one) => model.encode(one, isTiled, signal),
+    }));
   return Array.from({ length: count }, (_, i) => {
     const random = generator(seed + i);
+    const draw = () => besideBy(beside, drawBeside?.(random));
+    const first = beside?.drawsFirst ? draw() : undefined;
+    const original = latents && drawLatent(latents, random, scalingFactor);
     const noise = initNoise
       ? initNoise.slice(i * length, (i + 1) * length)
       : random.randn(length);
@@ -71,15 +95,33 @@ export async function startImages(
       original && !isPureNoise
         ? scheduler.addNoise(original, noise, startIndex)
         : noise.map((value) => value * scheduler.initNoiseSigma);
+    // diffusers also draws a latent of the image without what is masked, for Unets that do not read it, too
+    if (isKept && latents?.deviation) random.randn(length);
     return {
       sample,
       start: sample,
       predOriginalSample: sample,
       state: scheduler.initialState(),
       noise: random,
-      kept: original && mask && { original, noise, mask },
+      beside: first ?? draw(),
+      kept: original && isKept ? { original, noise, mask } : undefined,
     };
   });
+}
+
+/** What contexts read behind the sample's channels; zeros where the Unet's kind does not name them. */
+function besideBy(
+  channels: SampleChannels | undefined,
+  value: Float32Array | undefined,
+): ImageState["beside"] {
+  if (!channels || !value) return {};
+  const zeros = new Float32Array(value.length);
+  return Object.fromEntries(
+    contexts.map((context) => [
+      context,
+      channels.contexts.includes(context) ? value : zeros,
+    ]),
+  );
 }
 
 /**

@@ -48,7 +48,8 @@ export function textRuns(
 ): TextRuns {
   const runs = (...contexts: Context[]) =>
     new Set(textChunks(index, request, contexts, rows)).size;
-  if (!isPaired) return { cond: runs("cond"), uncond: runs("uncond") };
+  const each = { cond: runs("cond"), uncond: runs("uncond") };
+  if (!isPaired) return { ...each, image: each.uncond };
   const half = runs("cond", "uncond") / 2;
-  return { cond: half, uncond: half };
+  return { cond: half, uncond: half, image: half };
 }

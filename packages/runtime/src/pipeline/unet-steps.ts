@@ -1,5 +1,7 @@
 // The Unet's part of a run's steps: all contexts of all chunks, what adaptive rules decide, and guidance.
 
+import { joinChannels } from "../inputs/join-channels.js";
+import type { Context } from "../plan/plan.js";
 import type { AdaptiveRun } from "../schedule/adaptive-run.js";
 import type { AdaptiveDecision } from "../schedule/adaptive-decision.js";
 import type { ScheduledStep } from "../schedule/scheduled.js";
@@ -27,13 +29,14 @@ export class UnetSteps {
   readonly #isPaired: boolean;
   readonly #adaptive: AdaptiveRun | undefined;
   readonly #given: AdaptiveDecision[] = [];
-  /** By step and chunk: `uncond − cond` of steps that ran both, until it is taken for the last time. */
-  readonly #deltas = new Map<number, Float32Array[]>();
-
+  /** By step and chunk: the other contexts less `cond`, of steps that ran all, until they are taken for the last time. */
+  readonly #deltas = new Map<number, Float32Array[][]>();
   readonly #rescale: { readonly weight: number; readonly rows: number };
+  readonly #imageGuidanceScale: number;
 
   constructor(unet: UnetExecutor, setup: RunSetup) {
     const { schedule, chunks, isPaired, guidanceRescale, rows } = setup;
+    this.#imageGuidanceScale = setup.imageGuidanceScale;
     this.#isPaired = isPaired;
     this.#rescale = { weight: guidanceRescale, rows };
     this.#unet = unet;
@@ -85,13 +88,16 @@ export class UnetSteps {
     signal: AbortSignal | undefined,
   ): Promise<UnetStep> {
     const before = performance.now();
-    const twice = samples.map((rows) => {
-      const both = new Float32Array(2 * rows.length);
-      both.set(rows);
-      both.set(rows, rows.length);
+    const twice = samples.map((_, i) => {
+      const [cond, uncond] = (["cond", "uncond"] as const).map((context) =>
+        this.#input(samples, i, context),
+      );
+      const both = new Float32Array(2 * cond!.length);
+      both.set(cond!);
+      both.set(uncond!, cond!.length);
       return both;
     });
-    const made = await this.#run(step, step.contexts[0]!, twice, signal);
+    const made = await this.#call(step, step.contexts[0]!, twice, signal);
     const outputs = made.map((both, i) => {
       const half = both.length / 2;
       const pair = [both.slice(0, half), both.slice(half)];
@@ -101,7 +107,28 @@ export class UnetSteps {
     return { step, outputs, milliseconds: [each, each] };
   }
 
-  async #run(
+  /** What the Unet reads of a chunk in a context. */
+  #input(
+    samples: readonly Float32Array[],
+    chunk: number,
+    context: Context,
+  ): Float32Array {
+    const beside = this.#chunks[chunk]!.beside[context];
+    return joinChannels(samples[chunk]!, beside, this.#rescale.rows);
+  }
+
+  #run(
+    step: ScheduledStep,
+    scheduled: ScheduledContext,
+    samples: readonly Float32Array[],
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array<ArrayBuffer>[]> {
+    const { context } = scheduled;
+    const inputs = samples.map((_, i) => this.#input(samples, i, context));
+    return this.#call(step, scheduled, inputs, signal);
+  }
+
+  async #call(
     { timestep }: ScheduledStep,
     scheduled: ScheduledContext,
     samples: readonly Float32Array[],
@@ -129,7 +156,7 @@ export class UnetSteps {
     try {
       for (const [i, { streams }] of this.#chunks.entries()) {
         const stream = streams[context]!;
-        const sample = samples[i]!;
+        const sample = this.#input(samples, i, context);
         calls.push(await this.#unet.call(stream, sample, timestep, signal));
       }
       const scheduled = await adaptive.context(
@@ -157,18 +184,23 @@ export class UnetSteps {
     outputs: readonly Float32Array<ArrayBuffer>[],
     chunk: number,
   ): Float32Array<ArrayBuffer> {
-    const [cond, uncond] = outputs;
+    const [cond, ...others] = outputs;
+    const mix = (mixed: readonly Float32Array<ArrayBuffer>[]) =>
+      guided(mixed, guidanceScale, this.#rescale, this.#imageGuidanceScale);
     if (keepsDelta) {
-      const delta = uncond!.map((value, i) => value - cond![i]!);
+      const differences = others.map((other) =>
+        other.map((value, i) => value - cond![i]!),
+      );
       const kept = this.#deltas.get(stepIndex) ?? [];
-      this.#deltas.set(stepIndex, kept.toSpliced(chunk, 1, delta));
+      this.#deltas.set(stepIndex, kept.toSpliced(chunk, 1, differences));
     }
-    if (!deltas) return guided(outputs, guidanceScale, this.#rescale);
-    const differences = deltas.steps.map(
-      (step) => this.#deltas.get(step)![chunk]!,
-    );
-    const delta = weightedSum(differences, deltas.coefficients);
-    const kept = cond!.map((value, i) => value + delta[i]!);
-    return guided([cond!, kept], guidanceScale, this.#rescale);
+    if (!deltas) return mix(outputs);
+    const known = deltas.steps.map((step) => this.#deltas.get(step)![chunk]!);
+    const kept = known[0]!.map((_, other) => {
+      const differences = known.map((one) => one[other]!);
+      const delta = weightedSum(differences, deltas.coefficients);
+      return cond!.map((value, i) => value + delta[i]!);
+    });
+    return mix([cond!, ...kept]);
   }
 }

@@ -20,6 +20,7 @@ import type {
   PriorNoise,
   Rule,
 } from "./plan.js";
+import { contexts as allContexts } from "./plan.js";
 import { suggestion } from "./nearest.js";
 import { parseAction } from "./parse-action.js";
 import { forecastFields, parseForecast } from "./parse-forecast.js";
@@ -301,8 +302,13 @@ function phaseNames(
 
 function contexts(value: unknown, at: string): Context[] {
   return list(value, at).map((context, i) => {
-    if (context === "cond" || context === "uncond") return context;
-    throw invalid(`${at}[${i}]`, 'must be "cond" or "uncond"', context);
+    if (allContexts.some((known) => known === context))
+      return context as Context;
+    throw invalid(
+      `${at}[${i}]`,
+      'must be "cond", "image" or "uncond"',
+      context,
+    );
   });
 }
 

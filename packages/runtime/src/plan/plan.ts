@@ -14,8 +14,14 @@ export interface Phase {
   readonly to: number;
 }
 
+/**
+ * The streams through the Unet, in the order in which they run: with the text; `image` without it, but with the image that
+ * is edited, where guidance has a weight for each; with neither.
+ */
+export const contexts = ["cond", "image", "uncond"] as const;
+
 /** One stream through the Unet. */
-export type Context = "cond" | "uncond";
+export type Context = (typeof contexts)[number];
 
 /** When a reused value is computed anew. */
 export type Refresh =
@@ -188,14 +194,14 @@ export type GuidanceRule = {
   | /** `cond` alone runs, and its output is taken. */ {
       readonly action: "off";
     }
-  | /** `cond` alone runs; `uncond − cond` is kept from the last step that ran both. */ {
+  | /** `cond` alone runs; the other contexts less `cond` are kept from the last step that ran all. */ {
       readonly action: "delta";
       /** Missing: it is no forecast. */
       readonly values?: undefined;
       /** When both run. */
       readonly refresh: Refresh;
     }
-  | /** `cond` alone runs; `uncond − cond` is forecast from the last steps that ran both. */ (Forecast & {
+  | /** `cond` alone runs; the other contexts less `cond` are forecast from the last steps that ran all. */ (Forecast & {
       readonly action: "delta";
       /** When both run. */
       readonly refresh: Refresh;

@@ -43,7 +43,7 @@ export function contextText(
   const own = contextEmbeds(request, context);
   const negative = negativePrompts?.[i];
   const isZero =
-    context === "uncond" &&
+    context !== "cond" &&
     negative === undefined &&
     !own &&
     index.hasTextEncoder2 &&

@@ -1,6 +1,7 @@
 // What an adaptive rule decided: told in reports, and given back to run the same steps again.
 
 import type { Context } from "../plan/plan.js";
+import { contexts } from "../plan/plan.js";
 
 /** What an adaptive rule decided at one step in one context; all units that it applies to follow. */
 export interface AdaptiveDecision {
@@ -36,7 +37,7 @@ export function isDecisionList(value: unknown): boolean {
       given as Partial<AdaptiveDecision>;
     return (
       Number.isInteger(stepIndex) &&
-      (context === "cond" || context === "uncond") &&
+      contexts.some((known) => known === context) &&
       Number.isInteger(rule) &&
       typeof reuse === "boolean"
     );

@@ -5,6 +5,7 @@ import type { AdaptiveDecision } from "./adaptive-decision.js";
 import type { AdaptiveRules, ProbeQuestion } from "./adaptive.js";
 import { scheduledContext } from "./keep.js";
 import type { Context, Plan } from "../plan/plan.js";
+import { contexts } from "../plan/plan.js";
 import type { RunState } from "./run-state.js";
 import { cacheEntry, startState } from "./run-state.js";
 import type { ScheduledContext } from "./scheduled-context.js";
@@ -79,7 +80,7 @@ export class AdaptiveRun {
   /** Names of all values that some later step may read. */
   #kept(stepIndex: number): Set<string> {
     const kept = new Set<string>();
-    for (const context of ["cond", "uncond"] as const) {
+    for (const context of contexts) {
       const { computed, probed } = this.#state[context];
       for (const [port, points] of computed) {
         const isRead = this.#rules.readPorts.has(port);
@@ -119,7 +120,7 @@ function lastRead(port: string, { rules }: Plan, timeline: Timeline): number {
       action ?? "run",
     );
   };
-  return timeline.timesteps.findLastIndex(
-    (_, stepIndex) => isRead("cond", stepIndex) || isRead("uncond", stepIndex),
+  return timeline.timesteps.findLastIndex((_, stepIndex) =>
+    contexts.some((context) => isRead(context, stepIndex)),
   );
 }

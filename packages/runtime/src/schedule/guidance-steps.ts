@@ -3,12 +3,13 @@
 import { PhaseskipError } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
 import { forecastSum } from "./forecast-sum.js";
+import { contextsAt } from "./guidance-contexts.js";
 import type { Computed } from "./refresh.js";
 import { isDue } from "./refresh.js";
 import type { ScheduleRequest } from "./schedule-request.js";
 import type { Timeline } from "./timeline.js";
 
-/** A sum of kept differences `uncond − cond`. */
+/** A sum of kept differences `uncond − cond`, and of the like of other contexts. */
 export interface KeptDeltas {
   /** Indices of the steps that both contexts ran at, newest first. */
   readonly steps: readonly number[];
@@ -43,7 +44,8 @@ export function guidanceSteps(
   timeline: Timeline,
   reached: Set<number>,
 ): GuidanceStep[] {
-  const { guidanceScale, isGuided = guidanceScale !== 1 } = request;
+  const { guidanceScale } = request;
+  const { contexts = contextsAt(guidanceScale) } = request;
   const { guidance = [] } = request.plan;
   const { timesteps } = timeline;
   const ruleAt = (stepIndex: number) =>
@@ -52,7 +54,7 @@ export function guidanceSteps(
   const steps = timesteps.map((timestep, stepIndex): GuidanceStep => {
     const alone = { keepsDelta: false, contexts: ["cond"] } as const;
     const off = { ...alone, guidanceScale: undefined, deltaAge: undefined };
-    if (!isGuided) return off;
+    if (contexts.length === 1) return off;
     const index = ruleAt(stepIndex);
     const rule = guidance[index];
     if (rule) reached.add(index);
@@ -99,7 +101,7 @@ export function guidanceSteps(
       guidanceScale: scale,
       deltaAge: undefined,
       keepsDelta: false,
-      contexts: ["cond", "uncond"],
+      contexts,
     };
   });
   const lastReader = new Map<number, number>();

@@ -9,21 +9,31 @@ export interface Rescale {
 }
 
 /**
- * Classifier-free guidance: `uncond + s·(cond − uncond)`.
+ * Classifier-free guidance: `uncond + s·(cond − uncond)`; of three contexts
+ * `uncond + s·(cond − image) + t·(image − uncond)` (arXiv 2211.09800, section 3.2.1).
  *
- * @param outputs of `cond`, and of `uncond` where it runs
+ * @param outputs of `cond`, and where they run of `image` and `uncond`
  * @param scale the weight s; undefined where `cond` is taken as it is
+ * @param imageScale the weight t
  */
 export function guided(
-  [cond, uncond]: readonly Float32Array<ArrayBuffer>[],
+  outputs: readonly Float32Array<ArrayBuffer>[],
   scale: number | undefined,
   rescale?: Rescale,
+  imageScale = 1,
 ): Float32Array<ArrayBuffer> {
+  const [cond, ...others] = outputs;
+  const uncond = others.at(-1);
   if (!uncond || scale === undefined) return cond!;
-  const mixed = cond!.map(
-    (value, i) =>
-      uncond[i]! + Math.fround(scale * Math.fround(value - uncond[i]!)),
-  );
+  const [image] = outputs.length === 3 ? others : [];
+  const { fround } = Math;
+  const mixed = cond!.map((value, i) => {
+    const toText = scale * fround(value - (image ?? uncond)[i]!);
+    const sum = fround(uncond[i]! + fround(toText));
+    return image
+      ? sum + fround(imageScale * fround(image[i]! - uncond[i]!))
+      : sum;
+  });
   return rescale?.weight ? rescaled(mixed, cond!, rescale) : mixed;
 }
 

@@ -5,6 +5,7 @@ import { PhaseskipError } from "@phaseskip/graph";
 import type { AdaptiveRules } from "./adaptive.js";
 import type { GuidanceStep } from "./guidance-steps.js";
 import type { Context, Plan } from "../plan/plan.js";
+import { contexts } from "../plan/plan.js";
 import type { RunState } from "./run-state.js";
 import { copyState, startState } from "./run-state.js";
 
@@ -29,11 +30,14 @@ function independent(plan: Plan, steps: readonly GuidanceStep[]): Context[][] {
   const meets = plan.rules.some(
     (rule) => rule.action === "reuse" && rule.value === "mean",
   );
-  if (meets) return [["cond", "uncond"]];
+  const run = contexts.filter((one) =>
+    steps.some((step) => step.contexts.includes(one)),
+  );
+  if (meets) return [run];
   const isAlike =
-    plan.rules.every(({ contexts }) => contexts === undefined) &&
-    steps.every(({ contexts }) => contexts.length === 2);
-  return isAlike ? [["cond"]] : [["cond"], ["uncond"]];
+    plan.rules.every((rule) => rule.contexts === undefined) &&
+    steps.every((step) => step.contexts.length === run.length);
+  return isAlike ? [["cond"]] : run.map((one) => [one]);
 }
 
 function explore(
@@ -106,8 +110,9 @@ function stateKey(plan: Plan, state: RunState, stepIndex: number): string {
       state[context].computed.get(port)?.[0]?.stepIndex;
     return name.endsWith(`#${step("cond")} #${step("uncond")}`);
   });
-  const contexts = [state.cond, state.uncond].map(
-    ({ computed, inRow, probed }) => [
+  const each = contexts
+    .map((context) => state[context])
+    .map(({ computed, inRow, probed }) => [
       [...computed]
         .map(([port, points]) => [
           port,
@@ -123,7 +128,6 @@ function stateKey(plan: Plan, state: RunState, stepIndex: number): string {
         return [index, most === undefined ? 0 : Math.min(most, count)];
       }),
       [...probed].filter(([, step]) => step >= stepIndex - 1),
-    ],
-  );
-  return JSON.stringify([means.map(([port]) => port), contexts]);
+    ]);
+  return JSON.stringify([means.map(([port]) => port), each]);
 }

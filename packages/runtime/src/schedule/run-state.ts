@@ -26,17 +26,27 @@ export function startState(): RunState {
     inRow: new Map(),
     probed: new Map(),
   });
-  return { cond: context(), uncond: context(), means: new Map() };
+  return {
+    cond: context(),
+    image: context(),
+    uncond: context(),
+    means: new Map(),
+  };
 }
 
 /** A state of its own. */
-export function copyState({ cond, uncond, means }: RunState): RunState {
+export function copyState({ cond, image, uncond, means }: RunState): RunState {
   const copy = ({ computed, inRow, probed }: ContextState): ContextState => ({
     computed: new Map(computed),
     inRow: new Map(inRow),
     probed: new Map(probed),
   });
-  return { cond: copy(cond), uncond: copy(uncond), means: new Map(means) };
+  return {
+    cond: copy(cond),
+    image: copy(image),
+    uncond: copy(uncond),
+    means: new Map(means),
+  };
 }
 
 /** What a cache calls a port's value, or its difference to the main input, of one step. */

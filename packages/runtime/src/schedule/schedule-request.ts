@@ -2,7 +2,14 @@
 
 import type { AdaptiveDecision } from "./adaptive-decision.js";
 import type { ChannelMeans } from "../plan/channel-means.js";
-import type { Plan } from "../plan/plan.js";
+import type { Context, Plan, Rule } from "../plan/plan.js";
+
+/** A rule of the run itself. */
+export interface AddedRule {
+  readonly rule: Rule;
+  /** At which steps of the run it applies. */
+  readonly isAt: (stepIndex: number) => boolean;
+}
 
 /** What a plan is scheduled on. */
 export interface ScheduleRequest {
@@ -19,8 +26,10 @@ export interface ScheduleRequest {
   readonly startIndex?: number;
   /** Guidance weight; 1 is off. */
   readonly guidanceScale: number;
-  /** Whether guidance mixes two contexts. @default where the weight is not 1 */
-  readonly isGuided?: boolean;
+  /** The contexts that run where guidance is on. @default cond and uncond; where the weight is 1, cond alone */
+  readonly contexts?: readonly Context[];
+  /** Rules of the run itself, behind the plan's. @default none */
+  readonly added?: readonly AddedRule[];
   /** The scheduler's name, for the plan's conditions. */
   readonly scheduler: string;
   /** What adaptive rules decided in an earlier run. @default they decide anew */

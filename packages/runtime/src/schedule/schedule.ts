@@ -27,8 +27,12 @@ export type { ScheduledContext } from "./scheduled-context.js";
  * @throws {PhaseskipError} `plan-invalid` that names the rule, step and context
  * @throws {RangeError} If decisions are given, and one is missing
  */
-export function schedulePlan(unet: Unet, request: ScheduleRequest): Schedule {
-  const { plan, timesteps, decisions, means } = request;
+export function schedulePlan(unet: Unet, given: ScheduleRequest): Schedule {
+  const { timesteps, decisions, means, added = [] } = given;
+  const ownRules = given.plan.rules;
+  const rules = [...ownRules, ...added.map((one) => one.rule)];
+  const plan = { ...given.plan, rules };
+  const request = { ...given, plan };
   checkConditions(request);
   const beyond = checkSteps(plan, request);
   const matching = matchUnits(unet, plan);
@@ -37,10 +41,16 @@ export function schedulePlan(unet: Unet, request: ScheduleRequest): Schedule {
   const reachedGuidance = new Set<number>();
   const guidance = guidanceSteps(request, timeline, reachedGuidance);
   const simulation = new Simulation(unet, plan, timeline, matching);
-  const rules = new AdaptiveRules(unet, plan, timeline, matching, simulation);
-  const isAdaptive = rules.indices.length > 0;
-  if (isAdaptive) exploreOutcomes(plan, rules, guidance);
-  const drafts = simulate(rules, guidance, decisions);
+  const adaptive = new AdaptiveRules(
+    unet,
+    plan,
+    timeline,
+    matching,
+    simulation,
+  );
+  const isAdaptive = adaptive.indices.length > 0;
+  if (isAdaptive) exploreOutcomes(plan, adaptive, guidance);
+  const drafts = simulate(adaptive, guidance, decisions);
   const contexts = keepWhatIsRead(drafts);
   const priorNoise = (stepIndex: number) =>
     plan.priorNoise && timeline.isIn(plan.priorNoise.phases, stepIndex)
@@ -54,7 +64,7 @@ export function schedulePlan(unet: Unet, request: ScheduleRequest): Schedule {
     contexts: contexts[stepIndex]!,
   }));
   const unreached = [
-    ...plan.rules.flatMap(({ action, units }, i) =>
+    ...ownRules.flatMap(({ action, units }, i) =>
       simulation.reached.has(i)
         ? []
         : [`rules[${i}] (${action} ${units.join(", ")})`],
@@ -79,7 +89,7 @@ export function schedulePlan(unet: Unet, request: ScheduleRequest): Schedule {
     ],
     ...(isAdaptive &&
       !decisions && {
-        adaptive: () => new AdaptiveRun(plan, timeline, rules),
+        adaptive: () => new AdaptiveRun(plan, timeline, adaptive),
       }),
     ...(means && { means }),
   };

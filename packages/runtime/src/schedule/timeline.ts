@@ -68,7 +68,9 @@ export class Timeline {
   }
 
   #rulesOf(unit: string, context: Context): number[] {
-    const { rules } = this.#request.plan;
+    const { plan, added = [] } = this.#request;
+    const { rules } = plan;
+    const own = rules.length - added.length;
     const matching = this.matching(unit);
     return this.timesteps.map(
       (_, stepIndex) =>
@@ -76,6 +78,7 @@ export class Timeline {
           const rule = rules[index]!;
           return (
             (rule.contexts ?? [context]).includes(context) &&
+            (added[index - own]?.isAt(stepIndex) ?? true) &&
             this.isIn(rule.phases, stepIndex)
           );
         }) ?? -1,

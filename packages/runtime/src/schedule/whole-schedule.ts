@@ -2,23 +2,27 @@
 
 import type { Unet } from "@phaseskip/graph";
 import { liveGraph } from "@phaseskip/graph";
-import type { Context } from "../plan/plan.js";
+import { contextsAt } from "./guidance-contexts.js";
 import type { Schedule } from "./scheduled.js";
 import type { ScheduleRequest } from "./schedule-request.js";
 
 /** What a run without a plan is scheduled on. */
 export type WholeRequest = Pick<
   ScheduleRequest,
-  "timesteps" | "guidanceScale" | "isGuided"
+  "timesteps" | "guidanceScale" | "contexts"
 >;
 
 /** The schedule of a plan that does nothing. */
 export function wholeSchedule(
   unet: Unet,
-  { timesteps, guidanceScale, isGuided = guidanceScale !== 1 }: WholeRequest,
+  {
+    timesteps,
+    guidanceScale,
+    contexts = contextsAt(guidanceScale),
+  }: WholeRequest,
 ): Schedule {
   const whole = liveGraph(unet, new Set(), () => "fresh");
-  const contexts = isGuided ? (["cond", "uncond"] as const) : ["cond" as const];
+  const isGuided = contexts.length > 1;
   return {
     signatures: [whole],
     steps: timesteps.map((timestep, stepIndex) => ({
@@ -28,7 +32,7 @@ export function wholeSchedule(
       deltaAge: undefined,
       keepsDelta: false,
       priorNoise: 0,
-      contexts: contexts.map((context: Context) => ({
+      contexts: contexts.map((context) => ({
         context,
         signature: 0,
         reads: new Map(),

@@ -28,6 +28,8 @@ export interface FileRecord {
 export interface ModelRecord {
   /** The version of each file, by path; these belong together. */
   readonly versions: Readonly<Record<string, string>>;
+  /** The paths of all its files, where a hub lists them. */
+  readonly paths?: readonly string[];
   /** When the model was last loaded, in ms since 1970. */
   readonly usedAt: number;
 }

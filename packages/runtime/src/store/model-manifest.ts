@@ -11,6 +11,7 @@
 
 import { PhaseskipError } from "@phaseskip/graph";
 import { chunkCount } from "./chunk-store.js";
+import type { ExpectedFile } from "./expected-file.js";
 import { bytesOfHex, sha256 } from "./sha256.js";
 
 /** The list's path inside the model folder. */
@@ -80,11 +81,12 @@ export function parseManifest(
 }
 
 /**
- * The version of a listed file: equal ones mean equal bytes.
- * @returns `sha256:` and 64 hexadecimal digits over the digests of its chunks; needs a secure context
+ * What a listed file must be. Its version is `sha256:` and 64 hexadecimal digits over the digests of its chunks; needs a
+ * secure context.
  */
-export async function listedVersion(file: ListedFile): Promise<string> {
-  return `sha256:${await sha256(bytesOfHex(file.sha256.join("")))}`;
+export async function expectListed(file: ListedFile): Promise<ExpectedFile> {
+  const version = `sha256:${await sha256(bytesOfHex(file.sha256.join("")))}`;
+  return { ...file, version, mismatch: notListed };
 }
 
 /**
@@ -96,7 +98,7 @@ export function isLoaded(path: string): boolean {
 }
 
 /** The error for a file that is not the one that the list names. */
-export function notListed(address: string, how: string): PhaseskipError {
+function notListed(address: string, how: string): PhaseskipError {
   return new PhaseskipError(
     "integrity",
     `Cannot use ${address} as it is not the file that the model's ${MANIFEST_PATH} lists, ${how}: if it was changed on purpose, run "phaseskip pack" again where it came from`,

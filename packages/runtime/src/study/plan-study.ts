@@ -1,6 +1,7 @@
 // A model laid open for comparing plans: what each costs on its own live graphs, without running it, and what it draws.
 
 import type { UnetInputs } from "../folder/input-names.js";
+import type { HubRequest } from "../hub/hub-options.js";
 import { openFolder } from "../folder/model-folder.js";
 import { RunCosts } from "../pipeline/costs.js";
 import { pipelineMacs } from "../pipeline/network-costs.js";
@@ -25,6 +26,8 @@ export interface PlanStudyOptions {
   readonly dtype?: string;
   /** How the Unet calls what it takes. @default as diffusers does, or as the file beside it says */
   readonly inputs?: UnetInputs;
+  /** How a model is found whose location is its name on a hub. */
+  readonly hub?: HubRequest;
   /** Cancels opening and running. */
   readonly signal?: AbortSignal;
 }
@@ -77,10 +80,11 @@ export class PlanStudy {
     location: string | URL,
     options: PlanStudyOptions = {},
   ): Promise<PlanStudy> {
-    const { device = "wasm", spacing, signal, dtype, inputs } = options;
+    const { device = "wasm", spacing, hub, signal, dtype, inputs } = options;
     const opened = await openDevice(device, { threads: 1 });
     const folder = await openFolder(location, {
       cache: false,
+      ...(hub && { hub }),
       ...(signal && { signal }),
     });
     try {
@@ -119,7 +123,7 @@ export class PlanStudy {
     const run = await planRun(this.#model, request, this.#signal);
     const costs = new RunCosts(run);
     for (const step of run.schedule.steps) costs.step(step);
-    const exact = costs.exact(run.contextCount);
+    const exact = costs.exact(run.contexts.length);
     const { total, full } = pipelineMacs(run.networks, run.shape[0], {
       macs: costs.macs,
       fullMacs: exact,

@@ -3,6 +3,7 @@
 
 import { PhaseskipError, type Graph } from "@phaseskip/graph";
 import type { Scheduler } from "@phaseskip/scheduler";
+import type { HubRequest } from "../hub/hub-options.js";
 import { openFolder } from "../folder/model-folder.js";
 import { partCosts } from "../pipeline/costs.js";
 import type { PartCosts } from "../pipeline/costs.js";
@@ -14,7 +15,7 @@ import { planRun } from "../pipeline/plan-run.js";
 import { parseRequest } from "../pipeline/request.js";
 import { beginRun, checkPrompt } from "../pipeline/run-setup.js";
 import { emptyPlan } from "../plan/plan.js";
-import type { Plan, Rule } from "../plan/plan.js";
+import type { Context, Plan, Rule } from "../plan/plan.js";
 import { parsePlan } from "../plan/parse-plan.js";
 import { matchesPattern } from "../plan/pattern.js";
 import type { ScheduledStep } from "../schedule/schedule.js";
@@ -47,6 +48,8 @@ export interface StudyOptions {
   readonly guidanceScale?: number;
   /** How the Unet calls what it takes. @default as diffusers does, or as the file beside it says */
   readonly inputs?: UnetInputs;
+  /** How a model is found whose location is its name on a hub. */
+  readonly hub?: HubRequest;
   /** Cancels opening and running. */
   readonly signal?: AbortSignal;
 }
@@ -95,11 +98,12 @@ export class Study {
     location: string | URL,
     options: StudyOptions = {},
   ): Promise<Study> {
-    const { device = "wasm", spacing, signal, inputs, ...asked } = options;
+    const { device = "wasm", spacing, hub, signal, inputs, ...asked } = options;
     const request = parseRequest(asked as object, "study a model");
     const opened = await openDevice(device, { threads: 1 });
     const folder = await openFolder(location, {
       cache: false,
+      ...(hub && { hub }),
       ...(signal && { signal }),
     });
     let model: Model | undefined;
@@ -123,6 +127,11 @@ export class Study {
   /** Guidance weight of every run; 1 is off. */
   get guidanceScale(): number {
     return this.#run.guidanceScale;
+  }
+
+  /** The streams of every run. */
+  get contexts(): readonly Context[] {
+    return this.#run.contexts;
   }
 
   /** Whether it draws from a text. */
@@ -322,7 +331,7 @@ export class Study {
   }
 
   #schedule({ rules, firstStep, endStep }: StudyWindow): ScheduledStep[] {
-    const { unet, scheduler, guidanceScale, contextCount } = this.#run;
+    const { unet, scheduler, guidanceScale, contexts } = this.#run;
     const patterns = rules.flatMap((rule) =>
       rule.action === "mean" ? rule.units : [],
     );
@@ -336,7 +345,7 @@ export class Study {
       startIndex: firstStep,
       numTrainTimesteps: scheduler.timestepRange[1],
       guidanceScale,
-      isGuided: contextCount === 2,
+      contexts,
       scheduler: scheduler.name,
       ...(means && { means }),
     });

@@ -137,11 +137,12 @@ export class Weights {
       return;
     }
     const { location, offset: from, length } = weight.data;
-    const file = await this.#file(location);
+    const path = weight.data.path ?? this.#directory + (location || this.#name);
+    const file = await this.#file(path);
     if (from + length > file.size) {
       throw new PhaseskipError(
         "model-invalid",
-        `Cannot read the weight ${weight.name} as ${this.#directory}${location || this.#name} must have ${from + length} bytes: it has ${file.size}`,
+        `Cannot read the weight ${weight.name} as ${path} must have ${from + length} bytes: it has ${file.size}`,
       );
     }
     for (let at = 0; at < length; at += pieceBytes) {
@@ -149,8 +150,7 @@ export class Weights {
     }
   }
 
-  #file(location: string): Promise<ByteSource> {
-    const path = this.#directory + (location || this.#name);
+  #file(path: string): Promise<ByteSource> {
     const known = this.#files.get(path);
     if (known) return known;
     const opened = this.#folder.file(path).then((file) => {

@@ -6,6 +6,7 @@ import { PhaseskipError } from "@phaseskip/graph";
 import { abortable } from "./abortable.js";
 import { askToPersist } from "../store/ask-to-persist.js";
 import type { FolderProgress } from "../download/load-progress.js";
+import type { HubOptions } from "../hub/hub-options.js";
 import { greet } from "./greeting.js";
 import { plainOptions } from "./plain-options.js";
 import { Loss } from "../device/loss.js";
@@ -91,6 +92,7 @@ export class Client {
     message: LoadMessage,
     onProgress: ((progress: FolderProgress) => void) | undefined,
     signal?: AbortSignal,
+    token?: HubOptions["token"],
   ): Promise<LoadedMessage> {
     const failure = new Loss();
     const report = proxy((progress: FolderProgress) => {
@@ -101,10 +103,22 @@ export class Client {
       }
     });
     const persist = proxy(askToPersist);
+    const askToken =
+      token === undefined
+        ? []
+        : [proxy(async () => (typeof token === "function" ? token() : token))];
     const call = ++callCount;
     let asked: Promise<Outcome<LoadedMessage>> | undefined;
     const loading = this.#ask(
-      (api) => (asked = api.load(call, location, message, report, persist)),
+      (api) =>
+        (asked = api.load(
+          call,
+          location,
+          message,
+          report,
+          persist,
+          ...askToken,
+        )),
       signal,
     );
     try {

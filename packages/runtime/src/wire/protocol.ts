@@ -5,6 +5,7 @@ import type { ProxyMarked } from "comlink";
 import { PhaseskipError, type PhaseskipErrorCode } from "@phaseskip/graph";
 import type { FolderProgress } from "../download/load-progress.js";
 import type { UnetInputs } from "../folder/input-names.js";
+import type { HubRequest, Token } from "../hub/hub-options.js";
 import type { BitmapStep } from "../pipeline.js";
 import type { PlanDescription } from "../pipeline/plan-description.js";
 import type { DenoiseOptions, GenerateOptions } from "../pipeline/request.js";
@@ -22,6 +23,8 @@ export interface WorkerApi {
     onProgress: ((progress: FolderProgress) => void) & ProxyMarked,
     /** Asks the browser to keep the origin's storage, which workers cannot. */
     persist: (() => Promise<boolean>) & ProxyMarked,
+    /** Asks the page for what a hub is asked with. */
+    token?: (() => Promise<Token>) & ProxyMarked,
   ): Promise<Outcome<LoadedMessage>>;
   /** Begins a run when those before it have ended; its steps are pulled by `next`. */
   start(
@@ -44,7 +47,7 @@ export interface WorkerApi {
 }
 
 /** The protocol's version: page and worker must be of one release. */
-export const protocol = 4;
+export const protocol = 5;
 
 /** How a worker introduces itself. */
 export interface HelloMessage {
@@ -64,6 +67,8 @@ export interface LoadMessage extends DeviceOptions {
   readonly dtype?: string;
   /** How the Unet calls what it takes. */
   readonly inputs?: UnetInputs;
+  /** How a model is found whose location is its name. */
+  readonly hub?: Omit<HubRequest, "token">;
 }
 
 /** What the worker says of a loaded pipeline. */

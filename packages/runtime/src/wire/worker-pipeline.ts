@@ -2,7 +2,6 @@
 
 import { PhaseskipError } from "@phaseskip/graph";
 import { abortable } from "./abortable.js";
-import { plainOptions } from "./plain-options.js";
 import { Client } from "./client.js";
 import type { DescribeOptions } from "../describe-plan.js";
 import type {
@@ -13,6 +12,7 @@ import type {
   Pipeline,
 } from "../pipeline.js";
 import type { Lora } from "../lora/model-loras.js";
+import { plainOptions } from "./plain-options.js";
 import { pageUrl } from "../page-url.js";
 import type { PlanDescription } from "../pipeline/plan-description.js";
 import type { DenoiseOptions, GenerateOptions } from "../pipeline/request.js";
@@ -196,7 +196,7 @@ export class WorkerPipeline implements Pipeline {
 
   async #load(): Promise<Connection> {
     const { threads, cache = true, onProgress } = this.#options;
-    const { dtype, inputs } = this.#options;
+    const { dtype, inputs, revision, hub, token } = this.#options;
     const client = new Client(this.#worker());
     try {
       const { signal } = this.#life;
@@ -207,12 +207,17 @@ export class WorkerPipeline implements Pipeline {
         ...(threads !== undefined && { threads }),
         ...(dtype !== undefined && { dtype }),
         ...(inputs !== undefined && { inputs: plainOptions(inputs) }),
+        hub: plainOptions({
+          ...(revision !== undefined && { revision }),
+          ...(hub !== undefined && { hub }),
+        }),
       };
       const { warnings, ...loaded } = await client.load(
         this.#location,
         message,
         onProgress,
         signal,
+        token,
       );
       const left = this.#leftGpu ? [this.#leftGpu] : [];
       this.#loaded = { ...loaded, warnings: [...left, ...warnings] };

@@ -97,7 +97,7 @@ function serveOn(
 
   const api: WorkerApi = {
     hello: async () => ({ protocol, life: await life }),
-    async load(call, location, message, onProgress, persist) {
+    async load(call, location, message, onProgress, persist, token) {
       const result = await cancellable(
         call,
         async (signal): Promise<LoadedMessage> => {
@@ -110,6 +110,7 @@ function serveOn(
               void onProgress(progress);
             },
             persist: () => persist(),
+            hub: { ...message.hub, ...(token && { token: () => token() }) },
           });
           let chosen: ChosenDevice | undefined;
           let model: Model | undefined;

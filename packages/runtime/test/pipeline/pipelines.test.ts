@@ -41,6 +41,8 @@ interface GoldenPipeline {
   readonly sample: string;
   readonly image?: string;
   readonly mask?: string;
+  readonly control0?: string;
+  readonly control1?: string;
   readonly initNoise?: string;
   readonly picture?: string;
 }
@@ -90,11 +92,20 @@ describe("runPipeline() draws what diffusers' pipelines draw", () => {
     const golden = JSON.parse(
       readFileSync(new URL(`${name}.json`, folder), "utf8"),
     ) as GoldenPipeline;
-    const { image, mask, initNoise } = golden;
+    const { image, mask, initNoise, control0, control1 } = golden;
+    const controls = golden.options.control as readonly object[] | undefined;
+    const control = [];
+    for (const name of [control0, control1])
+      if (name !== undefined)
+        control.push({
+          ...controls![control.length],
+          image: await picture(name),
+        });
     const { sample, sampleShape, images } = await draw(golden.model, {
       ...golden.options,
       ...(image && { image: await picture(image) }),
       ...(mask && { mask: await picture(mask) }),
+      ...(controls && { control }),
       ...(initNoise && { initNoise: (await array(initNoise)).data }),
     });
     const right = await array(golden.sample);

@@ -152,15 +152,13 @@ describe("a description's memory", () => {
           expect(alive.bytes - before).toBe(
             described.textBytes / (plan === plans.nothing ? 2 : contexts(run)),
           );
-          const streams = {
+          const uncond = await model.unet.begin(
+            "uncond",
+            textFor(unet, "uncond"),
+            {},
             cond,
-            uncond: await model.unet.begin(
-              "uncond",
-              textFor(unet, "uncond"),
-              {},
-              cond,
-            ),
-          };
+          );
+          const streams = { cond, image: uncond, uncond };
           const begun = alive.bytes;
           cached.length = 0;
           for (const step of schedule.steps) {

@@ -649,22 +649,24 @@ describe("schedulePlan() warns of rules without effect", () => {
 });
 
 describe("wholeSchedule()", () => {
-  test.each([
+  const guidances: [string, Partial<ScheduleRequest>][] = [
     ["without guidance", { guidanceScale: 1 }],
     ["with guidance", { guidanceScale: 7.5 }],
-    [
-      "with a weight of 1 in two contexts",
-      { guidanceScale: 1, isGuided: true },
-    ],
-    ["with a weight above 1 in one", { guidanceScale: 3, isGuided: false }],
-  ])("is the schedule of the plan that does nothing, %s", (_, guidance) => {
-    const request = {
-      plan: emptyPlan,
-      timesteps,
-      numTrainTimesteps: 1000,
-      scheduler: "ddim",
-      ...guidance,
-    };
-    expect(wholeSchedule(unet, request)).toEqual(schedulePlan(unet, request));
-  });
+    ["in one context", { guidanceScale: 3, contexts: ["cond"] }],
+    ["in three", { guidanceScale: 3, contexts: ["cond", "image", "uncond"] }],
+  ];
+  test.each(guidances)(
+    "is the schedule of the plan that does nothing, %s",
+    (_, guidance) => {
+      const request = {
+        plan: emptyPlan,
+        timesteps,
+        numTrainTimesteps: 1000,
+        guidanceScale: 1,
+        scheduler: "ddim",
+        ...guidance,
+      };
+      expect(wholeSchedule(unet, request)).toEqual(schedulePlan(unet, request));
+    },
+  );
 });

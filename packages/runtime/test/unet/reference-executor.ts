@@ -59,7 +59,11 @@ export class ReferenceExecutor {
   readonly #plan: Plan;
   readonly #graph: ReferenceGraph;
   readonly #session: Session;
-  #caches: Record<Context, Cache> = { cond: cache(), uncond: cache() };
+  #caches: Record<Context, Cache> = {
+    cond: cache(),
+    image: cache(),
+    uncond: cache(),
+  };
   #round: (values: Floats) => Floats = (values) => values;
 
   private constructor(
@@ -112,7 +116,7 @@ export class ReferenceExecutor {
    * @throws {ImpossibleError} If a value is needed that cannot be had
    */
   async run(guidanceScale: number, rounding = 0): Promise<Outputs> {
-    this.#caches = { cond: cache(), uncond: cache() };
+    this.#caches = { cond: cache(), image: cache(), uncond: cache() };
     const random = generator(17);
     this.#round = (values) => {
       if (rounding === 0) return values;

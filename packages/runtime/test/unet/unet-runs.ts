@@ -137,7 +137,7 @@ export async function runSchedule(
   const cond = await executor.begin("cond", textFor(unet, "cond"));
   const text = textFor(unet, "uncond");
   const uncond = await executor.begin("uncond", text, {}, cond);
-  const streams = { cond, uncond };
+  const streams = { cond, image: uncond, uncond };
   const adaptive = schedule.adaptive?.();
   const outputs: Partial<Record<Context, Float32Array>>[] = [];
   try {

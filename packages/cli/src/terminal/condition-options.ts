@@ -1,0 +1,69 @@
+// Options of `generate` that say what a Unet is told beside texts, and ControlNets.
+
+import { InvalidArgumentError, Option } from "commander";
+import { integerFrom, numberFrom } from "./option-values.js";
+
+/** What these options are read as. */
+export interface ConditionArguments {
+  readonly classLabel?: number;
+  readonly imageGuidance?: number;
+  readonly noiseLevel?: number;
+  readonly control?: readonly string[];
+  readonly controlScale?: readonly number[];
+  readonly controlRange?: readonly (readonly [start: number, end: number])[];
+  readonly guessMode?: true;
+}
+
+/** The options, in the order of the help. */
+export function conditionOptions(): Option[] {
+  return [
+    new Option(
+      "--class-label <N>",
+      "a model that draws classes: which one",
+    ).argParser(integerFrom(0)),
+    new Option(
+      "--image-guidance <S>",
+      "a model that edits --image: how closely to keep to it\n(default: 1.5)",
+    ).argParser(numberFrom(0)),
+    new Option(
+      "--noise-level <N>",
+      "an upscaler: how much noise --image gets (default: 20)",
+    ).argParser(integerFrom(0)),
+    new Option(
+      "--control <FILE.png>",
+      "what a ControlNet follows; may be given once for each\nthat the model has",
+    ).argParser((path: string, before: readonly string[] = []) => [
+      ...before,
+      path,
+    ]),
+    new Option(
+      "--control-scale <S>",
+      "how much that --control counts (default: 1)",
+    ).argParser((text: string, before: readonly number[] = []) => [
+      ...before,
+      numberFrom(-Infinity)(text),
+    ]),
+    new Option(
+      "--control-range <A,B>",
+      "the part of the steps in which that --control counts\n(default: 0,1)",
+    ).argParser(
+      (text: string, before: readonly (readonly [number, number])[] = []) => [
+        ...before,
+        range(text),
+      ],
+    ),
+    new Option(
+      "--guess-mode",
+      "let ControlNets guess what is drawn, also without a\nprompt",
+    ),
+  ];
+}
+
+function range(text: string): readonly [number, number] {
+  const [start, end, ...more] = text
+    .split(",")
+    .map((part) => (part.trim() === "" ? NaN : Number(part)));
+  if (more.length === 0 && Number.isFinite(start) && Number.isFinite(end))
+    return [start!, end!];
+  throw new InvalidArgumentError("It must be two numbers, such as 0,0.5.");
+}
