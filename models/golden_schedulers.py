@@ -50,6 +50,7 @@ CLASSES = {
     "edm-euler": "EDMEulerScheduler",
     "edm-dpmpp-2m": "EDMDPMSolverMultistepScheduler",
     "flow-euler": "FlowMatchEulerDiscreteScheduler",
+    "consistency": "CMStochasticIterativeScheduler",
 }
 SHAPE = [3, 2, 4]
 MODEL_FILES = pathlib.Path(__file__).parent / "scheduler_configs.json"
@@ -313,6 +314,18 @@ CASES["flow-euler"] = [
     case("image to image", {}, 10, strength=0.55),
     case("one step", {}, 1),
 ]
+CASES["consistency"] = [
+    case("defaults"),
+    case("one step", {}, 1),
+    case("two steps", {}, 2),
+    case("timesteps", {}, None, timesteps=[22, 0]),
+    case("not clipped", {"clip_denoised": False}),
+    case("another range", {"sigma_min": 0.05, "sigma_max": 20.0, "sigma_data": 1.0}, 9),
+    case("another rho and noise", {"rho": 5.0, "s_noise": 1.1}, 4),
+    case("more training timesteps", {"num_train_timesteps": 151}, 18),
+    case("image to image", {}, 10, strength=0.55),
+    case("fewer than 16 elements", {}, shape=[1, 2, 3], seed=11),
+]
 # PNDM starts with Runge-Kutta steps unless told otherwise, which take at least 4 steps.
 CASES["pndm"] = [c for c in CASES["pndm"] if c["name"] != "one step"]
 
@@ -388,6 +401,10 @@ def original_of(name, scheduler, index, output, timestep, sample, result):
         return original_by_pndm(scheduler, output, timestep, sample)
     if name == "flow-euler":
         return sample - scheduler.sigmas[index] * output
+    if name == "consistency":
+        skip, out = scheduler.get_scalings_for_boundary_condition(scheduler.sigmas[index])
+        original = out * output + skip * sample
+        return original.clamp(-1, 1) if scheduler.config.clip_denoised else original
     if name == "lcm":
         return result["denoised"]
     if not hasattr(scheduler, "model_outputs"):

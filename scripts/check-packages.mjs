@@ -41,7 +41,7 @@ export const rooms = {
   store: [],
   download: ["store"],
   hub: ["store", "download"],
-  folder: ["store", "download", "hub"],
+  folder: ["store", "download", "hub", "inputs"],
   text: ["store", "folder"],
   device: [],
   picture: [],

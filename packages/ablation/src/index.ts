@@ -50,6 +50,7 @@ export {
   actionNames,
   actionsOf,
   defaultUnits,
+  unitsOf,
   findTargets,
 } from "./cells/targets.js";
 export type { CellKind, Target } from "./cells/targets.js";

@@ -23,6 +23,7 @@ import {
   schedulerOption,
   schedulerOptionsOption,
 } from "./terminal/run-options.js";
+import { constantOption, inputOption } from "./terminal/unet-input-options.js";
 import { pack, type PackArguments } from "./commands/pack.js";
 import { serve, type ServeArguments } from "./commands/serve.js";
 import { addSweepCommands } from "./sweep-commands.js";
@@ -116,6 +117,8 @@ function program(io: CommandIo): Command {
     .addOption(dtypeOption())
     .addOption(revisionOption())
     .option("--json", "one JSON object on standard output, of every unit")
+    .addOption(inputOption())
+    .addOption(constantOption())
     .action((model: string, options: InspectArguments) =>
       inspect(model, options, io),
     );
@@ -236,6 +239,8 @@ function program(io: CommandIo): Command {
     .addOption(dtypeOption())
     .addOption(revisionOption())
     .option("--json", "one JSON object on standard output")
+    .addOption(inputOption())
+    .addOption(constantOption())
     .action((model: string, options: GenerateArguments) =>
       generate(model, options, io),
     );
@@ -270,6 +275,8 @@ function program(io: CommandIo): Command {
     .addOption(dtypeOption())
     .addOption(revisionOption())
     .option("--json", "one JSON object on standard output, with every time")
+    .addOption(inputOption())
+    .addOption(constantOption())
     .action((model: string, options: BenchArguments) =>
       bench(model, options, io),
     );

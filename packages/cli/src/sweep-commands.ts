@@ -22,6 +22,7 @@ import {
   schedulerOption,
   schedulerOptionsOption,
 } from "./terminal/run-options.js";
+import { constantOption, inputOption } from "./terminal/unet-input-options.js";
 import { plan } from "./commands/plan.js";
 import type { PlanArguments } from "./planning/plan-session.js";
 import { report, type ReportArguments } from "./commands/report.js";
@@ -99,6 +100,8 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
       1,
     )
     .addOption(backendOption())
+    .addOption(inputOption())
+    .addOption(constantOption())
     .addOption(revisionOption())
     .action((model: string, options: AblateArguments) =>
       ablate(model, options, io),
@@ -211,6 +214,8 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .addOption(backendOption())
     .addOption(revisionOption())
     .option("--json", "print one JSON object")
+    .addOption(inputOption())
+    .addOption(constantOption())
     .action((model: string, options: PlanArguments) =>
       plan(model, options, io),
     );
@@ -248,6 +253,8 @@ export function addSweepCommands(root: Command, io: CommandIo): void {
     .addOption(backendOption())
     .addOption(revisionOption())
     .option("--json", "print one JSON object")
+    .addOption(inputOption())
+    .addOption(constantOption())
     .action((model: string, options: FitArguments) => fit(model, options, io));
 }
 

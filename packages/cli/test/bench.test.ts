@@ -2,7 +2,7 @@ import { liveGraph } from "@phaseskip/graph";
 import {
   openDevice,
   UnetExecutor,
-  unetInputs,
+  modelInputs,
   Weights,
 } from "@phaseskip/runtime/internals";
 import { generator } from "@phaseskip/scheduler";
@@ -24,7 +24,7 @@ describe.each(["tiny-text-ts", "tiny-text-dynamo-f16", "tiny-ddpm-ts"])(
         device,
         model.graph,
         weights,
-        unetInputs,
+        modelInputs(model.graph, {}),
       );
       const unet = executor.unet(model.size);
       const { schedule } = await planRun(model, "none");

@@ -4,6 +4,7 @@ export { bytesSource, type ByteSource } from "./byte-source.js";
 
 // From a file to a Unet
 export { loadGraph } from "./load/load-graph.js";
+export { renameInputs } from "./load/rename-inputs.js";
 export {
   sourceNotes,
   stripSources,

@@ -57,7 +57,7 @@ export type {
 } from "./device/session.js";
 export { externalPaths, Weights } from "./unet/weights.js";
 export { controlledUnet } from "./networks/control-nets.js";
-export { unetInputs } from "./inputs/unet-inputs.js";
+export { modelInputs } from "./inputs/model-inputs.js";
 export type { InputGiven, RunInput } from "./inputs/run-input.js";
 export { UnetExecutor } from "./unet/executor.js";
 export type { UnetStream } from "./unet/stream.js";

@@ -2,6 +2,7 @@
 
 import type { FolderProgress } from "./download/load-progress.js";
 import type { Dtype } from "./folder/dtype.js";
+import type { UnetInputs } from "./folder/input-names.js";
 import type { HubOptions } from "./hub/hub-options.js";
 import type { Lora } from "./lora/model-loras.js";
 import type { Picture } from "./picture/picture.js";
@@ -33,6 +34,11 @@ export interface LoadOptions extends HubOptions {
    * @default the one that the device does best with, as far as the folder is listed; else `model.onnx`
    */
   readonly dtype?: Dtype;
+  /**
+   * How the Unet calls what it takes and gives, where it does not use diffusers' names; each goes before what the file
+   * `phaseskip-inputs.json` beside the Unet says. @default diffusers' names, and what that file says
+   */
+  readonly inputs?: UnetInputs;
   /** Keep the weights in IndexedDB. @default true */
   readonly cache?: boolean;
   /** LoRAs that are merged for every call that names none itself. @default none */

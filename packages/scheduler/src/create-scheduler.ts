@@ -2,6 +2,7 @@
 
 import { commonSamplers } from "./common-samplers.js";
 import type { RunOptions, SchedulerConfig } from "./config/config.js";
+import { checkPreconditioning } from "./config/preconditioning.js";
 import { moreSamplers } from "./more-samplers.js";
 import { schedulerNameOf } from "./sampler-names.js";
 import type { SchedulerName } from "./sampler-names.js";
@@ -37,5 +38,7 @@ export function createScheduler(
     ...commonSamplers,
     ...moreSamplers,
   };
-  return factories[schedulerNameOf(name)]({ ...config, ...run });
+  const known = schedulerNameOf(name);
+  checkPreconditioning(known, run);
+  return factories[known]({ ...config, ...run });
 }

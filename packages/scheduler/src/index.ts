@@ -9,6 +9,7 @@ export {
 export type { SchedulerName } from "./sampler-names.js";
 
 // Samplers
+export { consistency } from "./samplers/consistency.js";
 export { ddim } from "./samplers/ddim.js";
 export type { DdimOptions } from "./samplers/ddim.js";
 export { ddpm } from "./samplers/ddpm.js";

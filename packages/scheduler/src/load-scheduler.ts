@@ -2,6 +2,7 @@
 
 import { commonSamplers } from "./common-samplers.js";
 import type { RunOptions, SchedulerConfig } from "./config/config.js";
+import { checkPreconditioning } from "./config/preconditioning.js";
 import { schedulerNameOf } from "./sampler-names.js";
 import type { SchedulerName } from "./sampler-names.js";
 import type { DdimOptions } from "./samplers/ddim.js";
@@ -24,6 +25,7 @@ export async function loadScheduler(
   run: DdimOptions & RunOptions,
 ): Promise<Scheduler> {
   const known = schedulerNameOf(name);
+  checkPreconditioning(known, run);
   const common: Partial<Record<SchedulerName, Factory>> = commonSamplers;
   const more = async (): Promise<Partial<Record<SchedulerName, Factory>>> =>
     (await import("./more-samplers.js")).moreSamplers;

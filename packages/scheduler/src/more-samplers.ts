@@ -1,5 +1,6 @@
 // The samplers that few models name, by their short names: a file of its own in an app.
 
+import { consistency } from "./samplers/consistency.js";
 import { deis } from "./samplers/deis.js";
 import { dpmSinglestep } from "./samplers/dpm-singlestep.js";
 import { dpmppSde } from "./samplers/dpmpp-sde.js";
@@ -27,4 +28,5 @@ export const moreSamplers = {
   "edm-euler": edmEuler,
   "edm-dpmpp-2m": edmDpmpp2m,
   "flow-euler": flowEuler,
+  consistency,
 } as const;

@@ -22,6 +22,7 @@ const classNames = {
   "edm-euler": "EDMEulerScheduler",
   "edm-dpmpp-2m": "EDMDPMSolverMultistepScheduler",
   "flow-euler": "FlowMatchEulerDiscreteScheduler",
+  consistency: "CMStochasticIterativeScheduler",
 } as const;
 
 /** A sampler's short name. */

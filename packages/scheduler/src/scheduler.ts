@@ -65,7 +65,8 @@ export interface Scheduler {
    * index, for entries may repeat: `pndm` and the samplers of order 2 have such, and so have
    * Karras, exponential and beta sigmas. Fractional where sigmas are chosen between training
    * timesteps; for the EDM samplers, and for `euler` with `timestep_type: "continuous"`, a
-   * quarter of sigma's logarithm, so also negative.
+   * quarter of sigma's logarithm, so also negative; for `consistency` 250 times it; where a graph holds
+   * its preconditioning itself, sigma.
    */
   readonly timesteps: readonly number[];
   /** The number of steps asked for; `timesteps` is longer where a step takes several calls. */
@@ -77,13 +78,18 @@ export interface Scheduler {
   readonly order: number;
   /** Timesteps of the training: a timestep lies in [0, numTrainTimesteps), rarely at its end. */
   readonly numTrainTimesteps: number;
+  /**
+   * Between which timesteps a phase can lie, both inclusive: 0 and {@link Scheduler.numTrainTimesteps}, but where timesteps
+   * are levels of noise (`consistency`, the EDM samplers) those of the least and the largest sigma.
+   */
+  readonly timestepRange: readonly [least: number, most: number];
   /** Standard deviation of the first sample: unit noise is multiplied by it. */
   readonly initNoiseSigma: number;
   /** What the network predicts. */
   readonly predictionType: PredictionType;
   /**
    * Product of the alphas up to each training timestep, float32 values in [0, 1); empty for the
-   * EDM samplers and `flow-euler`, which have none.
+   * EDM samplers, `consistency` and `flow-euler`, which have none.
    */
   readonly alphasCumprod: readonly number[];
   /**

@@ -44,7 +44,7 @@ describe("createScheduler()", () => {
   test("throws RangeError that lists the names when it does not know one", () => {
     const { message } = failure(() => make("PriorScheduler", {}));
     expect(message).toMatch(
-      /^Cannot create the scheduler as its name must be one of ddpm, ddim, euler, .*, FlowMatchEulerDiscreteScheduler: current value is "PriorScheduler"$/,
+      /^Cannot create the scheduler as its name must be one of ddpm, ddim, euler, .*, CMStochasticIterativeScheduler: current value is "PriorScheduler"$/,
     );
   });
 

@@ -15,6 +15,7 @@ const LENGTH = 24;
 
 /** A configuration under which a sampler takes any number of steps from 1 to 1000. */
 const anySteps: SchedulerConfig = {
+  num_train_timesteps: 1000,
   beta_schedule: "scaled_linear",
   timestep_spacing: "trailing",
   original_inference_steps: 1000,
@@ -22,7 +23,7 @@ const anySteps: SchedulerConfig = {
 };
 
 /** EDM and flow matching have noise levels of their own. */
-const hasBetas = (name: string) => !/^edm|^flow/.test(name);
+const hasBetas = (name: string) => !/^edm|^flow|^consistency/.test(name);
 
 /** What takes timesteps from the caller, as in diffusers. */
 const takesTimesteps = /^(ddpm|euler|dpmpp-2m|lcm|dpm-singlestep|heun|tcd)$/;
@@ -87,7 +88,9 @@ describe.each(schedulerNames)("%s", (name) => {
     const repeats = { pndm: 1, heun: steps - 1 }[name as string] ?? 0;
     if (name !== "kdpm2-ancestral")
       expect(pairs.filter((drop) => drop === 0)).toHaveLength(repeats);
-    expect(timesteps.every((t) => t <= 1000)).toBe(true);
+    const [least, greatest] = make(steps).timestepRange;
+    expect(timesteps.every((t) => t >= least - 1e-6)).toBe(true);
+    expect(timesteps.every((t) => t <= greatest + 1e-6)).toBe(true);
   });
 
   test.each([1, 2, 3, most])(
@@ -117,6 +120,12 @@ describe.each(schedulerNames)("%s", (name) => {
   test("takes timesteps from the caller where diffusers does", () => {
     const create = (timesteps: number[]) =>
       createScheduler(name, anySteps, { timesteps });
+    if (name === "consistency") {
+      // indices into levels of noise
+      const { timesteps, sigmas } = create([22, 0]);
+      expect([timesteps.length, sigmas![0]]).toEqual([2, 80]);
+      return;
+    }
     if (!takesTimesteps.test(name)) {
       expect(() => create([900, 100])).toThrow(RangeError);
       return;

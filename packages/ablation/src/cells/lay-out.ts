@@ -40,7 +40,7 @@ export async function layOutSweep(
   settings: SweepSettings,
   shard: Shard,
 ): Promise<SweepLayout> {
-  const { timesteps, numTrainTimesteps } = study.scheduler;
+  const { timesteps, timestepRange } = study.scheduler;
   if (settings.converged === 1) {
     throw new RangeError(
       "Cannot lay out the sweep as the converged path must have at least 2 steps, or 0 for none: current value is 1",
@@ -51,7 +51,7 @@ export async function layOutSweep(
     timesteps,
     bins,
     settings.windows,
-    numTrainTimesteps,
+    timestepRange[1],
   );
   const targets = findTargets(study.units(), study.match(settings.units));
   const notes: string[] = [];

@@ -35,9 +35,27 @@ export const defaultUnits: readonly string[] = Object.freeze([
   "**.skip",
 ]);
 
-const isBlock = /^(down_blocks\.\d+|mid_block|up_blocks\.\d+)$/;
+/** The same of a Unet with ADM's names, whose blocks are ResNets with their attention. */
+const admUnits: readonly string[] = [
+  ...["input_blocks.*", "input_blocks.*.*", "middle_block"],
+  ...["middle_block.*", "output_blocks.*", "output_blocks.*.*", "**.skip"],
+];
+
+/** What a sweep acts on: what is asked for, where that is the default in the model's own names. */
+export function unitsOf(
+  asked: readonly string[],
+  all: readonly StudyUnit[],
+): readonly string[] {
+  const isDefault = asked.join() === defaultUnits.join();
+  const isAdm = all.some(({ path }) => path === "middle_block");
+  return isDefault && isAdm ? admUnits : asked;
+}
+
+const isBlock =
+  /^(down_blocks\.\d+|mid_block|up_blocks\.\d+|input_blocks\.\d+|middle_block|output_blocks\.\d+)$/;
 const isSampler = /\.(up|down)samplers\.\d+$/;
-const isBranch = /\.(resnets|attentions)\.\d+$/;
+const isBranch =
+  /(\.(resnets|attentions)|^(in|out)put_blocks\.\d+|^middle_block)\.\d+$/;
 
 /**
  * The parts to act on: each unit that is asked for, a down block once more with its skips, and, where all skips of a
@@ -72,7 +90,7 @@ export function findTargets(
       const fed = skips
         .filter((skip) => skip.source?.startsWith(`${path}.`))
         .map((skip) => skip.path);
-      if (fed.length > 0 && path.startsWith("down_blocks.")) {
+      if (fed.length > 0 && /^(down|input)_blocks\./.test(path)) {
         const units = [...branches, ...fed];
         add("blockWithSkips", `${path} with skips`, units);
       }

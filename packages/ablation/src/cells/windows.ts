@@ -60,7 +60,8 @@ export function equalBins(steps: number, bins: number): Bin[] {
  * @param timesteps the sampler's grid, noisiest first
  * @param bins of {@link equalBins}
  * @param kinds which kinds
- * @param numTrainTimesteps timesteps of the training: the upper end of a window from the first step on
+ * @param numTrainTimesteps timesteps of the training, or the noisiest there is: the upper end of a window from the first
+ * step on
  * @throws {RangeError} If two steps share a timestep and a window's end lies between them: no phase of a plan
  * could say so.
  */
@@ -83,7 +84,11 @@ export function sweepWindows(
       firstStep: first,
       endStep: end,
       from: first === 0 ? numTrainTimesteps : boundary(timesteps, first),
-      to: end === steps ? 0 : boundary(timesteps, end),
+      // levels of noise may be logarithms
+      to:
+        end === steps
+          ? Math.min(0, timesteps.at(-1)!)
+          : boundary(timesteps, end),
     });
   };
   for (const kind of windowKinds.filter((one) => kinds.includes(one))) {

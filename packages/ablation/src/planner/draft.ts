@@ -177,7 +177,10 @@ export function draftPlan(draft: Draft, grid: Grid, name: string): Plan {
     const steps = grid.timesteps.length;
     const from =
       firstStep === 0 ? grid.numTrainTimesteps : grid.timesteps[firstStep - 1]!;
-    const to = endStep >= steps ? 0 : grid.timesteps[endStep - 1]!;
+    const to =
+      endStep >= steps
+        ? Math.min(0, grid.timesteps.at(-1)!)
+        : grid.timesteps[endStep - 1]!;
     const called = `t${Math.round(from)}-${Math.round(to)}`;
     phases.set(called, { name: called, from, to });
     return called;

@@ -1,13 +1,18 @@
 // Times of the executor and of raw ONNX Runtime sessions, taken in turn.
 
-import { liveGraph, type LiveGraph, type Unet } from "@phaseskip/graph";
+import {
+  isFloat,
+  liveGraph,
+  type LiveGraph,
+  type Unet,
+} from "@phaseskip/graph";
 import type { Context } from "@phaseskip/runtime";
 import {
   openDevice,
   schedulePlan,
   emptyPlan,
   UnetExecutor,
-  unetInputs,
+  modelInputs,
   Weights,
   type Device,
   type Schedule,
@@ -88,11 +93,18 @@ export class Measurement {
     this.#text = hasText
       ? noise.randn(length("encoder_hidden_states"))
       : undefined;
-    const added = ["timestep_cond", "text_embeds", "time_ids"].filter((name) =>
-      unet.shapes.has(name),
+    const added = unet.graph.inputs.filter(
+      ({ name }) =>
+        !["sample", "timestep", "encoder_hidden_states"].includes(name),
     );
+    // what counts things has few of them for certain
     this.#added = Object.fromEntries(
-      added.map((name) => [name, noise.randn(length(name))]),
+      added.map(({ name, type }) => [
+        name,
+        isFloat(type)
+          ? noise.randn(length(name))
+          : new Float32Array(length(name)),
+      ]),
     );
   }
 
@@ -104,7 +116,12 @@ export class Measurement {
     const { folder, graph, size, index } = model;
     const device = await openDevice("wasm");
     const weights = new Weights(folder, index.unetPath);
-    const executor = new UnetExecutor(device, graph, weights, unetInputs);
+    const executor = new UnetExecutor(
+      device,
+      graph,
+      weights,
+      modelInputs(graph, index.constants),
+    );
     const unet = executor.unet(size);
     const whole = await wholeSession(device, unet, weights);
     return new Measurement(model, device, weights, executor, unet, whole);
@@ -196,7 +213,8 @@ export class Measurement {
       plan: emptyPlan,
       // each step has a timestep of its own, as in a run
       timesteps: Array.from({ length: count }, (_, i) =>
-        Math.floor((TRAIN_TIMESTEPS * (count - i - 1)) / count),
+        // above 0, of which a noise level has no logarithm
+        Math.ceil((TRAIN_TIMESTEPS * (count - i)) / count),
       ),
       numTrainTimesteps: TRAIN_TIMESTEPS,
       guidanceScale: this.#contexts === 1 ? 1 : 2,

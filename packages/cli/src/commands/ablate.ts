@@ -18,6 +18,7 @@ import {
   type SweepSettings,
   type SweepTotals,
   type WindowKind,
+  unitsOf,
 } from "@phaseskip/ablation";
 import type { Picture } from "@phaseskip/metrics";
 import type { SchedulerName } from "@phaseskip/runtime";
@@ -35,10 +36,14 @@ import { hubRequest, type HubArguments } from "../files/hub-options.js";
 import { progress } from "../terminal/progress.js";
 import { readPrompts } from "../files/prompt-file.js";
 import { schedulerChoice } from "../terminal/run-options.js";
+import {
+  unetInputs,
+  type UnetInputArguments,
+} from "../terminal/unet-input-options.js";
 import { SweepFolder, writeWhole } from "../sweep/sweep-folder.js";
 
 /** The options of `ablate`, read. */
-export interface AblateArguments extends HubArguments {
+export interface AblateArguments extends HubArguments, UnetInputArguments {
   readonly out: string;
   readonly units: readonly string[];
   readonly bins: number;
@@ -66,12 +71,14 @@ export async function ablate(
 ): Promise<void> {
   const { steps, guidance, backend } = options;
   const scheduler = schedulerChoice(options.scheduler, options.schedulerOption);
+  const inputs = unetInputs(options);
   const asked: StudyOptions = {
     device: backend,
     hub: hubRequest(options),
     numInferenceSteps: steps,
     ...(scheduler !== undefined && { scheduler }),
     ...(guidance !== undefined && { guidanceScale: guidance }),
+    ...(inputs && { inputs }),
     ...(io.signal && { signal: io.signal }),
   };
   const study = await Study.open(model, asked);
@@ -149,16 +156,9 @@ async function settingsOf(
   options: AblateArguments,
   floorBackend: string | undefined,
 ): Promise<SweepSettings> {
-  const {
-    units,
-    bins,
-    windows,
-    action,
-    seeds,
-    seed,
-    directions,
-    schedulerOption,
-  } = options;
+  const { bins, windows, action, seeds, seed, directions, schedulerOption } =
+    options;
+  const units = unitsOf(options.units, study.units());
   return {
     scheduler: study.scheduler.name,
     ...(schedulerOption && { schedulerOptions: schedulerOption }),

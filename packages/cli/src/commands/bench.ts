@@ -9,10 +9,14 @@ import { writeJson, type CommandIo } from "../command-io.js";
 import { inspectModel } from "../inspection/model-inspection.js";
 import { planArgument } from "../files/plan-argument.js";
 import { progress } from "../terminal/progress.js";
+import {
+  unetInputs,
+  type UnetInputArguments,
+} from "../terminal/unet-input-options.js";
 import { publishedPlans } from "../bench/published-plans.js";
 
 /** The options of `bench`, read. */
-export interface BenchArguments {
+export interface BenchArguments extends UnetInputArguments {
   /** Files and names. @default all that the model ships */
   readonly plans?: readonly string[];
   readonly dtype?: string;
@@ -23,12 +27,19 @@ export interface BenchArguments {
 /** Runs `phaseskip bench MODEL`. */
 export async function bench(
   location: string,
-  { plans, dtype, revision, json }: BenchArguments,
+  options: BenchArguments,
   io: CommandIo,
 ): Promise<void> {
+  const { plans, dtype, revision, json } = options;
   const { signal } = io;
   const shown = progress(io.stderr);
-  const model = await inspectModel(location, signal, dtype, revision);
+  const model = await inspectModel(
+    location,
+    signal,
+    dtype,
+    revision,
+    unetInputs(options),
+  );
   let measured: BenchRows;
   try {
     const chosen = [];

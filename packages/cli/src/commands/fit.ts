@@ -16,12 +16,16 @@ import { writeOutput } from "../files/file.js";
 import { hubRequest, type HubArguments } from "../files/hub-options.js";
 import { planArgument } from "../files/plan-argument.js";
 import { readPrompts } from "../files/prompt-file.js";
+import {
+  unetInputs,
+  type UnetInputArguments,
+} from "../terminal/unet-input-options.js";
 import { ForecastRuns } from "../planning/forecast-runs.js";
 import { progress } from "../terminal/progress.js";
 import { schedulerChoice } from "../terminal/run-options.js";
 
 /** The options of `fit`, read. */
-export interface FitArguments extends HubArguments {
+export interface FitArguments extends HubArguments, UnetInputArguments {
   /** A file, or a plan that the model ships. */
   readonly plan: string;
   readonly out: string;
@@ -48,7 +52,9 @@ export async function fit(
   const plan = await readPlan(location, options);
   const numInferenceSteps = plan.steps?.numInferenceSteps ?? 50;
   const scheduler = schedulerChoice(options.scheduler, options.schedulerOption);
+  const inputs = unetInputs(options);
   const study = await Study.open(location, {
+    ...(inputs && { inputs }),
     device: options.backend,
     hub: hubRequest(options),
     numInferenceSteps,

@@ -25,10 +25,15 @@ import { readPng, writePng } from "../pictures/png.js";
 import type { ConditionArguments } from "../terminal/condition-options.js";
 import { schedulerChoice } from "../terminal/run-options.js";
 import { progress, type Progress } from "../terminal/progress.js";
+import {
+  unetInputs,
+  type UnetInputArguments,
+} from "../terminal/unet-input-options.js";
 import { pictureScale, sheet } from "../pictures/sheet.js";
 
 /** The options of `generate`, read. */
-export interface GenerateArguments extends HubArguments, ConditionArguments {
+export interface GenerateArguments
+  extends HubArguments, ConditionArguments, UnetInputArguments {
   readonly prompt?: readonly string[];
   readonly negative?: string;
   readonly prompt2?: readonly string[];
@@ -84,9 +89,11 @@ export async function generate(
   const request = await requestOf(options, count, noise);
   const shown = progress(io.stderr);
   const { signal } = io;
+  const inputs = unetInputs(options);
   const pipeline = await openPipeline(model, {
     device: options.backend,
     ...(options.dtype !== undefined && { dtype: options.dtype }),
+    ...(inputs && { inputs }),
     ...hubRequest(options),
     progress: shown,
     ...(signal && { signal }),

@@ -41,10 +41,14 @@ import {
 } from "../inspection/plan-strip.js";
 import { formatTable } from "../terminal/table.js";
 
+import {
+  unetInputs,
+  type UnetInputArguments,
+} from "../terminal/unet-input-options.js";
 import { speedNotes } from "../inspection/speed-notes.js";
 
 /** The options of `inspect`, read. */
-export interface InspectArguments extends ChangesArguments {
+export interface InspectArguments extends ChangesArguments, UnetInputArguments {
   readonly plan?: string;
   /** Which of a network's files is read. */
   readonly dtype?: string;
@@ -68,25 +72,25 @@ interface Planned {
 /** Runs `phaseskip inspect MODEL`. */
 export async function inspect(
   location: string,
-  {
-    plan,
-    depth,
-    json,
-    time,
-    changes,
-    dtype,
-    revision,
-    ...runs
-  }: InspectArguments,
+  { input = [], constant = [], ...options }: InspectArguments,
   io: CommandIo,
 ): Promise<void> {
+  const { plan, depth, json, time, changes, dtype, revision, ...runs } =
+    options;
+  const inputs = unetInputs({ input, constant });
   const [unused] = Object.keys(runs).map(kebabCase);
   if (unused !== undefined && !changes) {
     throw new TypeError(
       `Cannot inspect the model as --${unused} is of the runs that --changes measures: give --changes, too`,
     );
   }
-  const model = await inspectModel(location, io.signal, dtype, revision);
+  const model = await inspectModel(
+    location,
+    io.signal,
+    dtype,
+    revision,
+    inputs,
+  );
   try {
     const units = summarizeUnits(model.unet);
     const planned =
@@ -94,7 +98,8 @@ export async function inspect(
         ? undefined
         : await planOn(model, plan, time, io.signal);
     const changed =
-      changes && (await measureRuns(location, runs, io, dtype, revision));
+      changes &&
+      (await measureRuns(location, runs, io, { dtype, revision, inputs }));
     const notes = [
       ...model.index.warnings,
       ...model.unet.warnings,

@@ -45,6 +45,7 @@ import { pictureProgress } from "../planning/plan-progress.js";
 import { progress, type Progress } from "../terminal/progress.js";
 import { readPrompts } from "../files/prompt-file.js";
 import { mkdirOf } from "../sweep/sweep-folder.js";
+import { unetInputs } from "../terminal/unet-input-options.js";
 import { dirname } from "node:path";
 
 /** Runs `phaseskip plan MODEL`. */
@@ -54,8 +55,10 @@ export async function plan(
   io: CommandIo,
 ): Promise<void> {
   const sweep = await readSweeps(options.from);
+  const inputs = unetInputs(options);
   const opened: PlanStudyOptions = {
     device: options.backend,
+    ...(inputs && { inputs }),
     hub: hubRequest(options),
     ...(io.signal && { signal: io.signal }),
   };

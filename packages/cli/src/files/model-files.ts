@@ -36,6 +36,7 @@ export async function modelFiles(
   const optional = [
     ...["model_index.json", "features/features.json"],
     ...["scheduler/scheduler_config.json", "scheduler_config.json"],
+    index.unetPath.replace(/[^/]+$/, "phaseskip-inputs.json"),
     ...parts.map((name) => `${name}/config.json`),
     ...paths.filter((path) => isNetwork(path) || isText(path)),
     ...paths.filter((path) => /^plans\/[^/]+\.json$/.test(path)),

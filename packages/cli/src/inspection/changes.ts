@@ -2,7 +2,7 @@
 
 import { hubRequest } from "../files/hub-options.js";
 import { mean } from "@phaseskip/metrics";
-import type { SchedulerName } from "@phaseskip/runtime";
+import type { SchedulerName, UnetInputs } from "@phaseskip/runtime";
 import { PlanStudy } from "@phaseskip/runtime/internals";
 import type { CommandIo } from "../command-io.js";
 import { schedulerChoice } from "../terminal/run-options.js";
@@ -17,6 +17,13 @@ export interface ChangesArguments {
   readonly schedulerOption?: readonly string[];
 }
 
+/** How the model is loaded. */
+interface LoadedAs {
+  readonly dtype: string | undefined;
+  readonly revision: string | undefined;
+  readonly inputs: UnetInputs | undefined;
+}
+
 /** By unit and step, the relative change of what it adds to its input; the first step's is 0. */
 export type Changes = Readonly<Record<string, readonly number[]>>;
 
@@ -25,13 +32,13 @@ export async function measureRuns(
   location: string,
   { prompt, steps, ...sampler }: ChangesArguments,
   { signal }: CommandIo,
-  dtype?: string,
-  revision?: string,
+  { dtype, revision, inputs }: LoadedAs,
 ): Promise<Changes> {
   const scheduler = schedulerChoice(sampler.scheduler, sampler.schedulerOption);
   const study = await PlanStudy.open(location, {
     hub: hubRequest({ ...(revision !== undefined && { revision }) }),
     ...(dtype !== undefined && { dtype }),
+    ...(inputs && { inputs }),
     ...(signal && { signal }),
   });
   try {

@@ -2,7 +2,7 @@
 
 import { hubRequest } from "../files/hub-options.js";
 import { analyseUnet, type Graph } from "@phaseskip/graph";
-import type { GenerateOptions } from "@phaseskip/runtime";
+import type { GenerateOptions, UnetInputs } from "@phaseskip/runtime";
 import {
   controlledUnet,
   loadModelIndex,
@@ -13,7 +13,7 @@ import {
   planRun as planRequest,
   sizeRun,
   unetDigest,
-  unetInputs,
+  modelInputs,
   type ModelIndex,
   type PlannableModel,
   type PlannedRun,
@@ -32,6 +32,7 @@ export interface ModelInspection extends PlannableModel, RunSize {
  * @param location path or URL of the model folder, or its name on a hub
  * @param dtype which of a network's files is read. @default the best that WASM runs
  * @param revision of a model that is named. @default main
+ * @param inputs how the Unet calls what it takes. @default as diffusers does, or as the file beside it says
  * @throws {PhaseskipError} If the folder cannot be read, or holds no Unet that is known here.
  */
 export async function inspectModel(
@@ -39,6 +40,7 @@ export async function inspectModel(
   signal?: AbortSignal,
   dtype?: string,
   revision?: string,
+  inputs?: UnetInputs,
 ): Promise<ModelInspection> {
   const folder = await openFolder(location, {
     cache: false,
@@ -46,18 +48,25 @@ export async function inspectModel(
     ...(signal && { signal }),
   });
   try {
-    const parts = new PartFiles(folder, dtype);
+    const parts = new PartFiles(folder, dtype, inputs);
     const index = await loadModelIndex(folder, signal, { parts, device });
     const file = await parts.graph("unet", device, signal);
-    const graph = await controlledUnet(folder, index, file, unetInputs, signal);
+    const graph = await controlledUnet(
+      folder,
+      index,
+      file,
+      modelInputs(file, index.constants),
+      signal,
+    );
     const path = index.unetPath;
+    const table = modelInputs(graph, index.constants);
     const model: PlannableModel = {
       folder,
       index,
       unetGraph: graph,
       textTokens: await textLength(parts, index, signal),
       network: (name, stop) => parts.graph(name, device, stop),
-      analyse: (size) => analyseUnet(graph, size, unetInputs),
+      analyse: (size) => analyseUnet(graph, size, table),
       digest: (stop) => unetDigest(folder, file, path, stop),
     };
     return {

@@ -3,7 +3,7 @@
 import {
   openDevice,
   UnetExecutor,
-  unetInputs,
+  modelInputs,
   Weights,
   type Device,
   type PlannedRun,
@@ -28,7 +28,12 @@ export async function predictTimes(
 ): Promise<PredictedTimes> {
   const device = await openDevice("wasm");
   const weights = new Weights(folder, index.unetPath);
-  const executor = new UnetExecutor(device, graph, weights, unetInputs);
+  const executor = new UnetExecutor(
+    device,
+    graph,
+    weights,
+    modelInputs(graph, index.constants),
+  );
   try {
     const { signatures, means } = schedule;
     await executor.prepare(executor.unet(size), signatures, signal, means);

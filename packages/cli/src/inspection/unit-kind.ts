@@ -4,6 +4,7 @@
 const KINDS: readonly (readonly [RegExp, string])[] = [
   [/\.skip$/, "skip"],
   [/^(down_blocks\.\d+|up_blocks\.\d+|mid_block)$/, "block"],
+  [/^(input_blocks\.\d+|output_blocks\.\d+|middle_block)$/, "block"],
   [/(^|\.)resnets\.\d+$/, "resnet"],
   [/(^|\.)(down|up)samplers\.\d+$/, "sampler"],
   [/(^|\.)transformer_blocks\.\d+$/, "transformer"],

@@ -15,10 +15,11 @@ import type { PlanForecasts } from "./plan-forecasts.js";
 import type { PlanJournal } from "./plan-journal.js";
 import type { StudyRunner } from "./plan-runner.js";
 import type { PlanSweep } from "./plan-sweep.js";
+import type { UnetInputArguments } from "../terminal/unet-input-options.js";
 import type { PictureProgress } from "./plan-progress.js";
 
 /** The options of `plan`, read. */
-export interface PlanArguments extends HubArguments {
+export interface PlanArguments extends HubArguments, UnetInputArguments {
   readonly from: readonly string[];
   readonly budget: Budget;
   readonly out: string;

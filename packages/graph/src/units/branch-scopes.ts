@@ -17,9 +17,11 @@ export function branchScopes(
   node: GraphNode,
   scopes: readonly (readonly string[])[],
 ): readonly string[] {
-  const summands = node.inputs.filter(
-    (value) => (dependencies.values.get(value) ?? 0) & Dependency.sample,
-  );
+  const summands = node.inputs
+    .filter(
+      (value) => (dependencies.values.get(value) ?? 0) & Dependency.sample,
+    )
+    .map((value) => resampled(graph, value));
   if (summands.length !== 2) return [];
   const [a, b] = summands as [string, string];
   const branch = between(graph, a, b) ?? between(graph, b, a);
@@ -37,6 +39,17 @@ export function branchScopes(
     const isKnown = scopes[producer.index]!.length > 0;
     return isKnown ? [producer] : nearest(producer.inputs[0] ?? "");
   }
+}
+
+/** What a value was before its sides were halved or doubled without weights: a shortcut is no branch of its own. */
+function resampled(graph: Graph, value: string): string {
+  const producer = graph.producers.get(value);
+  return producer && isResampling(producer) ? producer.inputs[0]! : value;
+}
+
+/** Whether a node only halves or doubles the sides. */
+export function isResampling({ opType }: GraphNode): boolean {
+  return opType === "AveragePool" || opType === "Resize";
 }
 
 /** The nodes that lead from one value to another; undefined where none do. */

@@ -56,9 +56,12 @@ export function findMainInput(
   return undefined;
 }
 
+/** What a shortcut is made of where it is more than a wire: a convolution, and what halves or doubles the sides. */
+const shortcuts = new Set(["Conv", "AveragePool", "Resize"]);
+
 /**
  * Finds where what a unit adds to its main input enters the last addition: if the unit's one output is that
- * addition, times or over a constant, and the other summand is the main input or one convolution of it.
+ * addition, times or over a constant, and the other summand is the main input or a shortcut of it.
  */
 export function findResidual(
   { nodes, outputs }: Pick<Unit, "nodes" | "outputs">,
@@ -73,10 +76,14 @@ export function findResidual(
   };
   const bits = (value: string) => dependencies.values.get(value) ?? 0;
   const isConstant = (value: string) => bits(value) === Dependency.nothing;
-  const isShortcut = (value: string) => {
+  const isShortcut = (value: string): boolean => {
     if (value === main?.value) return true;
     const producer = producerInside(value);
-    return producer?.opType === "Conv" && producer.inputs[0] === main?.value;
+    return (
+      producer !== undefined &&
+      shortcuts.has(producer.opType) &&
+      isShortcut(producer.inputs[0]!)
+    );
   };
   const [output, ...more] = outputs;
   if (!main || output === undefined || more.length > 0) return undefined;

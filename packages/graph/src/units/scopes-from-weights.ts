@@ -4,8 +4,9 @@
 import type { Dependencies } from "../dependencies.js";
 import { Dependency } from "../dependencies.js";
 import type { Graph, GraphNode } from "../graph.js";
-import { branchScopes } from "./branch-scopes.js";
+import { branchScopes, isResampling } from "./branch-scopes.js";
 import { groupNorms, isSwishPart } from "./norm-clusters.js";
+import { isLandmark } from "./scopes.js";
 
 /** Operators between a weight and the node that multiplies by it. */
 const unpacking = new Set([
@@ -13,7 +14,7 @@ const unpacking = new Set([
   ...["Reshape", "Unsqueeze", "Squeeze"],
 ]);
 
-/** What the norms and activations before a module are called, by the module's last name. */
+/** What the norms and activations before a module are called, by the module's last name; ADM's has two parts. */
 const before: Readonly<Record<string, readonly [norm: string, act: string]>> = {
   conv1: ["norm1", "nonlinearity"],
   conv2: ["norm2", "nonlinearity"],
@@ -21,6 +22,11 @@ const before: Readonly<Record<string, readonly [norm: string, act: string]>> = {
   conv_out: ["conv_norm_out", "conv_act"],
   // queries, keys and values of an attention on pixels
   "*": ["group_norm", "group_norm"],
+  // ADM's
+  "in_layers.2": ["in_layers.0", "in_layers.1"],
+  "out_layers.3": ["out_layers.0", "out_layers.1"],
+  "out.2": ["out.0", "out.1"],
+  qkv: ["norm", "norm"],
 };
 
 /** What the norm before each part of a transformer block is called. */
@@ -87,6 +93,12 @@ export function scopesFromWeights(
   for (const node of graph.nodes) {
     if (isLost(node) && node.opType === "Add")
       scopes[node.index] = branchScopes(graph, dependencies, node, scopes);
+  }
+  // a shortcut that halves or doubles the sides
+  for (const node of graph.nodes) {
+    const [only, ...more] = readers(node);
+    if (isLost(node) && isResampling(node) && more.length === 0)
+      if (only?.opType === "Add") scopes[node.index] = scopes[only.index]!;
   }
   return scopes;
 
@@ -208,18 +220,26 @@ function weightBehind(graph: Graph, value: string): string | undefined {
   return weightBehind(graph, producer.inputs[0] ?? "");
 }
 
-/** The modules around a path, outermost first, and itself; a list of modules, whose members are numbers, is none. */
+/**
+ * The modules around a path, outermost first, and itself; a list of modules, whose members are numbers, is none, but a
+ * member that has numbered members itself is one, as `input_blocks.3` of `input_blocks.3.1`.
+ */
 function pathScopes(path: string): string[] {
   const names = path.split(".");
-  return names.flatMap((name, i) =>
-    name === "" || /^\d+$/.test(names[i + 1] ?? "")
-      ? []
-      : [names.slice(0, i + 1).join(".")],
-  );
+  const isNumber = (name = "") => /^\d+$/.test(name);
+  return names.flatMap((name, i) => {
+    const path = names.slice(0, i + 1).join(".");
+    const isList =
+      isNumber(names[i + 1]) && !isNumber(name) && !isLandmark(path);
+    return name === "" || isList ? [] : [path];
+  });
 }
 
 /** A path's parent and its last name. */
 function split(path: string): readonly [parent: string, name: string] {
-  const at = path.lastIndexOf(".");
+  const numbered = /(^|\.)(in_layers|out_layers|out)\.\d+$/.exec(path);
+  const at = numbered
+    ? numbered.index - (numbered[1] === "" ? 1 : 0)
+    : path.lastIndexOf(".");
   return [path.slice(0, Math.max(at, 0)), path.slice(at + 1)];
 }

@@ -16,7 +16,8 @@ const dynamoScopes = "pkg.torch.onnx.name_scopes";
  * `["down_blocks.1", "down_blocks.1.resnets.0", "down_blocks.1.resnets.0.conv1"]`.
  *
  * TorchScript exports name their nodes `/down_blocks.1/resnets.0/conv1/Conv`; dynamo exports keep the
- * list in the node's metadata.
+ * list in the node's metadata. `[""]` for a node that is named and lies in no module, as those of a wrapper's own
+ * arithmetic; empty for one that has lost its name.
  *
  * @throws {PhaseskipError} `model-invalid` if it names more than `deepestModule` of them
  */
@@ -26,12 +27,40 @@ export function nodeScopes(node: NodeProto): string[] {
   );
   if (dynamo) {
     const paths = pythonStrings(dynamo.value).slice(0, -1);
-    return checkDepth(paths.filter((scope) => scope !== ""));
+    const modules = checkDepth(paths.filter((scope) => scope !== ""));
+    if (modules.length === 0 && paths.length > 0) return [""];
+    return modules.flatMap((path) => withoutSlices(path) ?? []);
   }
+  if (/^\/[A-Z]\w*$/.test(node.name)) return [""];
   const elements = checkDepth(node.name.split("/").slice(1, -1));
   // optimizers call what they fuse after the nodes that it was, as in `/conv_act/Mul/QuickGeluFusion/`
   while (operatorLike.test(elements.at(-1) ?? "")) elements.pop();
-  return elements.map((_, i) => elements.slice(0, i + 1).join("."));
+  return modulePaths(elements);
+}
+
+/**
+ * Paths of modules from their names, outermost first. What a `Sequential` holds is named with it by TorchScript, as in
+ * `/input_blocks.1/input_blocks.1.0/in_layers/in_layers.0`.
+ */
+function modulePaths(names: readonly string[]): string[] {
+  const paths: string[] = [];
+  for (const [i, name] of names.entries()) {
+    const before = names[i - 1];
+    const isRepeated = before !== undefined && name.startsWith(`${before}.`);
+    const own = isRepeated ? name.slice(before.length + 1) : name;
+    paths.push(i === 0 ? own : `${paths[i - 1]!}.${own}`);
+  }
+  return paths;
+}
+
+const slice = /\.slice\([^()]*\)/g;
+
+/**
+ * A path without the slices of a `Sequential` that it goes through: `layers[1:]` is a new one for dynamo,
+ * `layers.slice(1, None, None)`, whose members keep their names. Undefined for a slice itself, which is no module.
+ */
+function withoutSlices(path: string): string | undefined {
+  return path.endsWith(")") ? undefined : path.replaceAll(slice, "");
 }
 
 function checkDepth(modules: string[]): string[] {
@@ -51,9 +80,14 @@ function pythonStrings(list: string): string[] {
   return [...parts].flatMap((match) => match[1] ?? match[2] ?? []);
 }
 
-/** Module names that a diffusers Unet has at its top. */
+/** Module names that a Unet has at its top: diffusers' and those of ADM, which Latent Diffusion and others kept. */
 const landmarks =
-  /(^|\.)(conv_in|down_blocks\.\d+|mid_block|up_blocks\.\d+|conv_out)$/;
+  /(^|\.)(conv_in|down_blocks\.\d+|mid_block|up_blocks\.\d+|conv_out|input_blocks\.\d+|middle_block|output_blocks\.\d+)$/;
+
+/** Whether a path ends in a module that a Unet has at its top. */
+export function isLandmark(path: string): boolean {
+  return landmarks.test(path);
+}
 
 /**
  * The prefix that a wrapper around the Unet puts before every module path, with its trailing dot; ""

@@ -17,6 +17,8 @@ export interface FileOptions {
 export interface ModelFolder {
   /** URL that ends in `/`, or absolute path; for messages. */
   readonly location: string;
+  /** The Unet's file, where that was named in place of the folder: the model is this network alone. */
+  readonly unetPath?: string;
   /**
    * Opens a file. Over HTTP it is whole in the cache once this resolves.
    * @returns the file, or `undefined` where the folder has none of that path

@@ -20,7 +20,7 @@ export interface OpenFolderOptions extends HttpStoreOptions {
 }
 
 /**
- * Opens a model folder.
+ * Opens a model folder, or the folder around a Unet's bare `.onnx` file.
  * @param location http(s) URL (in a page also relative to it), a name on a hub, or in Node a path or `file:` URL
  * @throws {TypeError} If the location is none of these, or the hub's options are wrong.
  * @throws {PhaseskipError} `fetch-failed` If there is no such folder on disk, or no disk.
@@ -30,6 +30,12 @@ export async function openFolder(
   options: OpenFolderOptions = {},
 ): Promise<ModelFolder> {
   options.signal?.throwIfAborted();
+  const bare = /^(.*?)([^/\\]+\.onnx)(?=$|[?#])(.*)$/i.exec(String(location));
+  if (bare) {
+    const [, around, file, query] = bare as unknown as string[];
+    const folder = await openFolder((around || "./") + query!, options);
+    return { ...folder, unetPath: decoded(file!, location) };
+  }
   if (isModelName(location) && !(await isDiskFolder(location))) {
     const { openHubFolder } = await import("./hub-folder.js");
     return openHubFolder(location, options);
@@ -38,4 +44,10 @@ export async function openFolder(
   if (url) return openHttpFolder(url, options);
   const isUrl = location instanceof URL || /^file:/i.test(location);
   return openDiskFolder(isUrl ? new URL(location) : location);
+}
+
+/** A file's name, which a URL may have percent-encoded. */
+function decoded(file: string, location: string | URL): string {
+  const isUrl = location instanceof URL || /^[a-z]{2,}:/i.test(location);
+  return isUrl ? decodeURIComponent(file) : file;
 }

@@ -6,6 +6,7 @@ import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelFolder } from "./folder.js";
 import { PartFiles, type HalfDevice } from "./part-files.js";
 import { roleOf, type PartName } from "./part-name.js";
+import type { UnetConstants } from "../inputs/constants.js";
 import { unetConfig, type UnetConfig } from "./unet-config.js";
 import { vaeConfig } from "./vae-config.js";
 
@@ -37,7 +38,11 @@ export interface ModelIndex {
   readonly hasVae: boolean;
   /** What the Unet is. */
   readonly unetConfig: UnetConfig;
-  /** scheduler/scheduler_config.json, as it is. */
+  /** Values of the Unet's inputs that diffusers does not know, by name. */
+  readonly constants: UnetConstants;
+  /** Where EDM's preconditioning is done. */
+  readonly preconditioning: "inside" | "outside";
+  /** scheduler/scheduler_config.json, as it is; empty where a call has to name a scheduler. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
   /** The folders of its ControlNets, in their order. */
   readonly controlNets: readonly string[];
@@ -88,12 +93,16 @@ export async function loadModelIndex(
   const pipelineClass = knownClass(folder, index, has);
   const read: UnetReader = (one) => parts.graph("unet", one, signal);
   const device = typeof on === "function" ? await on(read) : on;
-  const graph = await read(device);
+  const { graph, constants, preconditioning } = await parts.unet(
+    device,
+    signal,
+  );
 
+  const bare = folder.unetPath !== undefined;
   const config = (path: string) => optionalObject(folder, path, signal);
   const unet = unetConfig(
     graph,
-    await config("unet/config.json"),
+    await config(bare ? "config.json" : "unet/config.json"),
     folder.location,
   );
   const warnings: string[] = [];
@@ -101,10 +110,14 @@ export async function loadModelIndex(
     (await config("scheduler/scheduler_config.json")) ??
     (await config("scheduler_config.json"));
   if (!schedulerConfig) {
-    if (!has.vae) throw missing(folder, "scheduler/scheduler_config.json");
-    schedulerConfig = stableDiffusionScheduler;
+    const isNamed = text(index["_class_name"]) !== undefined;
+    if (isNamed && !has.vae)
+      throw missing(folder, "scheduler/scheduler_config.json");
+    schedulerConfig = has.vae ? stableDiffusionScheduler : {};
     warnings.push(
-      "the folder has no scheduler/scheduler_config.json: Stable Diffusion's own is taken, PNDM with epsilon prediction; a model that was trained or distilled for another one needs that file",
+      !has.vae
+        ? "the folder has no scheduler/scheduler_config.json: every call has to name a scheduler"
+        : "the folder has no scheduler/scheduler_config.json: Stable Diffusion's own is taken, PNDM with epsilon prediction; a model that was trained or distilled for another one needs that file",
     );
   }
   const vae = has.vae
@@ -118,6 +131,8 @@ export async function loadModelIndex(
     textEncoders: has.textEncoders,
     hasVae: has.vae,
     unetConfig: unet,
+    constants,
+    preconditioning,
     schedulerConfig,
     controlNets: await controlNets(folder, index, signal),
     lowResScheduler:
@@ -149,6 +164,8 @@ async function readIndex(
   folder: ModelFolder,
   signal: AbortSignal | undefined,
 ): Promise<Record<string, unknown>> {
+  // a bare file is a model of its own, whatever lies around it
+  if (folder.unetPath !== undefined) return {};
   const path = "model_index.json";
   const index = await optionalObject(folder, path, signal);
   if (index) {
@@ -218,6 +235,8 @@ function knownClass(
   if (isText && has.vae)
     return isXl ? known.at(-1)! : "StableDiffusionPipeline";
   if (isText && !isXl) return bare;
+  // a network alone, that of an unconditional model
+  if (said === "" && has.textEncoders.length === 0) return "DDPMPipeline";
   if (said === "") throw missing(folder, "model_index.json");
   throw new PhaseskipError(
     "model-unsupported",

@@ -1,11 +1,21 @@
 // Which file of a model folder each network is: `unet/model.onnx`, or one of the other names that tools give it.
 
 import type { Graph } from "@phaseskip/graph";
-import { PhaseskipError } from "@phaseskip/graph";
+import { PhaseskipError, findInput } from "@phaseskip/graph";
 import { checkDtype } from "./dtype.js";
 import type { ModelFolder } from "./folder.js";
+import type { DescribedUnet } from "./describe-unet.js";
+import type { UnetInputs } from "./input-names.js";
+import { INPUTS_FILE, parseUnetInputs } from "./input-names.js";
 import type { PartName } from "./part-name.js";
+import { unetInputs } from "../inputs/unet-inputs.js";
 import { readGraph } from "./read-graph.js";
+
+/** Inputs that runs fill without being told how. */
+const isKnownInput = (name: string): boolean =>
+  name === "sample" ||
+  name === "timestep" ||
+  findInput(unetInputs, name) !== undefined;
 
 /** What the choice of a file needs to know of the device. */
 export interface HalfDevice {
@@ -19,15 +29,19 @@ export class PartFiles {
   readonly folder: ModelFolder;
   /** What was asked for. */
   readonly dtype: string | undefined;
+  readonly #inputs: UnetInputs | undefined;
+  readonly #described = new Map<string, Promise<DescribedUnet>>();
   readonly #found = new Map<string, Promise<string | undefined>>();
   readonly #graphs = new Map<string, Promise<Graph>>();
 
   /**
    * @param dtype undefined leaves it to the device
-   * @throws {TypeError} If it is no dtype
+   * @param inputs how the Unet calls what it takes, where the caller says it
+   * @throws {TypeError} If it is no dtype, or the inputs are not as they must be
    */
-  constructor(folder: ModelFolder, dtype?: string) {
+  constructor(folder: ModelFolder, dtype?: string, inputs?: UnetInputs) {
     checkDtype(dtype);
+    this.#inputs = inputs && parseUnetInputs(inputs, inputsError);
     this.folder = folder;
     this.dtype = dtype;
   }
@@ -76,8 +90,36 @@ export class PartFiles {
     device: HalfDevice,
     signal?: AbortSignal,
   ): Promise<Graph> {
+    if (part === "unet") return (await this.unet(device, signal)).graph;
     const path = await this.path(part, device, signal);
     return once(this.#graphs, path, () => readGraph(this.folder, path, signal));
+  }
+
+  /**
+   * The Unet under diffusers' names, and what is said of it beside them; read once.
+   * @throws {TypeError | RangeError} If what the caller says of its inputs is wrong
+   * @throws {PhaseskipError} `model-invalid` If it is not there; `model-unsupported` if nothing says what it takes
+   */
+  async unet(device: HalfDevice, signal?: AbortSignal): Promise<DescribedUnet> {
+    const path = await this.path("unet", device, signal);
+    return once(this.#described, path, () => this.#describe(path, signal));
+  }
+
+  async #describe(
+    path: string,
+    signal: AbortSignal | undefined,
+  ): Promise<DescribedUnet> {
+    const { folder } = this;
+    const graph = await readGraph(folder, path, signal);
+    // where nothing lists a folder's files, those that need no file are not asked for one
+    const paths = await folder.paths(signal);
+    const isSaid =
+      this.#inputs ?? paths?.some((one) => one.endsWith(INPUTS_FILE));
+    if (!isSaid && isDiffusers(graph))
+      return { graph, constants: {}, preconditioning: "outside" };
+    const { describeUnet } = await import("./describe-unet.js");
+    const inputs = this.#inputs;
+    return describeUnet(folder, path, graph, inputs, isKnownInput, signal);
   }
 
   async #find(
@@ -86,6 +128,8 @@ export class PartFiles {
     signal?: AbortSignal,
   ): Promise<string | undefined> {
     const { folder, dtype } = this;
+    const { unetPath } = folder;
+    if (unetPath !== undefined) return part === "unet" ? unetPath : undefined;
     const plain = `${part}/model.onnx`;
     const paths = await folder.paths(signal);
     // a folder within one of its folders is another model's
@@ -106,6 +150,19 @@ export class PartFiles {
     const wanted = { part, dtype, hasHalf, beside };
     return findPart(folder, networks, wanted, signal);
   }
+}
+
+/** Whether a Unet takes what diffusers' Unets take, by their names. */
+function isDiffusers({ inputs }: Graph): boolean {
+  const names = inputs.map(({ name }) => name);
+  const has = (name: string) => names.includes(name);
+  return has("sample") && has("timestep") && names.every(isKnownInput);
+}
+
+function inputsError(wanted: string, found: unknown): TypeError {
+  return new TypeError(
+    `Cannot load the model as ${wanted}: current value is ${JSON.stringify(found)}`,
+  );
 }
 
 /** Remembers what comes of work, unless it fails. */

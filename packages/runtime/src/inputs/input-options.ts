@@ -1,5 +1,7 @@
 // What a caller tells the Unet beside texts, checked once.
 
+import type { UnetConstants } from "./constants.js";
+import { parseConstants } from "./constants.js";
 import type { ControlOptions, ControlRequest } from "./control-options.js";
 import { parseControl } from "./control-options.js";
 import { shownValue } from "../prompt/shown-value.js";
@@ -11,6 +13,11 @@ export interface InputOptions {
    * model without a text, with one for each picture.
    */
   readonly classLabel?: number | readonly number[];
+  /**
+   * Values of inputs that are the Unet's own, by their names, in place of those that the model was loaded with.
+   * @default those
+   */
+  readonly constants?: UnetConstants;
   /**
    * A model that edits images: how closely to keep to `image`, as `guidanceScale` says it of the text. Where it is below 1
    * or `guidanceScale` at most 1, guidance is off. @default 1.5
@@ -53,7 +60,7 @@ export const NOISE_LEVEL = 20;
 
 /** The names of these options. */
 export const inputFields = [
-  ...["classLabel", "imageGuidanceScale", "noiseLevel"],
+  ...["classLabel", "constants", "imageGuidanceScale", "noiseLevel"],
   ...["control", "guessMode"],
   ...["originalSize", "cropsCoordsTopLeft", "targetSize"],
   ...["negativeOriginalSize", "negativeCropsCoordsTopLeft"],
@@ -106,6 +113,7 @@ export function parseInputOptions(
   checkTogether(negativeSizes, cannot);
   return {
     classLabel: checkedLabels(options.classLabel, cannot),
+    constants: checkedConstants(options.constants, cannot),
     imageGuidanceScale: atLeast0(
       ...(["imageGuidanceScale", "a finite number"] as const),
       Number.isFinite,
@@ -138,6 +146,17 @@ function checkedLabels(
       `classLabel must be the number of a class, from 0, or a list of such: current value is ${shownValue(value)}`,
     ),
   );
+}
+
+function checkedConstants(
+  value: unknown,
+  cannot: Cannot,
+): InputRequest["constants"] {
+  if (value === undefined) return undefined;
+  return parseConstants(value, "constants", (wanted, found) => {
+    const shown = shownValue(found);
+    return new TypeError(cannot(`${wanted}: current value is ${shown}`));
+  });
 }
 
 /** diffusers takes the negative prompt's sizes where both are given, and leaves out the rest without a word. */

@@ -3,7 +3,7 @@
 import type { Graph, LiveGraph } from "@phaseskip/graph";
 import { PhaseskipError, elementCount, findInput } from "@phaseskip/graph";
 import type { GivenText, InputGiven, RunInput } from "../inputs/run-input.js";
-import { unetInputs } from "../inputs/unet-inputs.js";
+import { checkConstants, modelInputs } from "../inputs/model-inputs.js";
 import type { Context } from "../plan/plan.js";
 import type { ContextEmbeds, ContextText } from "../prompt/context-text.js";
 import { contextText } from "../prompt/context-text.js";
@@ -36,6 +36,8 @@ export async function conditionRun(
   signal?: AbortSignal,
 ): Promise<RunConditioning> {
   const { index, unetGraph } = model;
+  checkConstants(request.constants, index.constants);
+  const table = modelInputs(unetGraph, index.constants);
   const taken = readInputs(unetGraph, run.schedule.signatures);
   const embedded = new Map<string, EmbeddedText>();
   const warnings = new Set<string>();
@@ -84,7 +86,7 @@ export async function conditionRun(
       };
       const inputs = taken.map((name) => {
         const length = elementCount(run.unet.shapes.get(name)!.dims.slice(1));
-        return [name, valueOf({ ...given, name, length })] as const;
+        return [name, valueOf(table, { ...given, name, length })] as const;
       });
       for (let n = 0; n < request.numImagesPerPrompt; n++)
         list.push(Object.fromEntries(inputs));
@@ -109,9 +111,9 @@ function readInputs(
 }
 
 /** @throws {PhaseskipError} `model-unsupported` If nothing supplies the input */
-function valueOf(given: InputGiven): Float32Array {
+function valueOf(table: readonly RunInput[], given: InputGiven): Float32Array {
   const { name } = given;
-  const input = findInput(unetInputs, name) as RunInput;
+  const input = findInput(table, name) as RunInput;
   const value = input.value(given);
   if (value) return value;
   throw new PhaseskipError(

@@ -21,7 +21,7 @@ import type { Request } from "./request.js";
  * plan's steps
  */
 export async function makeScheduler(
-  { schedulerConfig, pipelineClass }: ModelIndex,
+  { schedulerConfig, pipelineClass, preconditioning }: ModelIndex,
   request: Pick<
     Request,
     "scheduler" | "numInferenceSteps" | "originalInferenceSteps"
@@ -32,21 +32,29 @@ export async function makeScheduler(
     typeof request.scheduler === "string"
       ? { name: request.scheduler }
       : (request.scheduler ?? {});
-  const own = String(schedulerConfig["_class_name"]);
+  const said = schedulerConfig["_class_name"];
+  const own = typeof said === "string" ? said : "";
   if (asked === undefined && !schedulerClassNames.includes(own)) {
+    const reason =
+      own === ""
+        ? "as neither the model nor the call names a scheduler"
+        : `with the model's own scheduler, ${own}, as it is not known here`;
     throw new PhaseskipError(
       "model-unsupported",
-      `Cannot sample with the model's own scheduler, ${own}, as it is not known here: choose one of ${schedulerNames.join(", ")}`,
+      `Cannot sample ${reason}: choose one of ${schedulerNames.join(", ")}`,
     );
   }
   const { originalInferenceSteps: original } = request;
   const timesteps =
     request.numInferenceSteps === undefined ? plan.steps?.timesteps : undefined;
   const isDistilled = pipelineClass === "LatentConsistencyModelPipeline";
+  const isConsistency = /^(consistency|CMStochasticIterativeScheduler)$/.test(
+    asked ?? own,
+  );
   const numInferenceSteps =
     request.numInferenceSteps ??
     plan.steps?.numInferenceSteps ??
-    (isDistilled ? 4 : 50);
+    (isDistilled ? 4 : isConsistency ? 1 : 50);
   let scheduler: Scheduler;
   try {
     const name = schedulerNameOf(asked ?? own);
@@ -60,6 +68,7 @@ export async function makeScheduler(
       },
       {
         ...(timesteps ? { timesteps } : { numInferenceSteps }),
+        preconditioning,
         ...(eta !== undefined && { eta: eta as number }),
       },
     );

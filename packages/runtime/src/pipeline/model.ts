@@ -4,13 +4,14 @@ import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
 import type { ModelIndex } from "../folder/model-index.js";
 import type { UnetReader } from "../folder/model-index.js";
+import type { UnetInputs } from "../folder/input-names.js";
 import { checkKernels } from "../device/check-kernels.js";
 import type { Device } from "../device/session.js";
 import { SegmentTimes } from "../unet/segment-times.js";
 import { UnetExecutor } from "../unet/executor.js";
 import type { PartFiles } from "../folder/part-files.js";
+import { modelInputs } from "../inputs/model-inputs.js";
 import { channelsBeside } from "../inputs/sample-channels.js";
-import { unetInputs } from "../inputs/unet-inputs.js";
 import { unetDigest } from "../folder/unet-digest.js";
 import { openExternalFiles, Weights } from "../unet/weights.js";
 import type { ImageArray } from "../picture/picture.js";
@@ -62,7 +63,8 @@ export class Model implements PlannableModel {
     this.#weights = new Weights(folder, index.unetPath);
     this.times = new SegmentTimes(folder.location);
     const weights = this.#weights;
-    this.unet = new UnetExecutor(device, unetGraph, weights, unetInputs);
+    const inputs = modelInputs(unetGraph, index.constants);
+    this.unet = new UnetExecutor(device, unetGraph, weights, inputs);
   }
 
   /**
@@ -70,6 +72,7 @@ export class Model implements PlannableModel {
    * as it knows the plan.
    * @param on the device, or what chooses it for the Unet
    * @param dtype which of a network's files is taken. @default the one that the device does best with
+   * @param inputs how the Unet calls what it takes. @default as diffusers does, or as the file beside it says
    * @throws {PhaseskipError} as the parts of the folder demand
    */
   static async load(
@@ -77,10 +80,11 @@ export class Model implements PlannableModel {
     on: Device | ((unet: UnetReader) => Promise<Device>),
     signal?: AbortSignal,
     dtype?: string,
+    inputs?: UnetInputs,
   ): Promise<Model> {
     const { loadModelIndex, PartFiles } =
       await import("../folder/model-index.js");
-    const parts = new PartFiles(folder, dtype);
+    const parts = new PartFiles(folder, dtype, inputs);
     let device!: Device;
     const choose = async (unet: UnetReader) =>
       (device = typeof on === "function" ? await on(unet) : on);
@@ -218,5 +222,11 @@ async function withControls(
 ): Promise<Graph> {
   if (index.controlNets.length === 0) return unet;
   const { controlledUnet } = await import("../networks/control-nets.js");
-  return controlledUnet(folder, index, unet, unetInputs, signal);
+  return controlledUnet(
+    folder,
+    index,
+    unet,
+    modelInputs(unet, index.constants),
+    signal,
+  );
 }

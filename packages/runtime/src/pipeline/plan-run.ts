@@ -76,7 +76,7 @@ export async function planRun(
     ...(means && { means }),
     timesteps,
     startIndex,
-    numTrainTimesteps: scheduler.numTrainTimesteps,
+    numTrainTimesteps: scheduler.timestepRange[1],
     guidanceScale: sized.guidanceScale,
     contexts: sized.contexts,
     scheduler: scheduler.name,

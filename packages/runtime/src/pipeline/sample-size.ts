@@ -38,7 +38,7 @@ export function sampleSize(
       if (own !== undefined) return own;
       throw new PhaseskipError(
         "model-invalid",
-        `Cannot choose a size for the model at ${folder.location} as its unet/config.json has no sample_size: give height and width`,
+        `Cannot choose a size for the model at ${folder.location} as its ${folder.unetPath === undefined ? "unet/config.json" : "config.json"} has no sample_size: give height and width`,
       );
     }
     const what =

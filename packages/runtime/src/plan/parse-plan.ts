@@ -105,8 +105,8 @@ function parsePhase(value: unknown, i: number): Phase {
   onlyFields(phase, at, ["name", "from", "to"]);
   const from = number(phase["from"], `${at}.from`);
   const to = number(phase["to"], `${at}.to`);
-  if (!(from > to) || to < 0) {
-    throw invalid(at, "must have from above to, and to at least 0", {
+  if (!(from > to)) {
+    throw invalid(at, "must have from above to", {
       from,
       to,
     });

@@ -1,7 +1,10 @@
 // The plan format: which unit does what in which phase. A plan is data; it is checked when it is parsed
 // (its form) and again when it is scheduled on a model (its meaning).
 
-/** A time during sampling: the timesteps t with `to <= t < from`. */
+/**
+ * A time during sampling: the timesteps t with `to <= t < from`, in whatever the Unet is handed as its timestep: levels of
+ * noise where the sampler is EDM's or a consistency model's, which may be negative logarithms.
+ */
 export interface Phase {
   /** What rules call it. */
   readonly name: string;

@@ -13,6 +13,8 @@ import { makePlan } from "./make-plan.js";
 export interface FasterDiffusionOptions {
   /** Step indices at which the encoder runs; 0 is among them. @default 0, 1, 2, 3, 5, 10, 15, 25, 35: the paper's, for 50 steps */
   readonly keySteps?: readonly number[];
+  /** The block between encoder and decoder; `middle_block` with ADM's names. @default "mid_block" */
+  readonly middle?: string;
   /**
    * How much of the initial noise is added to the sample before each late step; the paper takes 0.003.
    * @default 0
@@ -33,6 +35,7 @@ export interface FasterDiffusionOptions {
  */
 export function fasterDiffusion({
   keySteps = [0, 1, 2, 3, 5, 10, 15, 25, 35],
+  middle = "mid_block",
   priorNoise = 0,
   priorNoiseBelow = 500,
 }: FasterDiffusionOptions = {}): Plan {
@@ -51,9 +54,7 @@ export function fasterDiffusion({
   return makePlan({
     name: "faster-diffusion",
     phases: injects ? [{ name: "late", from: priorNoiseBelow, to: 0 }] : [],
-    rules: [
-      { units: ["mid_block", "**.skip"], action: "reuse", refresh: { at } },
-    ],
+    rules: [{ units: [middle, "**.skip"], action: "reuse", refresh: { at } }],
     ...(injects && { priorNoise: { weight: priorNoise, phases: ["late"] } }),
   });
 }

@@ -42,9 +42,9 @@ export function firstBlockCache({
     checkInteger(name, "maxConsecutive", maxConsecutive, 1);
   if (warmup !== undefined) checkInteger(name, "warmup", warmup, 0);
   const attention = "down_blocks.0.attentions.0";
-  const probe = units.includes(attention)
-    ? attention
-    : "down_blocks.0.resnets.0";
+  const probe =
+    [attention, "input_blocks.1"].find((unit) => units.includes(unit)) ??
+    "down_blocks.0.resnets.0";
   const stage = stages.at(-2);
   if (!stage || !units.includes(probe))
     throw optionError(name, "units", `must hold ${probe}`, units.slice(0, 5));

@@ -57,7 +57,10 @@ export function phaseOfSteps(
   return {
     name,
     from: first === 0 ? numTrainTimesteps : timestepBefore(plan, grid, first),
-    to: end >= stepCount(grid) ? 0 : timestepBefore(plan, grid, end),
+    to:
+      end >= stepCount(grid)
+        ? Math.min(0, grid.timesteps?.at(-1) ?? 0)
+        : timestepBefore(plan, grid, end),
   };
 }
 

@@ -51,9 +51,9 @@ export function taylorSeer({
   checkInteger(name, "interval", interval, 1);
   checkInteger(name, "order", order, 0, 4);
   checkInteger(name, "warmup", warmup, 1, count - 1);
-  const last = units.findLast((unit) => /^up_blocks\.\d+$/.test(unit));
+  const last = units.findLast((unit) => /^(up|output)_blocks\.\d+$/.test(unit));
   if (last === undefined) {
-    const wanted = "must hold up_blocks.0";
+    const wanted = "must hold up_blocks.0 or output_blocks.0";
     throw optionError(name, "units", wanted, units.slice(0, 5));
   }
   return makePlan({

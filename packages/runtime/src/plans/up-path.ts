@@ -18,11 +18,16 @@ export interface UpStage {
  * The ResNets on the way up, deepest first.
  * @param plan what is being made, for the message
  * @param units paths of the model's units
- * @throws {RangeError} If the paths are not those of a diffusers Unet
+ * @throws {RangeError} If the paths are not those of a diffusers Unet, nor of one with ADM's names
  */
 export function upPath(plan: string, units: readonly string[]): UpStage[] {
   const known = new Set(units);
   const stages: UpStage[] = [];
+  for (let block = 0; known.has(`output_blocks.${block}.0`); block++) {
+    const resnet = `output_blocks.${block}.0`;
+    const feeder = block > 0 ? `output_blocks.${block - 1}` : "middle_block";
+    stages.push({ resnet, feeder, skip: `${resnet}.skip`, block });
+  }
   for (let block = 0; known.has(`up_blocks.${block}.resnets.0`); block++) {
     const inside = (part: string) => `up_blocks.${block}.${part}`;
     for (let i = 0; known.has(inside(`resnets.${i}`)); i++) {
@@ -48,7 +53,7 @@ export function upPath(plan: string, units: readonly string[]): UpStage[] {
     "units",
     missing
       ? `must hold ${missing.feeder} and ${missing.skip}`
-      : "must be the paths of a model's units, with up_blocks.0.resnets.0 among them",
+      : "must be the paths of a model's units, with up_blocks.0.resnets.0 or output_blocks.0.0 among them",
     units.slice(0, 5),
   );
 }

@@ -17,7 +17,7 @@ export interface ScheduleRequest {
   readonly plan: Plan;
   /** What the Unet is handed at each step. */
   readonly timesteps: readonly number[];
-  /** Timesteps of the training; a phase from there on has no upper end. */
+  /** Timesteps of the training, or the noisiest timestep there is; a phase from there on has no upper end. */
   readonly numTrainTimesteps: number;
   /**
    * Steps of the sampler's grid before the first of them: above 0 where an image is the start. The run's first step then

@@ -14,6 +14,8 @@ import { batched, disposeChunks, prepareRun } from "../pipeline/run-setup.js";
 import type { UnetStream } from "../unet/stream.js";
 
 const LAYER = /^((down|up)_blocks\.\d+|mid_block)\.(resnets|attentions)\.\d+$/;
+/** With ADM's names; some of these only resample. */
+const ADM_LAYER = /^((in|out)put_blocks\.\d+|middle_block)\.\d+$/;
 
 /** What a measurement draws, without a plan. */
 export type ChangeOptions = Omit<GenerateOptions, "plan"> & {
@@ -36,8 +38,10 @@ export async function measureChanges(
 ): Promise<Record<string, number[]>> {
   const asked = { ...options, numImagesPerPrompt: 1 };
   const sized = sizeRun(model, parseRequest(asked, "measure changes"));
-  const layers = [...sized.unet.units.units.keys()].filter((path) =>
-    LAYER.test(path),
+  const layers = [...sized.unet.units.units.values()].flatMap((unit) =>
+    LAYER.test(unit.path) || (ADM_LAYER.test(unit.path) && unit.residual)
+      ? [unit.path]
+      : [],
   );
   // a run that keeps every residual at step 0 and adds it from then on; only its step 0 is taken, again and again
   const plan: Plan = {

@@ -1,5 +1,6 @@
 // A model laid open for comparing plans: what each costs on its own live graphs, without running it, and what it draws.
 
+import type { UnetInputs } from "../folder/input-names.js";
 import type { HubRequest } from "../hub/hub-options.js";
 import { openFolder } from "../folder/model-folder.js";
 import { RunCosts } from "../pipeline/costs.js";
@@ -23,6 +24,8 @@ export interface PlanStudyOptions {
   readonly spacing?: string;
   /** Which of a network's files is taken. @default the best that the device runs */
   readonly dtype?: string;
+  /** How the Unet calls what it takes. @default as diffusers does, or as the file beside it says */
+  readonly inputs?: UnetInputs;
   /** How a model is found whose location is its name on a hub. */
   readonly hub?: HubRequest;
   /** Cancels opening and running. */
@@ -77,7 +80,7 @@ export class PlanStudy {
     location: string | URL,
     options: PlanStudyOptions = {},
   ): Promise<PlanStudy> {
-    const { device = "wasm", spacing, hub, signal, dtype } = options;
+    const { device = "wasm", spacing, hub, signal, dtype, inputs } = options;
     const opened = await openDevice(device, { threads: 1 });
     const folder = await openFolder(location, {
       cache: false,
@@ -86,7 +89,7 @@ export class PlanStudy {
     });
     try {
       const spaced = respaced(folder, spacing);
-      const model = await Model.load(spaced, opened, signal, dtype);
+      const model = await Model.load(spaced, opened, signal, dtype, inputs);
       return new PlanStudy(model, signal);
     } catch (error) {
       await folder.close();
@@ -129,7 +132,7 @@ export class PlanStudy {
       macs: total,
       fullMacs: full,
       timesteps: run.scheduler.timesteps,
-      numTrainTimesteps: run.scheduler.numTrainTimesteps,
+      numTrainTimesteps: run.scheduler.timestepRange[1],
       scheduler: run.scheduler.name,
       guidanceScale: run.guidanceScale,
       computation: computationOf(run),

@@ -10,6 +10,7 @@ export function respaced(
   if (spacing === undefined) return folder;
   return {
     location: folder.location,
+    ...(folder.unetPath !== undefined && { unetPath: folder.unetPath }),
     file: (...given) => folder.file(...given),
     json: async (path, ...more) => {
       const value = await folder.json(path, ...more);

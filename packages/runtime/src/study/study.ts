@@ -22,6 +22,7 @@ import { matchesPattern } from "../plan/pattern.js";
 import type { ScheduledStep } from "../schedule/schedule.js";
 import { schedulePlan } from "../schedule/schedule.js";
 import { openDevice } from "../device/session.js";
+import type { UnetInputs } from "../folder/input-names.js";
 import type { ChannelMeans } from "../plan/channel-means.js";
 import type { PlannedForecast } from "./forecast-sites.js";
 import { forecastSites } from "./forecast-sites.js";
@@ -46,6 +47,8 @@ export interface StudyOptions {
   readonly spacing?: string;
   /** Guidance weight of every run; 1 is off. @default the model's, else 7.5 for text, 1 without */
   readonly guidanceScale?: number;
+  /** How the Unet calls what it takes. @default as diffusers does, or as the file beside it says */
+  readonly inputs?: UnetInputs;
   /** How a model is found whose location is its name on a hub. */
   readonly hub?: HubRequest;
   /** Cancels opening and running. */
@@ -96,7 +99,7 @@ export class Study {
     location: string | URL,
     options: StudyOptions = {},
   ): Promise<Study> {
-    const { device = "wasm", spacing, hub, signal, ...asked } = options;
+    const { device = "wasm", spacing, hub, signal, inputs, ...asked } = options;
     const request = parseRequest(asked as object, "study a model");
     const opened = await openDevice(device, { threads: 1 });
     const folder = await openFolder(location, {
@@ -106,7 +109,8 @@ export class Study {
     });
     let model: Model | undefined;
     try {
-      model = await Model.load(respaced(folder, spacing), opened, signal);
+      const spaced = respaced(folder, spacing);
+      model = await Model.load(spaced, opened, signal, undefined, inputs);
       const whole = { ...request, plan: emptyPlan };
       const run = await planRun(model, whole, signal, false);
       return new Study(model, run, signal);
@@ -256,7 +260,7 @@ export class Study {
     return forecastSites(unet, {
       plan: parsePlan(plan),
       timesteps: scheduler.timesteps,
-      numTrainTimesteps: scheduler.numTrainTimesteps,
+      numTrainTimesteps: scheduler.timestepRange[1],
       guidanceScale,
       scheduler: scheduler.name,
     });
@@ -340,7 +344,7 @@ export class Study {
       plan: parsePlan({ ...emptyPlan, rules }),
       timesteps: scheduler.timesteps.slice(firstStep, endStep),
       startIndex: firstStep,
-      numTrainTimesteps: scheduler.numTrainTimesteps,
+      numTrainTimesteps: scheduler.timestepRange[1],
       guidanceScale,
       contexts,
       scheduler: scheduler.name,

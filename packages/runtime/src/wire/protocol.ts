@@ -4,6 +4,7 @@
 import type { ProxyMarked } from "comlink";
 import { PhaseskipError, type PhaseskipErrorCode } from "@phaseskip/graph";
 import type { FolderProgress } from "../download/load-progress.js";
+import type { UnetInputs } from "../folder/input-names.js";
 import type { HubRequest, Token } from "../hub/hub-options.js";
 import type { BitmapStep } from "../pipeline.js";
 import type { PlanDescription } from "../pipeline/plan-description.js";
@@ -64,6 +65,8 @@ export interface LoadMessage extends DeviceOptions {
   readonly cache: boolean;
   /** Which of a network's files is taken; undefined: the one that the device does best with. */
   readonly dtype?: string;
+  /** How the Unet calls what it takes. */
+  readonly inputs?: UnetInputs;
   /** How a model is found whose location is its name. */
   readonly hub?: Omit<HubRequest, "token">;
 }

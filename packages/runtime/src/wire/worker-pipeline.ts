@@ -195,8 +195,8 @@ export class WorkerPipeline implements Pipeline {
   }
 
   async #load(): Promise<Connection> {
-    const { threads, cache = true, onProgress, dtype } = this.#options;
-    const { revision, hub, token } = this.#options;
+    const { threads, cache = true, onProgress } = this.#options;
+    const { dtype, inputs, revision, hub, token } = this.#options;
     const client = new Client(this.#worker());
     try {
       const { signal } = this.#life;
@@ -206,6 +206,7 @@ export class WorkerPipeline implements Pipeline {
         cache,
         ...(threads !== undefined && { threads }),
         ...(dtype !== undefined && { dtype }),
+        ...(inputs !== undefined && { inputs: plainOptions(inputs) }),
         hub: plainOptions({
           ...(revision !== undefined && { revision }),
           ...(hub !== undefined && { hub }),

@@ -126,6 +126,7 @@ function serveOn(
               },
               signal,
               message.dtype,
+              message.inputs,
             );
             const { device } = model;
             await queue.run(() => model!.start(signal), signal);

@@ -143,7 +143,7 @@ const wrong: [path: string, value: unknown, place: string, wanted: string][] = [
   ["phases.0.to", null, "phases[0].to", "a number"],
   ["phases.0.from", 500, "phases[0]", "from above to"],
   ["phases.0.from", 600, "phases[0]", "from above to"],
-  ["phases.1.to", -1, "phases[1]", "at least 0"],
+  ["phases.1.to", 1e6, "phases[1]", "from above to"],
   ["phases.0.until", 1, "phases[0]", "may have the fields name, from, to"],
   ["rules", undefined, "rules", "a list"],
   ["rules", { units: [] }, "rules", "a list"],

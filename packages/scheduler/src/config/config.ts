@@ -84,9 +84,16 @@ export interface RunOptions {
   readonly numInferenceSteps?: number | undefined;
   /**
    * The timesteps themselves, strictly descending, each in [0, num_train_timesteps); for `ddpm`,
-   * `euler`, `dpmpp-2m` and `lcm`, without Karras sigmas. Integers except for `euler`.
+   * `euler`, `dpmpp-2m` and `lcm`, without Karras sigmas. Integers except for `euler`. For `consistency` they count levels
+   * of noise, from 0, the noisiest, so that two steps are `[22, 0]`.
    */
   readonly timesteps?: readonly number[] | undefined;
+  /**
+   * Where EDM's preconditioning is done: `outside`, by the sampler, or `inside` of the graph, which then takes the sample
+   * unscaled and sigma as its timestep, and gives the clean sample; for `consistency`, `edm-euler` and `edm-dpmpp-2m`.
+   * @default "outside"
+   */
+  readonly preconditioning?: "inside" | "outside" | undefined;
 }
 
 /**

@@ -40,6 +40,7 @@ const known: Record<SchedulerName, string> = {
   "edm-euler": edm,
   "edm-dpmpp-2m": `${edm} ${thresholds} ${solver} algorithm_type euler_at_final`,
   "flow-euler": `num_train_timesteps shift shift_terminal invert_sigmas stochastic_sampling ${rules} ${range}`,
+  consistency: `num_train_timesteps ${range} sigma_data s_noise rho clip_denoised`,
 };
 
 /** The keys that a sampler takes, in diffusers' spelling. */

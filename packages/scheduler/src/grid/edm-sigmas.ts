@@ -16,18 +16,20 @@ const f = Math.fround;
 export interface EdmSigmas {
   /** Noise levels at each step, float32 values. */
   readonly sigmas: readonly number[];
-  /** A quarter of their logarithm, what the network is given. */
+  /** A quarter of their logarithm, what the network is given; sigma itself where the preconditioning is inside. */
   readonly timesteps: readonly number[];
+  /** The timesteps of the least and the largest sigma. */
+  readonly timestepRange: readonly [least: number, most: number];
   /** Timesteps of the training, by name only. */
   readonly numTrainTimesteps: number;
   /** Standard deviation of the first sample. */
   readonly initNoiseSigma: number;
   /** What the configuration calls the last sigma. */
   readonly sigmaMin: number;
-  /** What the network predicts: the sign of c_out. */
-  readonly predictionType: "epsilon" | "v_prediction";
-  /** Factor of the network's input at a sigma. */
-  readonly inputFactor: (sigma: number) => number;
+  /** What the network predicts: the sign of c_out, or the clean sample where the preconditioning is inside. */
+  readonly predictionType: "epsilon" | "v_prediction" | "sample";
+  /** Factor of the network's input at a sigma; missing where there is none. */
+  readonly inputFactor?: (sigma: number) => number;
   /** The clean sample that a network's output implies. */
   readonly original: (
     modelOutput: Float32Array,
@@ -40,12 +42,14 @@ export interface EdmSigmas {
  * Reads EDM's schedule.
  *
  * @param isDouble whether Karras sigmas are taken in double precision, as EDM Euler does
+ * @param isInside whether the graph holds the preconditioning
  * @throws {RangeError} If a value is out of range or unknown.
  */
 export function edmSigmas(
   config: ConfigReader,
   count: number,
   isDouble: boolean,
+  isInside: boolean,
 ): EdmSigmas {
   const min = config.number("sigma_min", 0.002, { min: 0 });
   const max = config.number("sigma_max", 80, { min: 0 });
@@ -81,12 +85,23 @@ export function edmSigmas(
   const sigmas = (schedule === "karras" ? karras() : exponential()).map(f);
   const variance = data ** 2;
 
-  return {
+  const timestepOf = (sigma: number) =>
+    isInside ? sigma : f(0.25 * f(Math.log(sigma)));
+  const shared = {
     sigmas,
-    timesteps: sigmas.map((sigma) => f(0.25 * f(Math.log(sigma)))),
+    timesteps: sigmas.map(timestepOf),
+    timestepRange: [timestepOf(f(min)), timestepOf(f(max))] as const,
     numTrainTimesteps,
     initNoiseSigma: Math.sqrt(max ** 2 + 1),
     sigmaMin: min,
+  };
+  if (isInside) {
+    const original = (modelOutput: Float32Array) =>
+      Float32Array.from(modelOutput);
+    return { ...shared, predictionType: "sample", original };
+  }
+  return {
+    ...shared,
     predictionType,
     inputFactor: (sigma) => f(1 / sqrt32(f(f(sigma * sigma) + variance))),
     original(modelOutput, sample, sigma) {

@@ -8,6 +8,7 @@
 
 import type { RunOptions, SchedulerConfig } from "../config/config.js";
 import { configReader } from "../config/config-reader.js";
+import { isPreconditionedInside } from "../config/preconditioning.js";
 import { edmSigmas } from "../grid/edm-sigmas.js";
 import { readFinalSigma } from "../grid/sigmas.js";
 import { stepRequest } from "../grid/step-request.js";
@@ -39,7 +40,12 @@ export function edmDpmpp2m(options: SchedulerConfig & RunOptions): Scheduler {
     numTrainTimesteps: config.number("num_train_timesteps", 1000),
     custom: "none",
   });
-  const edm = edmSigmas(config, numInferenceSteps, false);
+  const edm = edmSigmas(
+    config,
+    numInferenceSteps,
+    false,
+    isPreconditionedInside(config, options),
+  );
   const algorithm = readAlgorithm(config, ["dpmsolver++", "sde-dpmsolver++"]);
   const solverType = readSolverType(config);
   const bounded = sampleBound(config, null) ?? unbounded;
@@ -66,12 +72,15 @@ export function edmDpmpp2m(options: SchedulerConfig & RunOptions): Scheduler {
     title: config.title,
     name: "edm-dpmpp-2m",
     timesteps: edm.timesteps,
+    timestepRange: edm.timestepRange,
     numTrainTimesteps: edm.numTrainTimesteps,
     initNoiseSigma: edm.initNoiseSigma,
     predictionType: edm.predictionType,
     alphasCumprod: [],
     sigmas,
-    inputFactor: (stepIndex) => edm.inputFactor(sigmas[stepIndex]!),
+    ...(edm.inputFactor && {
+      inputFactor: (stepIndex) => edm.inputFactor!(sigmas[stepIndex]!),
+    }),
     needsNoise: () => isStochastic(algorithm),
     noiseWeights: (stepIndex) => levels[stepIndex]!,
     update({ modelOutput, sample, stepIndex, state, noise }) {

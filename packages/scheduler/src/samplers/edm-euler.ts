@@ -8,6 +8,7 @@
 
 import type { RunOptions, SchedulerConfig } from "../config/config.js";
 import { configReader } from "../config/config-reader.js";
+import { isPreconditionedInside } from "../config/preconditioning.js";
 import { weightedSum } from "../float32.js";
 import { edmSigmas } from "../grid/edm-sigmas.js";
 import { readFinalSigma } from "../grid/sigmas.js";
@@ -33,19 +34,27 @@ export function edmEuler(options: SchedulerConfig & RunOptions): Scheduler {
     numTrainTimesteps: config.number("num_train_timesteps", 1000),
     custom: "none",
   });
-  const edm = edmSigmas(config, numInferenceSteps, true);
+  const edm = edmSigmas(
+    config,
+    numInferenceSteps,
+    true,
+    isPreconditionedInside(config, options),
+  );
   const sigmas = [...edm.sigmas, readFinalSigma(config, edm.sigmas.at(-1)!)];
 
   return defineScheduler({
     title: config.title,
     name: "edm-euler",
     timesteps: edm.timesteps,
+    timestepRange: edm.timestepRange,
     numTrainTimesteps: edm.numTrainTimesteps,
     initNoiseSigma: edm.initNoiseSigma,
     predictionType: edm.predictionType,
     alphasCumprod: [],
     sigmas,
-    inputFactor: (stepIndex) => edm.inputFactor(sigmas[stepIndex]!),
+    ...(edm.inputFactor && {
+      inputFactor: (stepIndex) => edm.inputFactor!(sigmas[stepIndex]!),
+    }),
     noiseWeights: (stepIndex) => ({ signal: 1, noise: sigmas[stepIndex]! }),
     update({ modelOutput, sample, stepIndex }) {
       const sigma = sigmas[stepIndex]!;

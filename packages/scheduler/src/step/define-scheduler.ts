@@ -24,6 +24,8 @@ export interface SchedulerParts {
   readonly numInferenceSteps?: number;
   /** Timesteps of the training. */
   readonly numTrainTimesteps: number;
+  /** Timesteps that no run goes beyond. @default 0 and those of the training */
+  readonly timestepRange?: readonly [least: number, most: number];
   /** Entries of the timesteps that one step takes. @default 1 */
   readonly order?: number;
   /** Standard deviation of the first sample. @default 1 */
@@ -145,6 +147,9 @@ export function defineScheduler(parts: SchedulerParts): Scheduler {
     numInferenceSteps: parts.numInferenceSteps ?? timesteps.length,
     order: parts.order ?? 1,
     numTrainTimesteps: parts.numTrainTimesteps,
+    timestepRange: Object.freeze(
+      parts.timestepRange ?? ([0, parts.numTrainTimesteps] as const),
+    ),
     initNoiseSigma: parts.initNoiseSigma ?? 1,
     predictionType: parts.predictionType,
     alphasCumprod: Object.freeze(parts.alphasCumprod),
