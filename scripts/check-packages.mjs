@@ -36,7 +36,8 @@ export const allowed = {
 /** Room of runtime → the rooms that it may know; "." is the files beside the rooms, which may know all. */
 export const rooms = {
   plan: [],
-  schedule: ["plan"],
+  guidance: ["plan"],
+  schedule: ["plan", "guidance"],
   plans: ["plan"],
   store: [],
   download: ["store"],
@@ -51,12 +52,12 @@ export const rooms = {
   lora: ["folder", "device", "unet"],
   networks: ["folder", "text", "device", "picture", "unet"],
   pipeline: [
-    ...["plan", "schedule", "folder", "text", "device", "picture"],
+    ...["plan", "guidance", "schedule", "folder", "text", "device", "picture"],
     ...["unet", "lora", "prompt", "inputs", "networks"],
   ],
   study: [
     ...["plan", "schedule", "folder", "device", "picture", "unet", "pipeline"],
-    "hub",
+    ...["hub", "guidance"],
   ],
   wire: [
     ...[".", "store", "download", "folder", "device", "picture", "lora"],

@@ -1,7 +1,7 @@
 // Writes into a plan what pictures under it were measured to keep, from draw.mjs:
 //   RUN scripts/study/calibrate.mjs PLAN.json PAIRS.json DRAWN NAME
 // with RUN as in figures.mjs. DRAWN must hold `none`, the whole Unet's pictures, and NAME, the plan's; the first pairs that
-// both have count. `runtime/pipeline/measured-keep.ts` reads what is written here.
+// both have count. `runtime/plan/measured-keep.ts` reads what is written here.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { summarise } from "@phaseskip/ablation";

@@ -2,7 +2,7 @@
 
 import type { Generated, LoadOptions } from "../pipeline.js";
 import type { RunStep } from "../pipeline/run.js";
-import type { QualityName } from "../pipeline/quality.js";
+import type { QualityName } from "../plan/quality.js";
 import type { Plan } from "../plan/plan.js";
 import { drawImage } from "./draw-image.js";
 import { imageRequest, numberAttribute } from "./image-request.js";

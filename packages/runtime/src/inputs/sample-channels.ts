@@ -10,7 +10,7 @@ import type { SampleChannels } from "./sample-channel.js";
 const all: readonly Context[] = ["cond", "image", "uncond"];
 
 /** Every kind that is known. */
-export const sampleChannels: readonly SampleChannels[] = [
+const sampleChannels: readonly SampleChannels[] = [
   {
     count: (channels) => channels + 1,
     kind: "an inpainting model",

@@ -2,7 +2,7 @@
 // description needs.
 
 import type { Scheduler } from "@phaseskip/scheduler";
-import type { MeasuredKeep } from "./measured-keep.js";
+import type { MeasuredKeep } from "../plan/measured-keep.js";
 import type { PlannedRun } from "./planned-run.js";
 import { sizeRun, type SizeRequest } from "./run-size.js";
 import type { PlannableModel } from "./plannable-model.js";
@@ -28,7 +28,7 @@ import type { InputRequest } from "../inputs/input-options.js";
 import type { Request } from "./request.js";
 
 import { pairsContexts } from "./paired-contexts.js";
-import { timestepWarnings } from "./timestep-rounding.js";
+import { timestepWarnings } from "../unet/timestep-rounding.js";
 import { textRuns } from "./text-chunks.js";
 
 /** The part of a request that decides what runs. */
@@ -141,7 +141,7 @@ async function readMeasured(
   guidanceScale: number,
 ): Promise<MeasuredKeep | undefined> {
   if (plan.calibration === undefined) return undefined;
-  const { measuredKeep } = await import("./measured-keep.js");
+  const { measuredKeep } = await import("../plan/measured-keep.js");
   const run = { scheduler: name, numInferenceSteps, guidanceScale };
   return measuredKeep(plan, run);
 }

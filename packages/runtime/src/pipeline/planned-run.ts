@@ -4,7 +4,7 @@ import type { RunSize } from "./run-size.js";
 import type { Scheduler } from "@phaseskip/scheduler";
 import type { Plan } from "../plan/plan.js";
 import type { Schedule } from "../schedule/schedule.js";
-import type { MeasuredKeep } from "./measured-keep.js";
+import type { MeasuredKeep } from "../plan/measured-keep.js";
 import type { NetworkCosts } from "./network-costs.js";
 import type { TextRuns } from "./text-chunks.js";
 

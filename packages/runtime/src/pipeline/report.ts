@@ -7,7 +7,7 @@ import type {
   ScheduledContext,
 } from "../schedule/scheduled-context.js";
 import type { DeviceKind } from "../device/session.js";
-import type { MeasuredKeep } from "./measured-keep.js";
+import type { MeasuredKeep } from "../plan/measured-keep.js";
 import type { PipelineMacs } from "./network-costs.js";
 
 /** What one context did at one step. */

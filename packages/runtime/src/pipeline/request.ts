@@ -11,8 +11,8 @@ import { pictureProblem } from "../picture/input-picture.js";
 import type { InputOptions, InputRequest } from "../inputs/input-options.js";
 import { inputFields, parseInputOptions } from "../inputs/input-options.js";
 import type { Lora } from "../lora/model-loras.js";
-import type { QualityName } from "./quality.js";
-import { qualityPlans } from "./quality.js";
+import type { QualityName } from "../plan/quality.js";
+import { qualityPlans } from "../plan/quality.js";
 import { shownValue } from "../prompt/shown-value.js";
 import type { TextOptions, TextRequest } from "../prompt/text-options.js";
 import {

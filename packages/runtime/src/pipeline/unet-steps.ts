@@ -9,7 +9,7 @@ import type { ScheduledContext } from "../schedule/scheduled-context.js";
 import type { UnetExecutor } from "../unet/executor.js";
 import { weightedSum } from "../unet/weighted-sum.js";
 import type { UnetCall } from "../unet/unet-call.js";
-import { guided } from "../schedule/guided.js";
+import { guided } from "../guidance/guided.js";
 import type { Chunk, RunSetup } from "./run-setup.js";
 
 /** What the Unet made of one step. */

@@ -3,7 +3,7 @@
 import { PhaseskipError } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
 import { forecastSum } from "./forecast-sum.js";
-import { contextsAt } from "./guidance-contexts.js";
+import { contextsAt } from "../guidance/guidance-contexts.js";
 import type { Computed } from "./refresh.js";
 import { isDue } from "./refresh.js";
 import type { ScheduleRequest } from "./schedule-request.js";

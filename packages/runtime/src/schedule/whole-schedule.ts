@@ -2,7 +2,7 @@
 
 import type { Unet } from "@phaseskip/graph";
 import { liveGraph } from "@phaseskip/graph";
-import { contextsAt } from "./guidance-contexts.js";
+import { contextsAt } from "../guidance/guidance-contexts.js";
 import type { Schedule } from "./scheduled.js";
 import type { ScheduleRequest } from "./schedule-request.js";
 

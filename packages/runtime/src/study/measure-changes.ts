@@ -5,7 +5,7 @@ import type { Plan } from "../plan/plan.js";
 import { emptyPlan } from "../plan/plan.js";
 import type { ScheduledContext } from "../schedule/scheduled-context.js";
 import type { Device } from "../device/session.js";
-import { guided } from "../schedule/guided.js";
+import { guided } from "../guidance/guided.js";
 import type { Model } from "../pipeline/model.js";
 import { sizeRun } from "../pipeline/run-size.js";
 import type { GenerateOptions } from "../pipeline/request.js";

@@ -3,7 +3,7 @@
 import { restoreGenerator } from "@phaseskip/scheduler";
 import type { ScheduledStep } from "../schedule/schedule.js";
 import type { Model } from "../pipeline/model.js";
-import { guided } from "../schedule/guided.js";
+import { guided } from "../guidance/guided.js";
 import type { RunSetup } from "../pipeline/run-setup.js";
 import { batched, disposeChunks } from "../pipeline/run-setup.js";
 import type { Collector } from "./collector.js";

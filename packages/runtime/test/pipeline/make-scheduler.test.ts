@@ -5,7 +5,7 @@ import type { ModelIndex } from "../../src/folder/model-index.js";
 import { makeScheduler } from "../../src/pipeline/make-scheduler.js";
 import { parseRequest } from "../../src/pipeline/request.js";
 import type { GenerateOptions } from "../../src/pipeline/request.js";
-import { timestepWarnings } from "../../src/pipeline/timestep-rounding.js";
+import { timestepWarnings } from "../../src/unet/timestep-rounding.js";
 import { emptyPlan } from "../../src/plan/plan.js";
 import { readJson } from "../../src/store/model-file.js";
 

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "vitest";
-import { measuredKeep } from "../../src/pipeline/measured-keep.js";
+import { measuredKeep } from "../../src/plan/measured-keep.js";
 import { planRun } from "../../src/pipeline/plan-run.js";
-import { qualityPlans, type QualityName } from "../../src/pipeline/quality.js";
+import { qualityPlans, type QualityName } from "../../src/plan/quality.js";
 import { parseRequest } from "../../src/pipeline/request.js";
 import { emptyPlan } from "../../src/plan/plan.js";
 import { openFolder } from "../../src/folder/model-folder.js";

@@ -1,6 +1,6 @@
 // What a plan was measured to keep, out of its `calibration`. A file of its own in an app, fetched where a plan has one.
 
-import type { Plan } from "../plan/plan.js";
+import type { Plan } from "./plan.js";
 
 /** What pictures under a plan were measured to keep of the whole model's, on pairs that no search had seen. */
 export interface MeasuredKeep {
