@@ -181,6 +181,8 @@ async function readIndex(
 }
 
 interface Parts {
+  /** Whether the Unet's file is where one may be. */
+  readonly unet: boolean;
   readonly textEncoders: ModelIndex["textEncoders"];
   readonly vae: boolean;
 }
@@ -199,7 +201,12 @@ async function partsOf(
   const textEncoders: ("text_encoder" | "text_encoder_2")[] = [];
   for (const part of ["text_encoder", "text_encoder_2"] as const)
     if (await has(part)) textEncoders.push(part);
-  return { textEncoders, vae: await has("vae_decoder", "vae") };
+  const unet = await parts.find("unet", { hasHalf: false }, signal);
+  return {
+    unet: unet !== undefined,
+    textEncoders,
+    vae: await has("vae_decoder", "vae"),
+  };
 }
 
 function partClass(
@@ -236,7 +243,8 @@ function knownClass(
     return isXl ? known.at(-1)! : "StableDiffusionPipeline";
   if (isText && !isXl) return bare;
   // a network alone, that of an unconditional model
-  if (said === "" && has.textEncoders.length === 0) return "DDPMPipeline";
+  if (said === "" && has.unet && has.textEncoders.length === 0)
+    return "DDPMPipeline";
   if (said === "") throw missing(folder, "model_index.json");
   throw new PhaseskipError(
     "model-unsupported",

@@ -96,8 +96,13 @@ describe("loadModelIndex()", () => {
         sampleSize: [32, 32],
         sizeMultiple: 4,
         inChannels: 3,
+        sampleChannels: 3,
         outChannels: 3,
       },
+      controlNets: [],
+      vaeTileSize: Infinity,
+      constants: {},
+      preconditioning: "outside",
       schedulerConfig: { beta_schedule: "linear" },
       scalingFactor: 1,
       vaeScaleFactor: 1,
@@ -304,7 +309,7 @@ describe("loadModelIndex()", () => {
   test.each<[string, object, RegExp]>([
     [
       "no model_index.json",
-      { "model_index.json": undefined },
+      { "model_index.json": undefined, "unet/model.onnx": undefined },
       /has no model_index\.json/,
     ],
     [
