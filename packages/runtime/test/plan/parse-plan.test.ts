@@ -172,7 +172,7 @@ const wrong: [path: string, value: unknown, place: string, wanted: string][] = [
     "rules.5.contexts",
     ["negative"],
     "rules[5].contexts[0]",
-    '"cond" or "uncond"',
+    '"cond", "image" or "uncond"',
   ],
   [
     "rules.0.action",

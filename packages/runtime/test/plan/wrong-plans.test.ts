@@ -302,7 +302,7 @@ describe("a plan is refused with", () => {
       "a context",
       ["rules", 1, "contexts", 0],
       "conditional",
-      '"cond" or "uncond"',
+      '"cond", "image" or "uncond"',
     ],
     ["a refresh", ["rules", 0, "refresh"], "nevre", '"never" or one of every'],
     ["the format", ["format"], "phaseskip", '"phaseskip-plan"'],
