@@ -168,11 +168,11 @@ test("draws whole and skipped, their difference and the strip, and says what it 
       .nth(1)
       .getAttribute("aria-label");
     expect(label).toContain("steps up to 49 done: ");
-    const [, computed, idle] =
-      /^steps up to 49 done: computed at ([^;]*); not needed at ([^;]*)$/.exec(
+    const [, computed, reused] =
+      /^steps up to 49 done: computed at ([^;]*); reused at ([^;]*)$/.exec(
         label!,
       )!;
-    const steps = [computed!, idle!].flatMap(stepsOf);
+    const steps = [computed!, reused!].flatMap(stepsOf);
     expect(steps.sort((a, b) => a - b)).toEqual(stepsOf("0–49"));
     expect(await page.evaluate(() => globalThis.layoutShift)).toBeLessThan(0.1);
   });

@@ -47,7 +47,9 @@ export class Strip {
       const acts = all.filter((act) => act.context === context);
       if (acts.length === 0) return [];
       const units = [...new Set(acts.flatMap(unitsOf))].sort(byPlace);
-      const rows = [undefined, ...units].map(
+      // a plan that acts on the whole Unet, whose path is empty, says itself when that runs
+      const whole = units.includes("") ? [] : [undefined];
+      const rows = [...whole, ...units].map(
         (unit) => new Row(context, unit, steps),
       );
       this.#rows.push(...rows);
@@ -82,7 +84,7 @@ class Row {
     this.#unit = unit;
     const head = document.createElement("th");
     head.scope = "row";
-    head.textContent = head.title = unit ?? "Unet";
+    head.textContent = head.title = unit || "Unet";
     this.element.append(head);
     this.#bar.className = "cells";
     this.#bar.role = "img";
