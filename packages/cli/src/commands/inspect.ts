@@ -313,7 +313,8 @@ function totalsOf(
     `${range(({ peakCacheBytes }) => formatCount(peakCacheBytes))}B kept by the plan at most, ${formatCount(most.textBytes)}B of the text`,
     ...(most.memory
       ? [
-          `${range(({ memory }) => formatCount(memory!.peak))}B of memory at the peak predicted: ${formatCount(most.memory.weights)}B of weights, ${formatCount(most.memory.running)}B inside the largest part`,
+          `${range(({ memory }) => formatCount(memory!.peak))}B of memory predicted at the peak`,
+          `of these ${formatCount(most.memory.weights)}B weights, ${formatCount(most.memory.running)}B inside the largest part`,
         ]
       : []),
   ];
