@@ -31,7 +31,6 @@ export async function drawExpected(): Promise<Pixels> {
       prompt: "a red boat on the left on the sea at sunset",
       seed: 7,
       plan: "balanced",
-      numInferenceSteps: 30,
     });
     const { width, height, data } = images[0]!;
     return { width, height, data: [...data] };

@@ -48,7 +48,6 @@ async function draw(
       prompt,
       seed: 7,
       plan: "balanced",
-      numInferenceSteps: 30,
       signal,
     };
     const { images, report } = await pipeline.generate(options);

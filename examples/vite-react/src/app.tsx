@@ -22,7 +22,6 @@ export function App() {
         prompt,
         seed: 7,
         plan: "balanced",
-        numInferenceSteps: 30,
         signal: controller.signal,
         onStep: ({ stepIndex, stepCount }) =>
           setMessage(`step ${stepIndex + 1} of ${stepCount}`),

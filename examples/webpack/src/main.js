@@ -17,7 +17,6 @@ try {
     prompt: "a red boat on the left on the sea at sunset",
     seed: 7,
     plan: "balanced",
-    numInferenceSteps: 30,
   });
   const { data, width, height } = images[0];
   Object.assign(canvas, { width, height });
