@@ -9,7 +9,7 @@ const attributes = {
   prompt: asked.get("prompt") ?? "a penguin on snow",
   seed: asked.get("seed") ?? "0",
   plan: asked.get("plan") ?? "balanced",
-  steps: asked.get("steps") ?? "30",
+  steps: asked.get("steps") ?? "50",
 };
 for (const [name, value] of Object.entries(attributes))
   image.setAttribute(name, value);
