@@ -2,30 +2,16 @@
 
 import {
   loadPipeline,
+  PipelineShares,
   type FolderProgress,
   type LoadOptions,
-  type Pipeline,
+  type PipelineShare,
 } from "@phaseskip/runtime";
 
 /** What a component asks for. */
 export type SharedOptions = Omit<LoadOptions, "onProgress" | "signal">;
 
-/** A share in a pipeline. */
-export interface PipelineShare {
-  /** Settles when the model is loaded. */
-  readonly pipeline: Promise<Pipeline>;
-  /** Gives the share back. */
-  release(): void;
-}
-
-interface Entry {
-  readonly pipeline: Promise<Pipeline>;
-  readonly controller: AbortController;
-  readonly listeners: Set<(progress: FolderProgress) => void>;
-  shares: number;
-}
-
-const entries = new Map<string, Entry>();
+const shares = new PipelineShares();
 
 /** What tells one pipeline from another; functions do not: a component makes them anew each time it renders. */
 export function keyOf(model: string | URL, options: SharedOptions): string {
@@ -38,51 +24,9 @@ export function sharePipeline(
   options: SharedOptions,
   onProgress: (progress: FolderProgress) => void,
 ): PipelineShare {
-  const key = keyOf(model, options);
-  const entry = entries.get(key) ?? open(key, model, options);
-  entry.shares++;
-  entry.listeners.add(onProgress);
-  let isHeld = true;
-  return {
-    pipeline: entry.pipeline,
-    release() {
-      if (!isHeld) return;
-      isHeld = false;
-      entry.listeners.delete(onProgress);
-      entry.shares--;
-      // strict mode takes a component out and puts it back within one task
-      setTimeout(() => close(key, entry));
-    },
-  };
-}
-
-function open(key: string, model: string | URL, options: SharedOptions): Entry {
-  const listeners: Entry["listeners"] = new Set();
-  const controller = new AbortController();
-  const pipeline = loadPipeline(model, {
-    ...options,
-    signal: controller.signal,
-    onProgress: (progress) => {
-      for (const listener of listeners) listener(progress);
-    },
-  });
-  const entry = { pipeline, controller, listeners, shares: 0 };
-  entries.set(key, entry);
-  // whoever asks next tries again
-  pipeline.catch(() => forget(key, entry));
-  return entry;
-}
-
-function close(key: string, entry: Entry): void {
-  if (entry.shares > 0) return;
-  forget(key, entry);
-  entry.controller.abort();
-  entry.pipeline.then(
-    (pipeline) => pipeline.dispose(),
-    () => undefined,
+  return shares.take(
+    keyOf(model, options),
+    (own) => loadPipeline(model, { ...options, ...own }),
+    onProgress,
   );
-}
-
-function forget(key: string, entry: Entry): void {
-  if (entries.get(key) === entry) entries.delete(key);
 }

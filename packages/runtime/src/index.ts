@@ -1,5 +1,10 @@
 // Pipelines
 export { loadPipeline } from "./load-pipeline.js";
+export {
+  PipelineShares,
+  type PipelineShare,
+  type SharedLoad,
+} from "./pipeline-shares.js";
 export type {
   BitmapStep,
   CallOptions,

@@ -2,11 +2,8 @@
 
 import type { FolderProgress } from "../download/load-progress.js";
 import type { LoadOptions, Pipeline } from "../pipeline.js";
-import {
-  sharePipeline,
-  type PipelineRequest,
-  type PipelineShare,
-} from "./shared-pipelines.js";
+import type { PipelineShare } from "../pipeline-shares.js";
+import { sharePipeline, type PipelineRequest } from "./shared-pipelines.js";
 import { workerScript } from "./worker-script.js";
 
 /** An element's share in a pipeline, held from one picture to the next. */

@@ -3,6 +3,7 @@
 
 import type { FolderProgress } from "../download/load-progress.js";
 import type { LoadOptions, Pipeline } from "../pipeline.js";
+import { PipelineShares, type PipelineShare } from "../pipeline-shares.js";
 
 /** What an element asks for. */
 export type PipelineRequest = Pick<LoadOptions, "worker"> & {
@@ -14,22 +15,7 @@ export type PipelineRequest = Pick<LoadOptions, "worker"> & {
   readonly dtype: LoadOptions["dtype"] | undefined;
 };
 
-/** A share in a pipeline. */
-export interface PipelineShare {
-  /** Settles when the model is loaded. */
-  readonly pipeline: Promise<Pipeline>;
-  /** Gives the share back; with the last one the pipeline goes. */
-  release(): void;
-}
-
-interface Entry {
-  readonly pipeline: Promise<Pipeline>;
-  readonly listeners: Set<(progress: FolderProgress) => void>;
-  readonly controller: AbortController;
-  shares: number;
-}
-
-const entries = new Map<string, Entry>();
+const shares = new PipelineShares();
 const workerNumbers = new WeakMap<object, number>();
 let workerCount = 0;
 
@@ -44,61 +30,23 @@ export function sharePipeline(
     request.device,
     request.dtype,
   ]);
-  const entry = entries.get(key) ?? open(key, request);
-  entry.shares++;
-  entry.listeners.add(onProgress);
-  let isHeld = true;
-  return {
-    pipeline: entry.pipeline,
-    release() {
-      if (!isHeld) return;
-      isHeld = false;
-      entry.listeners.delete(onProgress);
-      entry.shares--;
-      // an element that moves in the page leaves and comes back within one task
-      setTimeout(() => close(key, entry));
-    },
-  };
-}
-
-function open(
-  key: string,
-  { model, worker, device, dtype }: PipelineRequest,
-): Entry {
-  const listeners: Entry["listeners"] = new Set();
-  const controller = new AbortController();
-  const pipeline = load(model, {
-    worker,
-    device,
-    ...(dtype !== undefined && { dtype }),
-    signal: controller.signal,
-    onProgress: (progress) => {
-      for (const listener of listeners) listener(progress);
-    },
-  });
-  const entry = { pipeline, listeners, controller, shares: 0 };
-  entries.set(key, entry);
-  // whoever asks next tries again
-  pipeline.catch(() => forget(key, entry));
-  return entry;
+  const { model, worker, device, dtype } = request;
+  return shares.take(
+    key,
+    (own) =>
+      load(model, {
+        worker,
+        device,
+        ...(dtype !== undefined && { dtype }),
+        ...own,
+      }),
+    onProgress,
+  );
 }
 
 async function load(model: string, options: LoadOptions): Promise<Pipeline> {
   const { loadPipeline } = await import("../load-pipeline.js");
   return loadPipeline(model, options);
-}
-
-function close(key: string, entry: Entry): void {
-  if (entry.shares > 0 || !forget(key, entry)) return;
-  entry.controller.abort();
-  entry.pipeline.then(
-    (pipeline) => pipeline.dispose(),
-    () => undefined,
-  );
-}
-
-function forget(key: string, entry: Entry): boolean {
-  return entries.get(key) === entry && entries.delete(key);
 }
 
 function workerNumber(worker: object): number {
