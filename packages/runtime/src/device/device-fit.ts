@@ -67,10 +67,13 @@ export function checkTensorSizes(
 /** Values of a network that are there at once, in multiples of its largest: what a convolution reads, makes and lays out. */
 const heldAtOnce = 4;
 
+/** What decides whether a network's values fit. */
+export type TilingDevice = Pick<Device, "kind" | "maxTensorBytes" | "hasHalf">;
+
 /** Whether a network whose largest value has so many elements is too much for a device beside what else it holds. */
 export function isTooLarge(
   elements: number,
-  { kind, maxTensorBytes, hasHalf }: Device,
+  { kind, maxTensorBytes, hasHalf }: TilingDevice,
 ): boolean {
   const bytes = elements * (hasHalf ? 2 : 4);
   const isOverHeap = kind === "wasm" && heldAtOnce * bytes > wasmMemory / 2;

@@ -1,10 +1,9 @@
 // A VAE between pixels and latents.
 
 import type { Graph } from "@phaseskip/graph";
-import { PhaseskipError, largestValue } from "@phaseskip/graph";
+import { PhaseskipError } from "@phaseskip/graph";
 import type { ModelIndex } from "../folder/model-index.js";
 import type { PartFiles } from "../folder/part-files.js";
-import { isTooLarge } from "../device/device-fit.js";
 import type { Device } from "../device/session.js";
 import type { LatentDistribution } from "../picture/latent.js";
 import type { TileSides } from "./in-tiles.js";
@@ -54,8 +53,8 @@ export class Vae {
     await this.#decoder.start(signal);
   }
 
-  /** @throws {RangeError} If its export is fixed to latents of another size, or tiles are asked of one that is fixed */
-  checkSize(height: number, width: number, tiling?: boolean): void {
+  /** @throws {RangeError} If its export is fixed to latents of another size */
+  checkSize(height: number, width: number): void {
     const { vaeScaleFactor } = this.#index;
     const dims = this.#decoder.graph.inputs[0]!.dims ?? [];
     for (const [name, side, dim] of [
@@ -67,44 +66,9 @@ export class Vae {
         `Cannot generate an image as ${name} must be the ${dim * vaeScaleFactor} pixels that the model's vae_decoder is fixed to: current value is ${side * vaeScaleFactor}; export it with dynamic axes to change that`,
       );
     }
-    this.isTiled(height, width, tiling);
   }
 
-  /**
-   * Whether a latent of this size is decoded in tiles: what was asked for, else where the device cannot hold it whole.
-   * @throws {RangeError} If tiles are asked of an export that is fixed to another size than theirs
-   */
-  isTiled(height: number, width: number, asked?: boolean): boolean {
-    const { vaeScaleFactor, vaeTileSize } = this.#index;
-    const tile = vaeTileSize / vaeScaleFactor;
-    if (asked === false || (height <= tile && width <= tile)) return false;
-    const { graph } = this.#decoder;
-    const fixed = graph.inputs[0]?.dims?.slice(2) ?? [];
-    const isFixed = fixed.some((dim) => typeof dim === "number" && dim > 0);
-    if (isFixed && asked) {
-      throw new RangeError(
-        `Cannot decode in tiles as the model's vae_decoder is fixed to ${fixed.join(" × ")} latent pixels: vaeTiling must be false, or the export made with dynamic axes`,
-      );
-    }
-    return !isFixed && (asked ?? this.#isTooLarge(height, width));
-  }
-
-  #isTooLarge(height: number, width: number): boolean {
-    const { graph } = this.#decoder;
-    const dims = [1, this.#index.unetConfig.sampleChannels, height, width];
-    try {
-      return isTooLarge(
-        largestValue(graph, () => dims),
-        this.#device,
-      );
-    } catch (error) {
-      // it runs all the same: only a cut needs shapes
-      if (error instanceof PhaseskipError) return false;
-      throw error;
-    }
-  }
-
-  /** From a latent to pixels in [-1, 1]. @param isTiled whether in tiles, as `isTiled` says */
+  /** From a latent to pixels in [-1, 1]. @param isTiled whether in tiles */
   async decode(
     latent: ImageArray,
     isTiled: boolean,
@@ -147,7 +111,7 @@ export class Vae {
   /**
    * From pixels in [-1, 1] to the distribution of a latent, as it is, not scaled. An export that draws from the
    * distribution itself is taken for its mean.
-   * @param isTiled whether in tiles, as `isTiled` says of the latent
+   * @param isTiled whether in tiles
    * @throws {PhaseskipError} `model-unsupported` If the folder has no encoder
    */
   async encode(

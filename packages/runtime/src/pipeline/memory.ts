@@ -8,7 +8,7 @@ import {
   networkBytes,
   runningBytes,
 } from "@phaseskip/graph";
-import type { Device } from "../device/device.js";
+import type { TilingDevice } from "../device/device-fit.js";
 import { megabytes, wasmMemory } from "../device/device-fit.js";
 import { weightHolding } from "../unet/weight-holding.js";
 import type { PlannedRun } from "./planned-run.js";
@@ -40,12 +40,13 @@ const engineBytes = 400e6;
  */
 export function describeMemory(
   { unet, networks }: Pick<PlannedRun, "unet" | "networks">,
-  device: Pick<Device, "kind" | "hasHalf">,
+  device: TilingDevice,
   { segments }: Partition,
   caches: number,
 ): MemoryDescription {
   const { graph, shapes } = unet;
   const { hasHalf } = device;
+  const isTiled = networks.isTiled(device);
   const held = { hasHalf, half: weightHolding(device, graph).half };
   const parts = [
     ...segments.map((segment) => {
@@ -55,9 +56,12 @@ export function describeMemory(
         running: runningBytes(graph, shapes, { ...segment, inputs }, held),
       };
     }),
-    ...networks.runs.map(({ graph, dims }) => {
+    ...networks.runs.map(({ graph, dims, tile }) => {
       const { half } = weightHolding(device, graph);
-      return networkBytes(graph, () => dims, { hasHalf, half });
+      return networkBytes(graph, () => (isTiled ? tile : dims), {
+        hasHalf,
+        half,
+      });
     }),
   ];
   const weights = parts.reduce((sum, part) => sum + part.weights, 0);
@@ -86,7 +90,7 @@ export function describeMemory(
  */
 export function checkMemory(
   run: Pick<PlannedRun, "unet" | "networks" | "shape">,
-  device: Pick<Device, "kind" | "hasHalf">,
+  device: TilingDevice,
   parts: Partition,
   pixels: number,
 ): void {

@@ -174,13 +174,8 @@ export class Model implements PlannableModel {
   }
 
   /** @throws {RangeError} If samples of this size cannot be decoded */
-  checkSize(height: number, width: number, vaeTiling?: boolean): void {
-    this.#vae?.checkSize(height, width, vaeTiling);
-  }
-
-  /** Whether samples of this size go through the VAE in tiles. */
-  isTiled(height: number, width: number, asked?: boolean): boolean {
-    return this.#vae?.isTiled(height, width, asked) ?? false;
+  checkSize(height: number, width: number): void {
+    this.#vae?.checkSize(height, width);
   }
 
   /** From pixels in [-1, 1] to the distribution of a latent, not scaled; a model without a VAE takes them as they are. */

@@ -3,8 +3,10 @@
 import type { NetworkName } from "./plannable-model.js";
 import type { Graph } from "@phaseskip/graph";
 import { PhaseskipError, networkMacs } from "@phaseskip/graph";
+import type { TilingDevice } from "../device/device-fit.js";
 import type { ModelIndex } from "../folder/model-index.js";
 import type { Schedule } from "../schedule/schedule.js";
+import { vaeTiling } from "../networks/vae-tiling.js";
 import { contextText } from "../prompt/context-text.js";
 import type { RunSize } from "./run-size.js";
 import type { PlannableModel } from "./plannable-model.js";
@@ -36,7 +38,11 @@ export interface NetworkCosts {
   readonly runs: readonly {
     readonly graph: Graph;
     readonly dims: readonly number[];
+    /** What it is fed at most where pictures go through the VAE in tiles. */
+    readonly tile: readonly number[];
   }[];
+  /** Whether pictures go through the VAE in tiles on a device. */
+  readonly isTiled: (device: TilingDevice) => boolean;
   /** Networks that could not be counted, and why. */
   readonly warnings: readonly string[];
 }
@@ -46,11 +52,14 @@ const known = new WeakMap<Graph, Map<string, number>>();
 /**
  * Counts what a run needs of the networks beside the Unet.
  * @param encodings latents that are made of the image
+ * @throws {RangeError} If tiles are asked of a VAE that is fixed to another size than theirs
  * @throws {PhaseskipError} `model-invalid` or `model-unsupported` If the folder lacks a network that the run needs
  */
 export async function networkCosts(
   model: PlannableModel,
-  request: TextRequest & Pick<Request, "image">,
+  request: TextRequest &
+    Pick<Request, "image"> &
+    Partial<Pick<Request, "vaeTiling">>,
   { shape, size }: RunSize,
   { steps }: Pick<Schedule, "steps">,
   encodings: number,
@@ -58,8 +67,12 @@ export async function networkCosts(
 ): Promise<NetworkCosts> {
   const { index, textTokens = 0 } = model;
   const warnings: string[] = [];
-  const runs: { graph: Graph; dims: readonly number[] }[] = [];
-  const count = async (name: NetworkName, dims: readonly number[]) => {
+  const runs: NetworkCosts["runs"][number][] = [];
+  const count = async (
+    name: NetworkName,
+    dims: readonly number[],
+    tileSide = Infinity,
+  ) => {
     const graph = await model.network(name, signal);
     const sizes = known.get(graph) ?? new Map<string, number>();
     known.set(graph, sizes);
@@ -67,7 +80,11 @@ export async function networkCosts(
     try {
       const macs = sizes.get(key) ?? networkMacs(graph, () => dims);
       sizes.set(key, macs);
-      runs.push({ graph, dims });
+      // height and width
+      const tile = dims.map((dim, axis) =>
+        axis < 2 ? dim : Math.min(dim, tileSide),
+      );
+      runs.push({ graph, dims, tile });
       return macs;
     } catch (error) {
       // it runs all the same: only a cut needs shapes
@@ -83,16 +100,29 @@ export async function networkCosts(
   for (const name of index.textEncoders)
     perText += await count(name, [1, textTokens]);
   const [, channels, height, width] = shape;
-  const picture = [height, width].map((side) => side * index.vaeScaleFactor);
+  const { vaeScaleFactor, vaeTileSize } = index;
+  const picture = [height, width].map((side) => side * vaeScaleFactor);
+  const latent = [1, channels, height, width];
+  const latentTile = vaeTileSize / vaeScaleFactor;
+  const isTiled = index.hasVae
+    ? vaeTiling(
+        await model.network("vae_decoder", signal),
+        latent,
+        latentTile,
+        request.vaeTiling,
+      )
+    : () => false;
   const encoded = index.hasVae && request.image ? encodings : 0;
   return {
     textEncoder: texts * perText,
     vaeEncoder:
-      encoded && encoded * (await count("vae_encoder", [1, 3, ...picture])),
+      encoded &&
+      encoded * (await count("vae_encoder", [1, 3, ...picture], vaeTileSize)),
     vaeDecoder: index.hasVae
-      ? await count("vae_decoder", [1, channels, height, width])
+      ? await count("vae_decoder", latent, latentTile)
       : 0,
     runs,
+    isTiled,
     warnings,
   };
 }

@@ -80,6 +80,8 @@ export interface DescribedDevice {
   readonly kind?: DeviceKind;
   /** Whether it keeps float16 as it is. @default false */
   readonly hasHalf?: boolean;
+  /** The largest tensor that it can hold, in bytes. @default Infinity */
+  readonly maxTensorBytes?: number;
   /** Elements that one attention's scores may have at once. @default what WASM has */
   readonly maxScores?: number;
   /** How long segments take, in ms. @default not known */
@@ -126,6 +128,7 @@ function describeSteps(
   {
     kind = "wasm",
     hasHalf = false,
+    maxTensorBytes = Infinity,
     maxScores = cachedScores,
     times,
   }: DescribedDevice,
@@ -193,7 +196,12 @@ function describeSteps(
     peakCacheBytes,
     textBytes,
     ...(kind !== "webgpu" && {
-      memory: describeMemory(run, { kind, hasHalf }, parts, kept),
+      memory: describeMemory(
+        run,
+        { kind, hasHalf, maxTensorBytes },
+        parts,
+        kept,
+      ),
     }),
     warnings: run.warnings,
   };

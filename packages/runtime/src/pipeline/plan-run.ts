@@ -43,7 +43,7 @@ export type PlanRequest = Pick<
   | keyof SizeRequest
 > &
   InputRequest &
-  Partial<Pick<Request, "decisions" | "means">>;
+  Partial<Pick<Request, "decisions" | "means" | "vaeTiling">>;
 
 /**
  * Lays a request out on a model.

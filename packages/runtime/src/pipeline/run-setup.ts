@@ -46,7 +46,7 @@ export async function prepareRun(
   const channels = channelsBeside(index.unetConfig, folder.location);
   checkChannels(channels, request);
   const run = await planRun(model, request, signal, mayPair);
-  model.checkSize(run.shape[2], run.shape[3], request.vaeTiling);
+  model.checkSize(run.shape[2], run.shape[3]);
   checkTensorSizes(run.unet, model.device);
   await model.useLoras(request.loras, signal);
   const { signatures, means } = run.schedule;
@@ -73,12 +73,11 @@ export async function beginRun(
   const isGuided = run.schedule.steps.some((step) => step.contexts.length > 1);
   const contexts: readonly Context[] = isGuided ? run.contexts : ["cond"];
   const told = await conditionRun(model, run, request, contexts, signal);
-  const { vaeTiling } = request;
-  const isTiled = model.isTiled(run.shape[2], run.shape[3], vaeTiling);
+  const isTiled = run.networks.isTiled(model.device);
   const images = await startImages(model, run, request, isTiled, signal);
   const chunks = await beginChunks(model, run, request, images, told, signal);
   const warnings = [...run.warnings, ...told.warnings];
-  if (isTiled && vaeTiling === undefined) {
+  if (isTiled && request.vaeTiling === undefined) {
     const { vaeTileSize } = model.index;
     warnings.push(
       `pictures go through the VAE in tiles of ${vaeTileSize} pixels, as this device cannot hold them whole: tiles may differ a little in tone; vaeTiling: false tries without`,

@@ -311,7 +311,7 @@ export class Study {
   /** A sample as a picture; through the VAE where there is one. */
   async picture(sample: Float32Array<ArrayBuffer>): Promise<Picture> {
     const [, height, width] = this.sampleDims;
-    const isTiled = this.#model.isTiled(height, width);
+    const isTiled = this.#run.networks.isTiled(this.#model.device);
     const whole = { data: sample, height, width };
     const pixels = await this.#model.decode(whole, isTiled);
     return samplePicture(pixels.data, pixels.height, pixels.width);

@@ -61,3 +61,31 @@ test("a description tells weights as they are held, and values in proportion to 
   expect(large.running / small.running).toBeGreaterThan(3);
   await model.dispose();
 });
+
+test("a picture that goes through the VAE in tiles takes what a tile takes, in the prediction and in what is refused", async () => {
+  const device = await openDevice("wasm", { threads: 1 });
+  const folder = await openFolder(fixtureFolder("tiny-sd-image-ts"));
+  const model = await Model.load(folder, device);
+  const asked = (side: number, vaeTiling?: boolean) =>
+    parseRequest({
+      prompt: "sun",
+      height: side,
+      width: side,
+      numInferenceSteps: 2,
+      ...(vaeTiling !== undefined && { vaeTiling }),
+    });
+  const memory = async (side: number, vaeTiling?: boolean) => {
+    const run = await planRun(model, asked(side, vaeTiling));
+    return (await describeRun(run, device)).memory!;
+  };
+  expect((await memory(128)).running).toBe((await memory(128, false)).running);
+  expect((await memory(128, true)).running).toBeLessThan(
+    (await memory(128)).running / 4,
+  );
+  // the scores of the VAE's own attention, 256² × 256², are what no heap holds: tiles are taken by themselves
+  expect((await memory(512)).running).toBe((await memory(512, true)).running);
+  await expect(prepareRun(model, asked(512, false))).rejects.toMatchObject({
+    code: "out-of-memory",
+  });
+  await model.dispose();
+});
