@@ -16,6 +16,7 @@ import {
   goldenFile,
   GoldenModels,
 } from "../unet/golden-model.js";
+import { finishRun } from "../pipeline/finish-run.js";
 
 const names = Object.keys(layouts);
 const read = names.filter((name) => layouts[name]!.as !== undefined);
@@ -40,10 +41,9 @@ async function draw(folder: ModelFolder, options: object, dtype?: string) {
   let model: Model | undefined;
   try {
     model = await Model.load(folder, device, undefined, dtype);
-    const run = runPipeline(model, parseRequest({ prompt, ...options }));
-    let step = await run.next();
-    while (!step.done) step = await run.next();
-    return step.value;
+    return await finishRun(
+      runPipeline(model, parseRequest({ prompt, ...options })),
+    );
   } finally {
     await (model?.dispose() ?? folder.close());
   }

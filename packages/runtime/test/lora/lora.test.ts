@@ -17,6 +17,7 @@ import type { RunResult } from "../../src/pipeline/run.js";
 import { runPipeline } from "../../src/pipeline/run.js";
 import { relativeError } from "../pipeline/pipeline-cases.js";
 import { fixtureFolder } from "../unet/unet-runs.js";
+import { finishRun } from "../pipeline/finish-run.js";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -70,10 +71,7 @@ async function draw(
   name: string,
   options: GenerateOptions,
 ): Promise<RunResult> {
-  const run = runPipeline(await load(name), parseRequest(options));
-  let step = await run.next();
-  while (!step.done) step = await run.next();
-  return step.value;
+  return finishRun(runPipeline(await load(name), parseRequest(options)));
 }
 
 describe("runPipeline() merges LoRAs as diffusers does", () => {

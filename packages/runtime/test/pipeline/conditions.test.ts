@@ -18,6 +18,7 @@ import { openDevice } from "../../src/device/session.js";
 import { countingDevice } from "../device/counting-device.js";
 import { fewSteps } from "./pipeline-cases.js";
 import { fixtureFolder, planOf } from "../unet/unet-runs.js";
+import { finishRun } from "./finish-run.js";
 
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -40,10 +41,7 @@ async function draw(
   options: DenoiseOptions,
   signal?: AbortSignal,
 ): Promise<RunResult> {
-  const run = runPipeline(model, parseRequest(options), signal);
-  let step = await run.next();
-  while (!step.done) step = await run.next();
-  return step.value;
+  return finishRun(runPipeline(model, parseRequest(options), signal));
 }
 
 const reuse = (units: string[], every: number): Rule => ({

@@ -11,6 +11,7 @@ import { parseRequest } from "../../src/pipeline/request.js";
 import type { RunResult } from "../../src/pipeline/run.js";
 import { runPipeline } from "../../src/pipeline/run.js";
 import { fixtureFolder } from "../unet/unet-runs.js";
+import { finishRun } from "./finish-run.js";
 
 const device = await openDevice("wasm", { threads: 1 });
 const models = new Map<string, Promise<Model>>();
@@ -33,10 +34,7 @@ export async function draw(
   name: string,
   options: GenerateOptions,
 ): Promise<RunResult> {
-  const run = runPipeline(await load(name), parseRequest(options));
-  let step = await run.next();
-  while (!step.done) step = await run.next();
-  return step.value;
+  return finishRun(runPipeline(await load(name), parseRequest(options)));
 }
 
 /** A picture of random levels. */

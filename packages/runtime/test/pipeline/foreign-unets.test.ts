@@ -21,6 +21,7 @@ import { runPipeline } from "../../src/pipeline/run.js";
 import { runCutAt } from "../unet/cut-apart.js";
 import { relativeError } from "./pipeline-cases.js";
 import { fixtureFile, fixtureFolder } from "../unet/unet-runs.js";
+import { finishRun } from "./finish-run.js";
 
 // What is asked for is 1e-3 of the sample's standard deviation, as of every golden run.
 const tolerance = 1e-3;
@@ -57,10 +58,7 @@ async function draw(
   model: Model,
   options: DenoiseOptions = {},
 ): Promise<RunResult> {
-  const run = runPipeline(model, parseRequest(options));
-  let step = await run.next();
-  while (!step.done) step = await run.next();
-  return step.value;
+  return finishRun(runPipeline(model, parseRequest(options)));
 }
 
 let scratch: string;

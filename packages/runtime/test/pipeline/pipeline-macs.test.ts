@@ -10,6 +10,7 @@ import { parseRequest } from "../../src/pipeline/request.js";
 import { runPipeline } from "../../src/pipeline/run.js";
 import { openDevice } from "../../src/device/session.js";
 import { fixtureFolder } from "../unet/unet-runs.js";
+import { finishRun } from "./finish-run.js";
 
 type Counts = Readonly<Record<string, number>>;
 const golden = JSON.parse(
@@ -24,11 +25,8 @@ async function counted(name: string, options: DenoiseOptions) {
   const model = await Model.load(await openFolder(fixtureFolder(name)), device);
   const request = parseRequest({ numInferenceSteps: 2, ...options });
   const { pipelineMacs: told } = await describeModel(model, request, false);
-  const run = runPipeline(model, request);
-  let step = await run.next();
-  while (!step.done) step = await run.next();
+  const { report } = await finishRun(runPipeline(model, request));
   await model.dispose();
-  const { report } = step.value;
   return { report, told, ...report.pipelineMacs };
 }
 

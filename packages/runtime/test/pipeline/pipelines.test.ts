@@ -27,6 +27,7 @@ import { runPipeline } from "../../src/pipeline/run.js";
 import { openDevice } from "../../src/device/session.js";
 import { fewSteps, relativeError } from "./pipeline-cases.js";
 import { fixtureFolder } from "../unet/unet-runs.js";
+import { finishRun } from "./finish-run.js";
 
 // What is asked for is 1e-3 of the sample's standard deviation, as of every golden run.
 const tolerance = 1e-3;
@@ -81,10 +82,7 @@ afterAll(async () => {
 });
 
 async function draw(name: string, options: DenoiseOptions): Promise<RunResult> {
-  const run = runPipeline(await load(name), parseRequest(options));
-  let step = await run.next();
-  while (!step.done) step = await run.next();
-  return step.value;
+  return finishRun(runPipeline(await load(name), parseRequest(options)));
 }
 
 describe("runPipeline() draws what diffusers' pipelines draw", () => {

@@ -18,6 +18,7 @@ import type { RunResult } from "../../src/pipeline/run.js";
 import type { Embeddings } from "../../src/prompt/text-options.js";
 import { fixtureFolder } from "../unet/unet-runs.js";
 import { fewSteps, relativeError } from "./pipeline-cases.js";
+import { finishRun } from "./finish-run.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -74,10 +75,7 @@ async function draw(
   name: string,
   options: GenerateOptions,
 ): Promise<RunResult> {
-  const run = runPipeline(await load(name), parseRequest(options));
-  let step = await run.next();
-  while (!step.done) step = await run.next();
-  return step.value;
+  return finishRun(runPipeline(await load(name), parseRequest(options)));
 }
 
 describe("runPipeline() reads prompts as diffusers does", () => {

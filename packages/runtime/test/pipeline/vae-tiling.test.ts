@@ -7,6 +7,7 @@ import { Model } from "../../src/pipeline/model.js";
 import { parseRequest } from "../../src/pipeline/request.js";
 import { runPipeline } from "../../src/pipeline/run.js";
 import { fixtureFolder } from "../unet/unet-runs.js";
+import { finishRun } from "./finish-run.js";
 
 const wasm = await openDevice("wasm", { threads: 1 });
 
@@ -14,20 +15,19 @@ const wasm = await openDevice("wasm", { threads: 1 });
 async function draw(device: Device, vaeTiling?: boolean) {
   const folder = await openFolder(fixtureFolder("tiny-sd-image-ts"));
   const model = await Model.load(folder, device);
-  const run = runPipeline(
-    model,
-    parseRequest({
-      prompt: "a boat",
-      height: 40,
-      width: 24,
-      numInferenceSteps: 2,
-      ...(vaeTiling !== undefined && { vaeTiling }),
-    }),
+  const { images, sample, report } = await finishRun(
+    runPipeline(
+      model,
+      parseRequest({
+        prompt: "a boat",
+        height: 40,
+        width: 24,
+        numInferenceSteps: 2,
+        ...(vaeTiling !== undefined && { vaeTiling }),
+      }),
+    ),
   );
-  let step = await run.next();
-  while (!step.done) step = await run.next();
   await model.dispose();
-  const { images, sample, report } = step.value;
   return { data: images[0]!.data, sample, warnings: report.warnings.join() };
 }
 

@@ -17,6 +17,7 @@ import type { Device } from "../../src/device/session.js";
 import { openDevice } from "../../src/device/session.js";
 import { countingDevice } from "../device/counting-device.js";
 import { fixtureFolder, inputFor, planOf, textFor } from "../unet/unet-runs.js";
+import { finishRun } from "../pipeline/finish-run.js";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -64,10 +65,8 @@ const plans = {
 };
 
 async function finish(model: Model, options: GenerateOptions): Promise<Report> {
-  const run = runPipeline(model, parseRequest(options));
-  let step = await run.next();
-  while (!step.done) step = await run.next();
-  return step.value.report;
+  const { report } = await finishRun(runPipeline(model, parseRequest(options)));
+  return report;
 }
 
 /** What both say, in one form. */

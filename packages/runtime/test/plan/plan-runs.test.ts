@@ -12,6 +12,7 @@ import { openDevice } from "../../src/device/session.js";
 import type { Alive } from "../device/counting-device.js";
 import { countingDevice } from "../device/counting-device.js";
 import { distance, fixtureFolder } from "../unet/unet-runs.js";
+import { finishRun } from "../pipeline/finish-run.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -55,10 +56,7 @@ async function draw(
     guidanceScale: 4,
     ...options,
   });
-  const run = runPipeline(on, request);
-  let step = await run.next();
-  while (!step.done) step = await run.next();
-  return step.value;
+  return finishRun(runPipeline(on, request));
 }
 
 const adaptive = {

@@ -26,6 +26,7 @@ import {
   scheduleOf,
   timesteps,
 } from "./unet-runs.js";
+import { finishRun } from "../pipeline/finish-run.js";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
@@ -274,10 +275,8 @@ test("guidance by a difference that is refreshed at every step is plain guidance
       ...{ prompt: "a red boat", guidanceScale: 4, numInferenceSteps: 6 },
       plan: planOf([], guidance),
     });
-    const run = runPipeline(model, request);
-    let step = await run.next();
-    while (!step.done) step = await run.next();
-    return step.value.sample;
+    const { sample } = await finishRun(runPipeline(model, request));
+    return sample;
   };
   const plain = await sampleOf([]);
   const every1 = await sampleOf([{ action: "delta", refresh: { every: 1 } }]);

@@ -3,7 +3,6 @@ import { liveGraph, wholeModel } from "@phaseskip/graph";
 import { openFolder } from "../../src/folder/model-folder.js";
 import { Model } from "../../src/pipeline/model.js";
 import { parseRequest } from "../../src/pipeline/request.js";
-import type { RunResult } from "../../src/pipeline/run.js";
 import { runPipeline } from "../../src/pipeline/run.js";
 import type { Rule } from "../../src/plan/plan.js";
 import { emptyPlan } from "../../src/plan/plan.js";
@@ -26,6 +25,7 @@ import {
   scheduleOf,
   timesteps,
 } from "./unet-runs.js";
+import { finishRun } from "../pipeline/finish-run.js";
 
 vi.setConfig({ testTimeout: 60_000 }); // sessions are made one after the other
 
@@ -328,14 +328,6 @@ describe("UnetExecutor under a plan", () => {
   });
 });
 
-async function finish(
-  run: AsyncGenerator<unknown, RunResult>,
-): Promise<RunResult> {
-  let step = await run.next();
-  while (!step.done) step = await run.next();
-  return step.value;
-}
-
 describe("runPipeline()", () => {
   const load = async (name: string) => {
     const { device: counted, alive } = countingDevice(device);
@@ -349,7 +341,7 @@ describe("runPipeline()", () => {
   test("pads the last chunk of a static batch, and draws what single runs draw", async () => {
     const { model } = await load("tiny-text-ts-static");
     const draw = (seed: number, numImagesPerPrompt: number) =>
-      finish(
+      finishRun(
         runPipeline(
           model,
           parseRequest({
@@ -377,7 +369,7 @@ describe("runPipeline()", () => {
     const { model, alive } = await load("tiny-text-ts");
     const plan = planOf([reuse(["mid_block", "**.skip"], { at: [0, 4] })]);
     const options = { prompt, numInferenceSteps: 8, plan };
-    await finish(runPipeline(model, parseRequest(options)));
+    await finishRun(runPipeline(model, parseRequest(options)));
     const { tensors } = alive;
     for (const after of [0, 3, 10, 25]) {
       const controller = new AbortController();
@@ -387,7 +379,7 @@ describe("runPipeline()", () => {
         if (runs === last) controller.abort(reason);
       };
       const run = runPipeline(model, parseRequest(options), controller.signal);
-      await expect(finish(run)).rejects.toBe(reason);
+      await expect(finishRun(run)).rejects.toBe(reason);
       // while it prepares, what comes before the first step still runs
       expect(alive.runs - last).toBeLessThanOrEqual(after < 5 ? 5 : 2);
       expect(alive.tensors).toBe(tensors);
@@ -400,7 +392,7 @@ describe("runPipeline()", () => {
   test("leaving the loop early frees everything", async () => {
     const { model, alive } = await load("tiny-text-ts");
     const options = { prompt, numInferenceSteps: 8, preview: 2 };
-    await finish(runPipeline(model, parseRequest(options)));
+    await finishRun(runPipeline(model, parseRequest(options)));
     const { tensors } = alive;
     for await (const step of runPipeline(model, parseRequest(options))) {
       if (step.stepIndex === 3) break;
@@ -413,13 +405,13 @@ describe("runPipeline()", () => {
   test("a failure while it prepares frees everything", async () => {
     const { model, alive } = await load("tiny-text-ts");
     const options = { prompt, numInferenceSteps: 2 };
-    await finish(runPipeline(model, parseRequest(options)));
+    await finishRun(runPipeline(model, parseRequest(options)));
     const { tensors } = alive;
     // the prompts' encodings, then the text segments of both contexts
     for (const after of [0, 1, 2, 3]) {
       const failing = failAfter(alive, after);
       await expect(
-        finish(runPipeline(model, parseRequest(options))),
+        finishRun(runPipeline(model, parseRequest(options))),
       ).rejects.toBe(failing);
       expect(alive.tensors, `run ${after}`).toBe(tensors);
     }

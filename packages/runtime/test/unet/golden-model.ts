@@ -10,6 +10,7 @@ import type { RunResult } from "../../src/pipeline/run.js";
 import { runPipeline } from "../../src/pipeline/run.js";
 import type { Device } from "../../src/device/session.js";
 import { openDevice } from "../../src/device/session.js";
+import { finishRun } from "../pipeline/finish-run.js";
 
 const folder = new URL("../golden/", import.meta.url);
 
@@ -60,10 +61,7 @@ export class GoldenModels {
 
   /** One run to its end. */
   async run(name: string, options: DenoiseOptions): Promise<RunResult> {
-    const run = runPipeline(await this.load(name), parseRequest(options));
-    let step = await run.next();
-    while (!step.done) step = await run.next();
-    return step.value;
+    return finishRun(runPipeline(await this.load(name), parseRequest(options)));
   }
 
   /** Frees all models. */
