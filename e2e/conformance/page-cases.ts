@@ -21,7 +21,7 @@ const { full } = requests;
 
 /** Runs under a service worker that is gone afterwards. */
 async function underServiceWorker<T>(
-  mode: "keep" | "busy" | "opaque",
+  mode: "keep" | "busy" | "broken",
   run: () => Promise<T>,
 ): Promise<T> {
   const { serviceWorker } = navigator as Partial<Navigator>;
@@ -62,7 +62,7 @@ export const pageCases: readonly ConformanceCase[] = [
   {
     name: "sw-refuses",
     holds:
-      "a service worker that answers 503, or what no page may read, is fetch-failed and named; a model that was kept loads",
+      "a service worker that answers 503, or a network error, is fetch-failed and named; a model that was kept loads",
     isQuiet: false,
     async run() {
       const kept = await serveTestModel(full.model);
@@ -75,14 +75,14 @@ export const pageCases: readonly ConformanceCase[] = [
         await checkGolden("full", await pipeline.generate(full.options));
         return message;
       });
-      await underServiceWorker("opaque", async () => {
+      await underServiceWorker("broken", async () => {
         const unknown = await serveTestModel(full.model);
         const reason = (await rejection(load(unknown))) as Error & {
           code?: string;
         };
         check(
           reason.code === "fetch-failed",
-          `an opaque answer gave ${reason.message}`,
+          `a broken answer gave ${reason.message}`,
         );
       });
       return busy;
@@ -102,12 +102,12 @@ export const pageCases: readonly ConformanceCase[] = [
         const pipeline = await load(model, log);
         check(
           log.paths("uncached").length === 1,
-          `uncached: ${log.paths("uncached").join(", ")}`,
+          `it is told of ${log.paths("uncached").join(", ")}`,
         );
         const said = pipeline.warnings.join("; ");
         check(/another version of phaseskip/.test(said), said);
         const why = (await rejection(listModels())) as { code?: string };
-        check(why.code === "quota", `listModels() gave ${String(why)}`);
+        check(why.code === "quota", `listModels() gave ${why.code}`);
         await checkGolden("full", await pipeline.generate(full.options));
       } finally {
         await keepFormat(undefined);

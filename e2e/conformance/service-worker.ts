@@ -1,7 +1,7 @@
 // A service worker between page and server, as apps have one; what it does with a model's files is in its address:
 //   keep     every answer is kept whole and given from then on, whatever range was asked for
 //   busy     503, as an app that shows its own offline page
-//   opaque   an answer that no page may read, as of a fetch with no-cors
+//   broken   a network error, as of an answer that no page may read
 interface FetchEvent extends Event {
   readonly request: Request;
   respondWith(answer: Promise<Response>): void;
@@ -27,12 +27,12 @@ scope.addEventListener("fetch", (event) => {
 
 async function answer(request: Request): Promise<Response> {
   if (mode === "busy") return new Response("come back later", { status: 503 });
-  if (mode === "opaque") return fetch(request.url, { mode: "no-cors" });
+  if (mode === "broken") return Response.error();
   const cache = await caches.open("models");
   const known = await cache.match(request.url);
   if (known) return known;
   const whole = await fetch(request.url);
-  if (whole.ok) await cache.put(request.url, whole.clone());
+  if (whole.status < 500) await cache.put(request.url, whole.clone());
   return whole;
 }
 

@@ -180,8 +180,10 @@ export function httpStore(
       (await records)?.delete(key.path);
       return known ?? (await persistent?.record(key));
     } catch (error) {
+      // files that are asked for at once are refused at once
+      if (persistent && error instanceof PhaseskipError)
+        refusal = error.message;
       persistent = undefined;
-      if (error instanceof PhaseskipError) refusal = error.message;
       return undefined;
     }
   }
