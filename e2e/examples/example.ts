@@ -168,8 +168,10 @@ export const examples: readonly Example[] = [
     byModule,
     isolation,
   ),
-  built("vite-react", "dist", [...own, "style-src 'self'"], (page) =>
-    page.getByRole("button", { name: "Draw" }).click({ timeout: 120_000 }),
+  ...["vite-react", "vite-vue", "vite-svelte"].map((name) =>
+    built(name, "dist", [...own, "style-src 'self'"], (page) =>
+      page.getByRole("button", { name: "Draw" }).click({ timeout: 120_000 }),
+    ),
   ),
   built("webpack", ".", own),
   // Next's pages carry scripts and styles of their own inside
