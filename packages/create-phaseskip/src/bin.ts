@@ -1,5 +1,6 @@
 // `npm create phaseskip`: asks what is missing where somebody can answer, and makes the app.
 
+import { readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isCancel, log, outro, select, text } from "@clack/prompts";
@@ -10,7 +11,12 @@ import { templates } from "./templates.js";
 const beside = (folder: string) =>
   fileURLToPath(new URL(`../dist/${folder}`, import.meta.url));
 
+const { version } = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+) as { version: string };
+
 const parts: AppParts = {
+  version, // all packages have the same
   templates: beside("templates/"),
   model: beside("models/scenes/"),
   prebuilt: dirname(

@@ -13,7 +13,7 @@ export interface AppOptions {
   readonly template: string;
 }
 
-/** The folders that an app is made of. */
+/** What an app is made of: folders, and a version. */
 export interface AppParts {
   /** Set-ups, by name. */
   readonly templates: string;
@@ -21,6 +21,8 @@ export interface AppParts {
   readonly model: string;
   /** phaseskip's prebuilt files. */
   readonly prebuilt: string;
+  /** The version of phaseskip that an app asks for. */
+  readonly version: string;
 }
 
 const ignored = ["node_modules/", "dist/", "out/", ".next/"];
@@ -38,6 +40,7 @@ const ignored = ["node_modules/", "dist/", "out/", ".next/"];
  *   templates: "examples",
  *   model: "models/scenes",
  *   prebuilt: "node_modules/phaseskip/dist/prebuilt",
+ *   version: "0.1.0",
  * };
  * const next = await createApp({ folder: "app", template: "minimal" }, parts);
  * ```
@@ -71,7 +74,7 @@ export async function createApp(
     });
   // npm leaves files of this name out of what it packs
   await writeFile(join(folder, ".gitignore"), `${ignored.join("\n")}\n`);
-  const isInstalled = await takeName(folder);
+  const isInstalled = await nameApp(folder, parts.version);
   const next = [...(isInstalled ? ["npm install"] : []), ...chosen.start];
   await writeFile(join(folder, "README.md"), readme(folder, chosen, next));
   const isHere = resolve(folder) === resolve(".");
@@ -97,7 +100,7 @@ folder where the code says \`models/scenes/\`, and take out the plan \`balanced\
 }
 
 /** Names the app after its folder, as npm allows names; false where nothing is installed. */
-async function takeName(folder: string): Promise<boolean> {
+async function nameApp(folder: string, version: string): Promise<boolean> {
   const path = join(folder, "package.json");
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text === undefined) return false;
@@ -105,9 +108,10 @@ async function takeName(folder: string): Promise<boolean> {
     .toLowerCase()
     .replace(/[^a-z0-9-]+/g, "-")
     .replace(/^-+|-+$/g, "");
-  const manifest = JSON.parse(text) as Record<string, unknown>;
-  manifest["name"] = name === "" ? "app" : name;
-  await writeFile(path, `${JSON.stringify(manifest, undefined, 2)}\n`);
+  const manifest = JSON.parse(text) as { dependencies: object };
+  const dependencies = { ...manifest.dependencies, phaseskip: version };
+  const named = { ...manifest, name: name === "" ? "app" : name, dependencies };
+  await writeFile(path, `${JSON.stringify(named, undefined, 2)}\n`);
   return true;
 }
 

@@ -13,7 +13,11 @@ import { createApp, templates } from "../src/index.js";
 
 // stands for the prebuilt files, which are only copied
 const prebuilt = "packages/create-phaseskip/bin";
-const parts = { templates: "examples", model: "models/scenes", prebuilt };
+const version = "7.8.9";
+const parts = {
+  ...{ templates: "examples", model: "models/scenes" },
+  ...{ prebuilt, version },
+};
 
 let scratch: string;
 beforeAll(async () => {
@@ -52,10 +56,13 @@ test.each(Object.entries(templates))(
       `\n${next.slice(1).join("\n")}\n`,
     );
     if (!example.includes("package.json")) return;
-    const { name } = JSON.parse(
+    const manifest = JSON.parse(
       await readFile(join(folder, "package.json"), "utf8"),
-    ) as { name: string };
-    expect(name).toBe(`my-${template}`);
+    ) as unknown;
+    expect(manifest).toMatchObject({
+      name: `my-${template}`,
+      dependencies: { phaseskip: version },
+    });
   },
 );
 
