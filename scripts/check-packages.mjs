@@ -39,7 +39,7 @@ export const rooms = {
   plan: [],
   guidance: ["plan"],
   schedule: ["plan", "guidance"],
-  plans: ["plan"],
+  plans: ["plan", "schedule"],
   store: [],
   download: ["store"],
   hub: ["store", "download"],
