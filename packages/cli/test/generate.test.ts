@@ -140,6 +140,29 @@ describe("phaseskip generate", { timeout: 120_000 }, () => {
       expect((await refined(option, "1")).sample).not.toEqual(sample);
   });
 
+  test("--controlnet lies beside the model, and follows --control", async () => {
+    const net = fixture("tiny-control-ts/controlnet_0");
+    const on = [fixture("tiny-sd-image-ts"), "--controlnet", net];
+    const picture = inFolder("edges.png");
+    const data = new Uint8ClampedArray(4 * 256).map((_, i) => 7 * i);
+    await writePng(picture, { data, width: 16, height: 16 });
+    const of = async (...options: string[]) => {
+      const path = inFolder(`sample-${count++}.npy`);
+      const { stderr } = await run([
+        ...["generate", ...on, "--prompt", "a boat", "--steps", "2"],
+        ...["--save-sample", path, ...options],
+      ]);
+      expect(stderr).not.toContain("Cannot");
+      return (await readNpy(path)).data;
+    };
+    expect(await of("--control", picture)).not.toEqual(await of());
+    const { stdout } = await run(["inspect", ...on]);
+    expect(stdout).toMatch(/^controlnet\b/m);
+    const { exitCode, stderr } = await run(["inspect", ...on, "--changes"]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("leave --controlnet out");
+  });
+
   test("--lora merges a file, by its scale", async () => {
     const file = fileURLToPath(
       new URL(

@@ -1,7 +1,7 @@
 // Options of `generate` that say what a Unet is told beside texts, ControlNets, and where one model hands over to another.
 
 import { InvalidArgumentError, Option } from "commander";
-import { integerFrom, numberFrom } from "./option-values.js";
+import { integerFrom, listed, numberFrom } from "./option-values.js";
 
 /** What these options are read as. */
 export interface ConditionArguments {
@@ -82,6 +82,14 @@ export function conditionOptions(): Option[] {
       "SDXL's refiner: the same of --negative (default: 2.5)",
     ).argParser(numberFrom(-Infinity)),
   ];
+}
+
+/** Where a ControlNet lies that is no part of the model's folder. */
+export function controlnetOption(): Option {
+  return new Option(
+    "--controlnet <NET>",
+    "a ControlNet beside the model: path, URL or name of its\nfolder, or its .onnx; may be given several times",
+  ).argParser(listed);
 }
 
 function range(text: string): readonly [number, number] {

@@ -105,7 +105,8 @@ function checkLatents(
     Array.isArray(shape) &&
     shape.length === 4 &&
     shape.every((size) => Number.isSafeInteger(size) && size > 0);
-  const numbers = isShape ? shape.reduce((all, one) => all * one, 1) : NaN;
+  const sides = isShape ? (shape as readonly number[]) : [NaN];
+  const numbers = sides.reduce((all, one) => all * one, 1);
   if (data instanceof Float32Array && data.length === numbers) return;
   const found = !(data instanceof Float32Array)
     ? `its data is ${shownValue(data)}`

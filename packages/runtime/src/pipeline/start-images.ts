@@ -137,7 +137,7 @@ function givenLatents(
   const length = data.length / given;
   return (i) => {
     const from = (given === 1 ? 0 : i) * length;
-    return data.slice(from, from + length) as Float32Array<ArrayBuffer>;
+    return data.slice(from, from + length);
   };
 }
 
