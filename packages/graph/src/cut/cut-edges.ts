@@ -11,6 +11,8 @@ export class CutEdges {
   readonly #unet: Unet;
   /** Ports that hand on something else than the computed value in at least one signature. */
   readonly #acting = new Set<string>();
+  /** Ports that hand on something that was never computed in at least one signature. */
+  readonly #inexact = new Set<string>();
   /** Ports that need their unit's main input in at least one signature. */
   readonly #mains = new Map<string, Port>();
 
@@ -19,6 +21,8 @@ export class CutEdges {
     for (const { ports } of signatures) {
       for (const [key, port] of ports) {
         if (port.state !== "fresh") this.#acting.add(key);
+        if (port.state !== "fresh" && port.state !== "cache")
+          this.#inexact.add(key);
         if (readsMainInput(port)) this.#mains.set(key, port);
       }
     }
@@ -36,6 +40,11 @@ export class CutEdges {
   /** Whether an action can take hold between a value and its reader. */
   isCut(value: string, reader: GraphNode, slot: number): boolean {
     return this.units(value, reader, slot).length > 0;
+  }
+
+  /** Whether what is read through these units was computed, now or at an earlier step. */
+  isExact(value: string, units: readonly string[]): boolean {
+    return !units.some((unit) => this.#inexact.has(portKey({ unit, value })));
   }
 
   /** Values that can stand in for a value on its way to a reader: main inputs of the units between. */

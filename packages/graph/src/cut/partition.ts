@@ -7,6 +7,8 @@ import { CutEdges } from "./cut-edges.js";
 import { Dependency } from "../dependencies.js";
 import type { GraphNode } from "../graph.js";
 import type { LiveGraph, PortState } from "./live.js";
+import type { Grid } from "./rounded-edges.js";
+import { gridOf } from "./rounded-edges.js";
 import { segmentGroups } from "./segment-groups.js";
 import type { Unet } from "../unet.js";
 
@@ -18,6 +20,8 @@ export interface SegmentInput {
   readonly value: string;
   /** Units whose actions it sees, innermost first; empty where it is always the computed value. */
   readonly units: readonly string[];
+  /** The grid that all its values lie on; missing where there is none. */
+  readonly grid?: Grid;
 }
 
 /** A part of the graph; one session. */
@@ -92,7 +96,7 @@ export function partition(
       );
       const identity = [
         nodes.map((node) => node.index),
-        reads.inputs.map((input) => input.name),
+        reads.inputs.map(({ name, grid }) => (grid ? [name, grid] : name)),
         out,
         ...attention.map(({ tokens, rows }) => [tokens, rows]),
       ];
@@ -147,7 +151,11 @@ export function partition(
         const isOutside = !producer || !inside.has(producer.index);
         if (units.length === 0 && !isOutside) return;
         const name = edges.name(value, units);
-        inputs.set(name, { name, value, units });
+        const grid = edges.isExact(value, units)
+          ? gridOf(graph, value)
+          : undefined;
+        if (grid) weights.add(grid.scale).add(grid.zeroPoint);
+        inputs.set(name, { name, value, units, ...(grid && { grid }) });
       }
     };
     for (const node of nodes) {

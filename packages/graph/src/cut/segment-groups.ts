@@ -72,7 +72,7 @@ function runsIn(
 /**
  * By node index: whether a node that depends on the text alone is computed once. What only reshapes or
  * transposes the last product stays with its reader: ONNX Runtime fuses it there, as it does in the whole
- * graph, and so the numbers stay the whole graph's.
+ * graph, and so the numbers stay the whole graph's. For that reason, too, a product is quantised where it is made.
  */
 function computedOnce({ graph, shapes, dependencies }: Unet): boolean[] {
   const isOnce = new Array<boolean>(graph.nodes.length).fill(false);
@@ -81,8 +81,11 @@ function computedOnce({ graph, shapes, dependencies }: Unet): boolean[] {
     const readers = node.outputs.flatMap(
       (made) => graph.consumers.get(made) ?? [],
     );
+    const maker = graph.producers.get(node.inputs[0] ?? "");
+    const isRounding = node.opType === "QuantizeLinear" && maker !== undefined;
     isOnce[node.index] =
       nodeMacs(node, shapes) > 0 ||
+      (isRounding && nodeMacs(maker, shapes) > 0) ||
       readers.some((reader) => isOnce[reader.index]);
   }
   return isOnce;

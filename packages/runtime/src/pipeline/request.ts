@@ -8,6 +8,11 @@ import { isChannelMeans } from "../plan/channel-means.js";
 import type { Plan } from "../plan/plan.js";
 import type { InputPicture } from "../picture/input-picture.js";
 import { pictureProblem } from "../picture/input-picture.js";
+import type {
+  HandoverOptions,
+  HandoverRequest,
+} from "../inputs/handover-options.js";
+import { handoverFields, parseHandover } from "../inputs/handover-options.js";
 import type { InputOptions, InputRequest } from "../inputs/input-options.js";
 import { inputFields, parseInputOptions } from "../inputs/input-options.js";
 import type { Lora } from "../lora/model-loras.js";
@@ -30,7 +35,8 @@ export interface SchedulerChoice {
 }
 
 /** What to draw. */
-export interface GenerateOptions extends TextOptions, InputOptions {
+export interface GenerateOptions
+  extends TextOptions, InputOptions, HandoverOptions {
   /**
    * Image i has a generator of its own, seeded `seed + i`. An integer from 0; its low 32 bits count, as in
    * PyTorch, so seeds 2^32 apart draw one picture. @default 0
@@ -123,6 +129,7 @@ export interface Request
   extends
     TextRequest,
     InputRequest,
+    HandoverRequest,
     Required<
       Pick<DenoiseOptions, "seed" | "numImagesPerPrompt" | "plan" | "preview">
     >,
@@ -132,6 +139,7 @@ export interface Request
         | ("seed" | "numImagesPerPrompt" | "plan" | "quality" | "preview")
         | keyof TextOptions
         | keyof InputOptions
+        | keyof HandoverOptions
       >
     > {}
 
@@ -220,7 +228,8 @@ export function parseRequest(
     (value) => value > 0 && value <= 1,
   );
   for (const [name, value] of Object.entries({ mask, strength })) {
-    if (value !== undefined && !image) {
+    const from = name === "strength" ? (image ?? options.latents) : image;
+    if (value !== undefined && !from) {
       throw new TypeError(
         `Cannot ${doing} as ${name} needs an image to start from: image is missing`,
       );
@@ -234,6 +243,7 @@ export function parseRequest(
   return {
     ...parseTextOptions(options, doing),
     ...parseInputOptions(options, doing),
+    ...parseHandover(options, doing),
     seed: integer("seed", 0) ?? 0,
     numImagesPerPrompt: integer("numImagesPerPrompt", 1) ?? 1,
     numInferenceSteps: integer("numInferenceSteps", 1),
@@ -304,6 +314,7 @@ const fields = new Set<string>([
   ...textFields,
   ...["seed", "numImagesPerPrompt", "guidanceRescale"],
   ...inputFields,
+  ...handoverFields,
   ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "quality"],
   ...["initNoise", "initNoiseShape"],
   ...["preview", "height", "width", "image", "strength", "mask"],

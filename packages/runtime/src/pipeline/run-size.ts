@@ -27,7 +27,8 @@ export type SizeRequest = TextRequest &
     | "mask"
     | "initNoiseShape"
     | "imageGuidanceScale"
-  >;
+  > &
+  Partial<Pick<Request, "latents">>;
 
 /** At which sizes a run calls the Unet, and with which guidance. */
 export interface RunSize {
@@ -63,7 +64,10 @@ export function sizeRun(model: PlannableModel, request: SizeRequest): RunSize {
   const beside = channelsBeside(index.unetConfig, model.folder.location);
   const unsaid =
     beside?.guidanceScale ??
-    classDefaults(index.pipelineClass, request).guidanceScale;
+    classDefaults(index.pipelineClass, {
+      image: request.image ?? request.latents,
+      mask: request.mask,
+    }).guidanceScale;
   const guidanceScale =
     index.hasTextEncoder || request.promptEmbeds
       ? (request.guidanceScale ?? index.guidanceScale ?? unsaid)

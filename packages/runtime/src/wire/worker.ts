@@ -4,6 +4,7 @@ import { expose, transfer, type Endpoint } from "comlink";
 import { holdLife, onConnect } from "#endpoint";
 import { PhaseskipError } from "@phaseskip/graph";
 import { macrotask } from "../device/macrotask.js";
+import type { ModelFolder, OpenFolderOptions } from "../folder/model-folder.js";
 import { openFolder } from "../folder/model-folder.js";
 import { Mutex } from "./mutex.js";
 import { Model } from "../pipeline/model.js";
@@ -11,7 +12,12 @@ import type { Picture } from "../picture/picture.js";
 import { parseRequest } from "../pipeline/request.js";
 import type { RunResult, RunStep } from "../pipeline/run.js";
 import { runPipeline } from "../pipeline/run.js";
-import type { LoadedMessage, StepMessage, WorkerApi } from "./protocol.js";
+import type {
+  LoadedMessage,
+  LoadMessage,
+  StepMessage,
+  WorkerApi,
+} from "./protocol.js";
 import { outcome, protocol, type PreviewForm } from "./protocol.js";
 import { UnkeptFiles } from "./unkept-files.js";
 import { WorkerDevices, type ChosenDevice } from "./worker-devices.js";
@@ -102,7 +108,7 @@ function serveOn(
         call,
         async (signal): Promise<LoadedMessage> => {
           const unkept = new UnkeptFiles();
-          const folder = await openFolder(location, {
+          const opening: OpenFolderOptions = {
             cache: message.cache,
             signal,
             onProgress: (progress) => {
@@ -111,7 +117,8 @@ function serveOn(
             },
             persist: () => persist(),
             hub: { ...message.hub, ...(token && { token: () => token() }) },
-          });
+          };
+          const folder = await openModel(location, message, opening);
           let chosen: ChosenDevice | undefined;
           let model: Model | undefined;
           try {
@@ -225,6 +232,19 @@ function serveOn(
       }),
   };
   expose(api, endpoint);
+}
+
+/** A model's folder, with the ControlNets that are given beside it. */
+async function openModel(
+  location: string,
+  { controlNets = [] }: LoadMessage,
+  options: OpenFolderOptions,
+): Promise<ModelFolder> {
+  const folder = await openFolder(location, options);
+  if (controlNets.length === 0) return folder;
+  const { besideControlNets } =
+    await import("../folder/beside-control-nets.js");
+  return besideControlNets(folder, controlNets, options);
 }
 
 function find(
