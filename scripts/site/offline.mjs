@@ -29,7 +29,7 @@ export async function writeServiceWorker(folder, leftOut) {
   const files = all.filter(({ url }) => !gpuFile.test(url));
   const gpuFiles = all.filter(({ url }) => gpuFile.test(url));
   await build({
-    entryPoints: ["scripts/site/service-worker.js"],
+    entryPoints: ["scripts/site/service-worker.mjs"],
     outfile: join(folder, "sw.js"),
     bundle: true,
     minify: true,
