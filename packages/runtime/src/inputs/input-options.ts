@@ -59,9 +59,6 @@ export type InputRequest = {
     InputOptions[K] | undefined;
 } & { readonly control: readonly ControlRequest[] | undefined };
 
-/** The noise level that diffusers' StableDiffusionUpscalePipeline takes where nothing is said (0.42.1). */
-export const NOISE_LEVEL = 20;
-
 /** The names of these options. */
 export const inputFields = [
   ...["classLabel", "constants", "imageGuidanceScale", "noiseLevel"],

@@ -13,7 +13,7 @@ import { startsFrom } from "./plan-run.js";
 import type { PlannedRun } from "./planned-run.js";
 import type { Request } from "./request.js";
 import type { Embeddings } from "../prompt/text-options.js";
-import { promptCount } from "../prompt/text-options.js";
+import { promptCount } from "../prompt/picture-count.js";
 import type { EmbeddedText, ReadText } from "../networks/text-encoders.js";
 
 /** One image's inputs of the Unet that stay the same at every step, by name; each without the batch. */

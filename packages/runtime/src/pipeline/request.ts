@@ -20,11 +20,7 @@ import type { QualityName } from "../plan/quality.js";
 import { qualityPlans } from "../plan/quality.js";
 import { shownValue } from "../prompt/shown-value.js";
 import type { TextOptions, TextRequest } from "../prompt/text-options.js";
-import {
-  parseTextOptions,
-  promptCount,
-  textFields,
-} from "../prompt/text-options.js";
+import { parseTextOptions, textFields } from "../prompt/text-options.js";
 
 /** A scheduler with options: `{ name: "dpmpp-2m", useKarrasSigmas: true }`. */
 export interface SchedulerChoice {
@@ -142,14 +138,6 @@ export interface Request
         | keyof HandoverOptions
       >
     > {}
-
-/** Images that a request draws. */
-export function imageCount(
-  request: Parameters<typeof promptCount>[0] &
-    Pick<Request, "numImagesPerPrompt">,
-): number {
-  return promptCount(request) * request.numImagesPerPrompt;
-}
 
 /**
  * Checks what a caller asks for.

@@ -8,7 +8,7 @@ import type { SampleChannels } from "../inputs/sample-channel.js";
 import { channelsBeside } from "../inputs/sample-channels.js";
 import type { Context } from "../plan/plan.js";
 import type { Request } from "./request.js";
-import { imageCount } from "./request.js";
+import { imageCount } from "../prompt/picture-count.js";
 import { sampleSize } from "./sample-size.js";
 import { checkEmbeddings } from "../prompt/check-embeddings.js";
 import { textLength } from "../prompt/text-length.js";

@@ -9,7 +9,6 @@ import { openFolder } from "../folder/model-folder.js";
 import { Mutex } from "./mutex.js";
 import { Model } from "../pipeline/model.js";
 import type { Picture } from "../picture/picture.js";
-import { parseRequest } from "../pipeline/request.js";
 import type { RunResult, RunStep } from "../pipeline/run.js";
 import { runPipeline } from "../pipeline/run.js";
 import type {
@@ -21,6 +20,7 @@ import type {
 import { outcome, protocol, type PreviewForm } from "./protocol.js";
 import { UnkeptFiles } from "./unkept-files.js";
 import { WorkerDevices, type ChosenDevice } from "./worker-devices.js";
+import type { parseRequest, Request } from "../pipeline/request.js";
 
 /** How a worker serves. */
 export interface ServeOptions {
@@ -164,7 +164,7 @@ function serveOn(
     async start(call, pipeline, request, previewAs) {
       const started = await cancellable(call, async (signal) => {
         const { model, runs: turns } = find(pipelines, pipeline);
-        const parsed = parseRequest(request);
+        const parsed = await parse(request);
         if (previewAs === "bitmap") assertBitmaps();
         const release = await turns.acquire(signal);
         const steps = runPipeline(model, parsed, signal);
@@ -204,7 +204,7 @@ function serveOn(
     async describe(call, pipeline, request, hasTimes) {
       const described = await cancellable(call, async (signal) => {
         const { model, runs: turns } = find(pipelines, pipeline);
-        const parsed = parseRequest(request, "describe a plan");
+        const parsed = await parse(request, "describe a plan");
         const { describeModel } = await import("../pipeline/describe-model.js");
         const release = await turns.acquire(signal);
         return queue
@@ -257,6 +257,14 @@ function find(
     "disposed",
     "Cannot use a pipeline after its dispose()",
   );
+}
+
+/** Checks a request; the code for it comes with the first one. */
+async function parse(
+  ...given: Parameters<typeof parseRequest>
+): Promise<Request> {
+  const { parseRequest } = await import("../pipeline/request.js");
+  return parseRequest(...given);
 }
 
 function assertBitmaps(): void {
