@@ -113,7 +113,6 @@ declare module "vitest" {
 
 export default defineConfig({
   test: {
-    maxWorkers: "100%", // by default one core less: on two cores, one
     projects: [
       node,
       {
