@@ -20,7 +20,7 @@ import type {
 import { outcome, protocol, type PreviewForm } from "./protocol.js";
 import { UnkeptFiles } from "./unkept-files.js";
 import { WorkerDevices, type ChosenDevice } from "./worker-devices.js";
-import type { parseRequest, Request } from "../pipeline/request.js";
+import type * as requests from "../pipeline/request.js";
 
 /** How a worker serves. */
 export interface ServeOptions {
@@ -259,12 +259,18 @@ function find(
   );
 }
 
+/** The code that checks requests: one promise for all, so that calls that come together go on in their order. */
+let checks: Promise<typeof requests> | undefined;
+
 /** Checks a request; the code for it comes with the first one. */
 async function parse(
-  ...given: Parameters<typeof parseRequest>
-): Promise<Request> {
-  const { parseRequest } = await import("../pipeline/request.js");
-  return parseRequest(...given);
+  ...given: Parameters<typeof requests.parseRequest>
+): Promise<requests.Request> {
+  checks ??= import("../pipeline/request.js").catch((error: unknown) => {
+    checks = undefined; // the next call asks again
+    throw error;
+  });
+  return (await checks).parseRequest(...given);
 }
 
 function assertBitmaps(): void {
