@@ -56,7 +56,7 @@ def test_a_controlnet_is_exported_alone_and_adds_what_it_adds_in_pytorch(checkpo
     down, mid = control.eval()(*feeds, return_dict=False)
     given = session.run(None, {name: value.numpy() for name, value in zip(names, feeds, strict=True)})
     for found, wanted in zip(given, (*down, mid), strict=True):
-        assert torch.allclose(torch.from_numpy(found), wanted, atol=1e-4 * wanted.abs().max())
+        assert torch.allclose(torch.from_numpy(found), wanted, atol=1e-4 * wanted.abs().max().item())
     with pytest.raises(SystemExit, match="controlnet"):
         export.export_only(export.Settings(checkpoint, tmp_path / "none", only="controlnet"))
 
