@@ -75,17 +75,30 @@ function runsIn(
  * graph, and so the numbers stay the whole graph's. For that reason, too, a product is quantised where it is made.
  */
 function computedOnce({ graph, shapes, dependencies }: Unet): boolean[] {
+  const isProduct = (value: string) => {
+    const maker = graph.producers.get(value);
+    return maker !== undefined && nodeMacs(maker, shapes) > 0;
+  };
+  /** Whether a node makes whole numbers of a product, or a product of whole numbers floats, and scales these. */
+  const isRounded = ({ opType, inputs }: GraphNode) => {
+    const [value = ""] = inputs;
+    if (opType === "QuantizeLinear" || opType === "Cast")
+      return isProduct(value);
+    if (opType !== "Mul") return false;
+    return inputs.some((one) => {
+      const maker = graph.producers.get(one);
+      return maker?.opType === "Cast" && isProduct(maker.inputs[0]!);
+    });
+  };
   const isOnce = new Array<boolean>(graph.nodes.length).fill(false);
   for (const node of graph.nodes.toReversed()) {
     if (dependencies.nodes[node.index] !== Dependency.text) continue;
     const readers = node.outputs.flatMap(
       (made) => graph.consumers.get(made) ?? [],
     );
-    const maker = graph.producers.get(node.inputs[0] ?? "");
-    const isRounding = node.opType === "QuantizeLinear" && maker !== undefined;
     isOnce[node.index] =
       nodeMacs(node, shapes) > 0 ||
-      (isRounding && nodeMacs(maker, shapes) > 0) ||
+      isRounded(node) ||
       readers.some((reader) => isOnce[reader.index]);
   }
   return isOnce;

@@ -41,12 +41,21 @@ export function findSkips(
           isMadeFrom(graph, other, rounded(graph, one)),
         )
       ) {
-        skips.push({ reader: node, slot, value });
+        skips.push(floatEdge(graph, { reader: node, slot, value }));
         break;
       }
     }
   }
   return skips;
+}
+
+/** A skip that enters a join of 8-bit values, where it is still a float. */
+function floatEdge(graph: Graph, edge: Omit<Skip, "path">) {
+  const reader = graph.producers.get(edge.value);
+  const isOwn = graph.consumers.get(edge.value)?.length === 1;
+  return reader?.opType === "QuantizeLinear" && isOwn
+    ? { reader, slot: 0, value: reader.inputs[0]! }
+    : edge;
 }
 
 /** Which inputs a concatenation joins; quantised ones have a scale and a zero point beside each. */
