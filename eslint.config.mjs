@@ -21,7 +21,7 @@ export default tseslint.config(
       "out/",
       "**/onnx_pb.*",
       "examples/**/public/",
-      "examples/{next,vite-react}/", // of their own frameworks and types
+      "examples/{next,vite-*}/", // of their own frameworks and types
     ],
   },
   {

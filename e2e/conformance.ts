@@ -38,9 +38,10 @@ function chosen<Name extends string>(
 }
 
 const engines = chosen("engine", engineNames, values.engine);
+const usual = cases.filter(({ isDay = false }) => !isDay || values.case);
 const names = chosen(
   "case",
-  cases.map(({ name }) => name),
+  usual.map(({ name }) => name),
   values.case,
 );
 

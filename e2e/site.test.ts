@@ -25,6 +25,18 @@ beforeAll(async () => {
   pages = files.filter(
     (file) => file.endsWith(".html") && !/^(playground|404)/.test(file),
   );
+  served = await serveSite();
+  browser = await launchBrowser([], false);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await served?.close();
+});
+
+/** The site as a host that reads `_headers` serves it. */
+async function serveSite(): Promise<Served> {
+  const files = await readdir(site, { recursive: true });
   const lines = (await readFile(join(site, "_headers"), "utf8")).split("\n");
   const headers = Object.fromEntries<string>(
     lines.flatMap((line) => {
@@ -35,28 +47,21 @@ beforeAll(async () => {
     }),
   );
   const indices = files.filter((file) => /(^|\/)index\.html$/.test(file));
-  served = await serveFiles({
-    pages: Object.fromEntries(
-      await Promise.all(
-        indices.map(
-          async (file) =>
-            [
-              `/${file.replace(/index\.html$/, "")}`,
-              await readFile(join(site, file), "utf8"),
-            ] as const,
-        ),
-      ),
+  const pages = await Promise.all(
+    indices.map(
+      async (file) =>
+        [
+          `/${file.replace(/index\.html$/, "")}`,
+          await readFile(join(site, file), "utf8"),
+        ] as const,
     ),
+  );
+  return serveFiles({
+    pages: Object.fromEntries(pages),
     folders: { "/": site },
     headers,
   });
-  browser = await launchBrowser([], false);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await served?.close();
-});
+}
 
 /** A page of the site, watched: what the console or the network complains of is an error. */
 async function visit(
@@ -170,19 +175,61 @@ test("pages are reached without loading anew, and what is searched for is found"
   });
 });
 
+/** A link's settings: four steps, and a plan that does nothing. */
+function linkTo(seed: number): string {
+  const plan = { format: "phaseskip-plan", version: 1, phases: [], rules: [] };
+  return new URLSearchParams({
+    ...{ p: "a red boat", s: `${seed}`, n: "4", plan: JSON.stringify(plan) },
+  }).toString();
+}
+
 test("a link to the playground draws what it says, on this device", async () => {
   await visit({}, async (page) => {
-    const plan = {
-      format: "phaseskip-plan",
-      version: 1,
-      phases: [],
-      rules: [],
-    };
-    const hash = new URLSearchParams({
-      ...{ p: "a red boat", s: "7", n: "4", plan: JSON.stringify(plan) },
-    });
-    await page.goto(`${served.origin}/playground/#${hash}`);
+    await page.goto(`${served.origin}/playground/#${linkTo(7)}`);
     await page.getByText(/^Drawn by WebAssembly/).waitFor({ timeout: 240_000 });
     expect(await page.inputValue("[name=prompt]")).toBe("a red boat");
   });
+});
+
+test("after one visit pages are read, and the playground draws, without a network", async () => {
+  const { context: run } = getCurrentTest()!;
+  if (!isBuilt) return run.skip("the site is not built: npm run site");
+  if (!browser) return run.skip("there is no Chromium");
+  const own = await serveSite();
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    const isKept = () =>
+      page.evaluate(async () => {
+        const { active } = await navigator.serviceWorker.ready;
+        return new Promise<string>((resolve) => {
+          if (active!.state === "activated") resolve(active!.scriptURL);
+          active!.addEventListener("statechange", () => {
+            if (active!.state === "activated") resolve(active!.scriptURL);
+          });
+        });
+      });
+    const draw = async (seed: number) => {
+      await page.goto(`${own.origin}/playground/#${linkTo(seed)}`);
+      await page.reload(); // a hash alone loads nothing
+      await page
+        .getByText(/^Drawn by WebAssembly/)
+        .waitFor({ timeout: 240_000 });
+    };
+    await page.goto(own.origin);
+    expect(await isKept()).toBe(`${own.origin}/sw.js`);
+    await draw(7);
+    expect(await isKept()).toBe(`${own.origin}/playground/sw.js`);
+    await own.close();
+    await page.goto(`${own.origin}/errors.html`);
+    await page.getByRole("heading", { name: "Errors", level: 1 }).waitFor();
+    await page
+      .getByRole("link", { name: "Start", exact: true })
+      .first()
+      .click();
+    await page.getByRole("heading", { name: "Start", level: 1 }).waitFor();
+    await draw(8);
+  } finally {
+    await context.close();
+  }
 });

@@ -82,9 +82,12 @@ def unet_inputs(unet, batch: int, sequence: int, timestep: torch.Tensor, axes: d
         cond = torch.randn(batch, config.time_cond_proj_dim, dtype=dtype)
         inputs.append((Value("timestep_cond", {0: BATCH}), cond))
     if config.get("addition_embed_type") == "text_time":
-        pooled = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
+        # the refiner of Stable Diffusion XL takes five, and its pooled text is as wide as what it attends to
+        total, each = config.projection_class_embeddings_input_dim, config.addition_time_embed_dim
+        ids = 5 if total - 5 * each == width else 6
+        pooled = total - ids * each
         inputs.append((Value("text_embeds", {0: BATCH}), torch.randn(batch, pooled, dtype=dtype)))
-        inputs.append((Value("time_ids", {0: BATCH}), torch.rand(batch, 6, dtype=dtype) * 64))
+        inputs.append((Value("time_ids", {0: BATCH}), torch.rand(batch, ids, dtype=dtype) * 64))
     return inputs
 
 

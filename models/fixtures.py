@@ -138,7 +138,7 @@ LOW_RES_SCHEDULER = {
 class Fixture:
     """One folder: which parts, of which sizes, written how."""
 
-    kind: str  # ddpm, text, sd, lcm or sdxl; inpaint, pix2pix or upscale
+    kind: str  # ddpm, text, sd, lcm, sdxl or refiner; inpaint, pix2pix or upscale
     unet: dict
     options: OnnxOptions = OnnxOptions(verbatim=False)
     half: bool = False
@@ -166,6 +166,8 @@ DDPM_UNET = dict(
     attention_head_dim=4,
 )
 
+SIZES = {"addition_embed_type": "text_time", "addition_time_embed_dim": 4}
+
 FIXTURES = {
     "tiny-text-ts": Fixture("text", ONE_STAGE),
     "tiny-text-dynamo": Fixture(
@@ -191,16 +193,16 @@ FIXTURES = {
     "tiny-ddpm-dynamo-static": Fixture(
         "ddpm", DDPM_UNET, replace(DYNAMO, dynamic=False), batch=1, scheduler="ddpm", plain_biases=True, seed=8
     ),
-    "tiny-lcm-ts": Fixture("lcm", {**SMALL, "time_cond_proj_dim": 8}, scheduler="lcm", timestep=INT64, seed=9),
+    "tiny-lcm-ts": Fixture("lcm", {**SMALL, "time_cond_proj_dim": 8}, scheduler="lcm", timestep=INT64, encodes=True, seed=9),
     "tiny-sdxl-ts": Fixture(
         "sdxl",
-        {
-            **SMALL,
-            "addition_embed_type": "text_time",
-            "addition_time_embed_dim": 4,
-            "projection_class_embeddings_input_dim": 8 + 6 * 4,
-        },
-        half=True, scheduler="euler", size=8, seed=10,
+        {**SMALL, **SIZES, "projection_class_embeddings_input_dim": 8 + 6 * 4},
+        half=True, scheduler="euler", size=8, encodes=True, seed=10,
+    ),
+    "tiny-refiner-ts": Fixture(
+        "refiner",
+        {**SMALL, **SIZES, "projection_class_embeddings_input_dim": 8 + 5 * 4},
+        half=True, scheduler="euler", size=8, encodes=True, seed=16,
     ),
     "tiny-sd-image-ts": Fixture("sd", SMALL, half=True, scheduler="pndm", size=8, encodes=True, seed=11),
     "tiny-inpaint-ts": Fixture("inpaint", SMALL, half=True, scheduler="pndm", size=8, encodes=True, seed=12),
@@ -267,8 +269,9 @@ def build(name: str) -> SimpleNamespace:
     else:
         width = 16 if fixture.kind == "sdxl" else 8
         parts.unet = UNet2DConditionModel(**common, cross_attention_dim=width, attention_head_dim=2)
-        parts.text_encoder = clip_encoder(clip_vocab() if latent else len(WORDS) + 3)
-    if fixture.kind == "sdxl":
+        if fixture.kind != "refiner":
+            parts.text_encoder = clip_encoder(clip_vocab() if latent else len(WORDS) + 3)
+    if fixture.kind in ("sdxl", "refiner"):
         parts.text_encoder_2 = clip_encoder(clip_vocab(), projected=True)
     if latent:
         parts.vae = AutoencoderKL(
@@ -304,6 +307,7 @@ def build(name: str) -> SimpleNamespace:
     return parts
 
 
+REFINER = {"force_zeros_for_empty_prompt": False, "requires_aesthetics_score": True}
 BESIDE = {"inpaint": 5, "pix2pix": 4, "upscale": 3}  # channels that the Unet reads beside the sample's
 CLIP_TEXT = " ".join(WORDS).replace("boat", "boats boating").replace("house", "houses housing").split()
 
@@ -321,6 +325,7 @@ PIPELINES = {
     "sd": "StableDiffusionPipeline",
     "lcm": "LatentConsistencyModelPipeline",
     "sdxl": "StableDiffusionXLPipeline",
+    "refiner": "StableDiffusionXLImg2ImgPipeline",
     "inpaint": "StableDiffusionInpaintPipeline",
     "pix2pix": "StableDiffusionInstructPix2PixPipeline",
     "upscale": "StableDiffusionUpscalePipeline",
@@ -348,9 +353,11 @@ def make(name: str, root: Path = HERE) -> Path:
     )
     index = {"unet": ("diffusers", type(parts.unet).__name__)}
     for number, encoder in enumerate([parts.text_encoder, parts.text_encoder_2]):
-        if encoder is None:
-            continue
         suffix = f"_{number + 1}" if number else ""
+        if encoder is None:
+            if fixture.kind == "refiner":
+                index |= {name: (None, None) for name in ("text_encoder", "tokenizer")}
+            continue
         export.export_text_encoder(
             encoder.to(dtype),
             folder,
@@ -359,7 +366,7 @@ def make(name: str, root: Path = HERE) -> Path:
             length=LENGTH,
             ids=torch.int64 if fixture.kind == "text" else torch.int32,
             batch=fixture.batch,
-            hidden_states=fixture.kind == "sdxl",
+            hidden_states=fixture.kind in ("sdxl", "refiner"),
         )
         index[f"text_encoder{suffix}"] = ("transformers", type(encoder).__name__)
         if fixture.kind == "text":
@@ -382,7 +389,8 @@ def make(name: str, root: Path = HERE) -> Path:
     scheduler = SCHEDULERS[fixture.scheduler]
     index["scheduler"] = ("diffusers", scheduler["_class_name"])
     export.write_json(folder / "scheduler" / "scheduler_config.json", scheduler)
-    export.write_model_index(folder, PIPELINES[fixture.kind], index)
+    hints = REFINER if fixture.kind == "refiner" else {}
+    export.write_model_index(folder, PIPELINES[fixture.kind], index, **hints)
     return folder
 
 

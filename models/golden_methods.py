@@ -276,6 +276,42 @@ def weight(t: float, known: list[float], wanted: float) -> float:
     return float(np.prod([(wanted - other) / (t - other) for other in known if other != t]))
 
 
+class Spectrum(Whole):
+    """At most steps the Unet's output is forecast: ridge on Chebyshev polynomials, and a line (arXiv 2603.01623)."""
+
+    def setup(self, window=2, growth=0.5, degree=3, ridge=1.0, mix=0.4, warmup=4, stop=0.9, values=6) -> None:
+        self.window, self.growth, self.degree, self.ridge = {}, growth, degree, ridge
+        self.first_window, self.mix, self.warmup, self.values = window, mix, warmup, values
+        self.end = int(stop * self.steps)
+        self.skipped = {}
+
+    def predict(self, step, context, sample, t, text):
+        known = self.kept.setdefault(context, [])
+        window = self.window.setdefault(context, self.first_window)
+        since = self.skipped.setdefault(context, 0)
+        if self.warmup <= step < self.end and (since + 1) % int(window) != 0:
+            self.skipped[context] += 1
+            return self.forecast(step, known[-self.values :])
+        output = super().predict(step, context, sample, t, text)
+        known.append((step, output))
+        self.skipped[context] = 0
+        if step >= self.warmup:
+            self.window[context] += self.growth
+        return output
+
+    def forecast(self, step: int, known: list):
+        """The regression is of all numbers of the output at once, each a function of time."""
+        times = np.array([2 * other / self.steps - 1 for other, _ in known])
+        history = torch.stack([value.flatten() for _, value in known]).double().numpy()
+        basis = np.polynomial.chebyshev.chebvander(times, self.degree)
+        penalty = self.ridge * np.eye(self.degree + 1)
+        fitted = np.linalg.solve(basis.T @ basis + penalty, basis.T @ history)
+        wanted = np.polynomial.chebyshev.chebvander(np.array([2 * step / self.steps - 1]), self.degree)
+        line = history[-1] + 0.5 * (history[-1] - history[-2])
+        mixed = self.mix * (wanted @ fitted)[0] + (1 - self.mix) * line
+        return torch.from_numpy(mixed).float().reshape(known[-1][1].shape)
+
+
 class FreeU(Whole):
     """diffusers' own (arXiv 2309.11497)."""
 
@@ -295,6 +331,7 @@ METHODS = {
     "firstBlockCache": FirstBlockCache,
     "deltaReuse": DeltaReuse,
     "taylorSeer": TaylorSeer,
+    "spectrum": Spectrum,
     "freeU": FreeU,
 }
 
@@ -332,6 +369,7 @@ GATE = dict(gateStep=6, selfAttention=dict(before=3, after=1, warmUp=1))
 KEYS = dict(keySteps=[0, 1, 2, 4, 7, 9])
 NON_UNIFORM = dict(interval=3, nonUniform=dict(numInferenceSteps=20, center=6, power=1.4))
 PRIOR = dict(**KEYS, priorNoise=0.003, priorNoiseBelow=500)
+SPECTRUM = dict(window=3, growth=0.25, degree=2, ridge=0.1, mix=0.7, warmup=3, stop=0.8, values=4)
 CASES = [
     Case("tiny-text-ts", "deepCache", dict(interval=3, branch=0)),
     Case("tiny-text-ts", "deepCache", dict(interval=2, branch=3), "euler"),
@@ -345,6 +383,7 @@ CASES = [
     Case("tiny-text-ts", "deltaReuse", dict(interval=2, boundary=500)),
     Case("tiny-text-ts", "taylorSeer", dict(interval=3, order=1, warmup=3), "ddim"),
     Case("tiny-text-ts", "freeU", FREE_U),
+    Case("tiny-text-ts", "spectrum", steps=20),
     Case("tiny-text-dynamo", "deepCache", dict(interval=4, branch=1), "dpmpp-2m"),
     Case("tiny-text-dynamo", "fasterDiffusion", PRIOR, "euler"),
     Case("tiny-text-dynamo", "tGate", dict(gateStep=4), "euler"),
@@ -364,6 +403,7 @@ CASES = [
     Case("tiny-ddpm-ts", "firstBlockCache", dict(threshold=0.2, warmup=2), "dpmpp-2m"),
     Case("tiny-ddpm-ts", "deltaReuse", dict(interval=2, boundary=500)),
     Case("tiny-ddpm-ts", "taylorSeer", dict(interval=2, order=1, warmup=1), "dpmpp-2m"),
+    Case("tiny-ddpm-ts", "spectrum", SPECTRUM, "ddim", steps=16),
 ]
 
 
@@ -430,7 +470,7 @@ def make_case(case: Case, parts) -> tuple[dict, torch.Tensor]:
         "numInferenceSteps": case.steps,
         "scheduler": case.scheduler,
         "guidanceScale": case.guidance if parts.text_encoder is not None else None,
-        **({"timesteps": timesteps} if case.method in ("tGate", "taylorSeer") else {}),
+        **({"timesteps": timesteps} if case.method in ("tGate", "taylorSeer", "spectrum") else {}),
         **record,
     }
     return entry, result

@@ -3,7 +3,8 @@
     python golden_pipelines.py            all cases, into packages/runtime/test/golden-pipelines/
 
 Each case is a JSON file of `options` as `generate` takes them, with the names of the NPY files beside it: the levels of
-the image, the mask and the control pictures, the given noise, the sample before the VAE. Image i has a generator of its
+the image, the mask and the control pictures, the given noise, the latents that another case's run handed over, the sample
+before the VAE. Image i has a generator of its
 own, seeded seed + i. One thing is not diffusers': in pixel space, for which diffusers has no such pipelines, the loops
 are written out below. A plan in the options is kept by `reused`, which lets a module compute at every n-th call only.
 A case is refused if it answers a change of 1e-6 in the Unet's first weights
@@ -26,9 +27,11 @@ from transformers import CLIPTokenizer
 
 import fixtures
 from export import write_json
-from golden import SCHEDULERS, TOO_TENDER
+from golden import SCHEDULERS as GOLDEN_SCHEDULERS
+from golden import TOO_TENDER
 
 HERE = Path(__file__).parent
+SCHEDULERS = {**GOLDEN_SCHEDULERS, "heun": "HeunDiscreteScheduler"}
 OUT = HERE.parent / "packages" / "runtime" / "test" / "golden-pipelines"
 
 
@@ -43,6 +46,7 @@ class Case:
     controls: int = 0  # control pictures
     reused: tuple[str, int] | None = None  # a module's path in the pipeline, and how often it computes
     given_noise: bool = False
+    latents: str | None = None  # the case whose sample is gone on from
     decode: bool = False
 
 
@@ -99,6 +103,7 @@ def cases() -> dict[str, Case]:
     }  # fmt: skip
     text = dict(prompt=PROMPT, numInferenceSteps=10, guidanceScale=4.0)
     found |= conditioned_cases(dict(text, numInferenceSteps=6))
+    found |= xl_cases(dict(prompt=PROMPT, numInferenceSteps=8))
     for scheduler, strength in (
         ("ddim", 0.6), ("pndm", 0.55), ("euler", 0.8), ("euler-ancestral", 1.0), ("dpmpp-2m", 0.3), ("ddpm", 0.5),
     ):  # fmt: skip
@@ -123,6 +128,41 @@ def every(units: str, steps: int) -> dict:
     """A plan that lets units compute at every n-th step only."""
     rule = dict(units=[units], action="reuse", refresh={"every": steps})
     return {"format": "phaseskip-plan", "version": 1, "phases": [], "rules": [rule]}
+
+
+def xl_cases(text: dict) -> dict[str, Case]:
+    """Stable Diffusion XL from an image, and from its base to its refiner; latent consistency models from an image."""
+    base, refiner, lcm, image = "tiny-sdxl-ts", "tiny-refiner-ts", "tiny-lcm-ts", (16, 16)
+    crops = dict(originalSize=[30, 20], cropsCoordsTopLeft=[3, 5], negativeOriginalSize=[9, 12], negativeTargetSize=[7, 8])
+    mid = ("unet.mid_block", 2)
+    return {
+        "sdxl-image": Case(base, dict(text, seed=21, numInferenceSteps=12), image),
+        "sdxl-image-sizes": Case(base, dict(text, seed=22, strength=0.6, negativePrompt="the sun", **crops), image),
+        "sdxl-mask": Case(base, dict(text, seed=23), image, masked=True),
+        "sdxl-mask-handover": Case(
+            base, dict(text, seed=24, guidanceScale=3.0, denoisingStart=0.3, denoisingEnd=0.8), image, masked=True
+        ),
+        "sdxl-base": Case(base, dict(text, seed=25, denoisingEnd=0.7, guidanceScale=4.0)),
+        "sdxl-image-base": Case(base, dict(text, seed=33, strength=0.7, denoisingEnd=0.6), image),
+        "sdxl-refiner": Case(refiner, dict(text, seed=26, denoisingStart=0.6), latents="sdxl-image-base"),
+        "sdxl-refiner-scores": Case(
+            refiner,
+            dict(text, seed=27, strength=0.5, aestheticScore=7.5, negativeAestheticScore=1.0, numImagesPerPrompt=2, **crops),
+            image,
+        ),
+        "sdxl-refiner-strength": Case(refiner, dict(text, seed=28, strength=0.4), latents="sdxl-image"),
+        "sdxl-refiner-plan": Case(
+            refiner, dict(text, seed=29, denoisingStart=0.6, numInferenceSteps=12, plan=every("mid_block", 2)),
+            latents="sdxl-image-base", reused=mid,
+        ),
+        "sdxl-refiner-heun": Case(
+            refiner, dict(text, seed=30, denoisingStart=0.6, scheduler="heun"), latents="sdxl-image-base"
+        ),
+        "lcm-image": Case(lcm, dict(prompt=PROMPT, seed=31), image),
+        "lcm-image-steps": Case(
+            lcm, dict(prompt=PROMPT, seed=32, numInferenceSteps=3, strength=0.45, originalInferenceSteps=20), image
+        ),
+    }  # fmt: skip
 
 
 def conditioned_cases(text: dict) -> dict[str, Case]:
@@ -189,12 +229,19 @@ def make_pipeline(parts, case: Case):
     folder = HERE / case.model
     parts.vae.use_tiling = case.options.get("vaeTiling", False)
     modules = dict(vae=parts.vae, unet=parts.unet, scheduler=scheduler, text_encoder=parts.text_encoder)
-    modules["tokenizer"] = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    if parts.text_encoder is not None:
+        modules["tokenizer"] = CLIPTokenizer.from_pretrained(folder / "tokenizer")
     if parts.fixture.kind == "sdxl":
         modules["tokenizer_2"] = CLIPTokenizer.from_pretrained(folder / "tokenizer_2")
-        return diffusers.StableDiffusionXLPipeline(
-            **modules, text_encoder_2=parts.text_encoder_2, add_watermarker=False
-        )
+        kind = diffusers.StableDiffusionXLPipeline
+        if case.image:
+            suffix = "Inpaint" if case.masked else "Img2Img"
+            kind = getattr(diffusers, f"StableDiffusionXL{suffix}Pipeline")
+        return kind(**modules, text_encoder_2=parts.text_encoder_2, add_watermarker=False)
+    if parts.fixture.kind == "refiner":
+        modules |= dict(tokenizer=None, text_encoder_2=parts.text_encoder_2)
+        modules["tokenizer_2"] = CLIPTokenizer.from_pretrained(folder / "tokenizer_2")
+        return diffusers.StableDiffusionXLImg2ImgPipeline(**modules, **fixtures.REFINER, add_watermarker=False)
     unsafe = dict(safety_checker=None, feature_extractor=None, requires_safety_checker=False)
     kind = {
         "lcm": diffusers.LatentConsistencyModelPipeline,
@@ -210,6 +257,8 @@ def make_pipeline(parts, case: Case):
         networks = parts.controlnets[: case.controls]
         modules["controlnet"] = networks[0] if case.controls == 1 else diffusers.MultiControlNetModel(networks)
         return diffusers.StableDiffusionControlNetPipeline(**modules, **unsafe)
+    if case.image and parts.fixture.kind == "lcm":
+        kind = diffusers.LatentConsistencyModelImg2ImgPipeline
     if case.image and parts.fixture.kind == "sd":
         kind = diffusers.StableDiffusionInpaintPipeline if case.masked else diffusers.StableDiffusionImg2ImgPipeline
     return kind(**modules, **unsafe)
@@ -242,6 +291,10 @@ SNAKE = {
     "imageGuidanceScale": "image_guidance_scale",
     "noiseLevel": "noise_level",
     "guessMode": "guess_mode",
+    "denoisingStart": "denoising_start",
+    "denoisingEnd": "denoising_end",
+    "aestheticScore": "aesthetic_score",
+    "negativeAestheticScore": "negative_aesthetic_score",
 }
 
 
@@ -252,11 +305,12 @@ class Inputs:
     image: torch.Tensor | None = None  # levels
     mask: torch.Tensor | None = None  # levels
     noise: torch.Tensor | None = None
+    latents: torch.Tensor | None = None
     controls: list[torch.Tensor] = field(default_factory=list)  # levels
     files: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def make_inputs(case: Case, parts) -> Inputs:
+def make_inputs(case: Case, parts, out: Path) -> Inputs:
     """The pictures of a case, from seeds."""
     inputs = Inputs()
     size = case.image
@@ -270,6 +324,8 @@ def make_inputs(case: Case, parts) -> Inputs:
         side = 2 * parts.fixture.size
         levels = inputs.files[f"control{i}"] = picture((side, side), seed=100 + i)
         inputs.controls.append(torch.from_numpy(levels)[None])
+    if case.latents:
+        inputs.latents = torch.from_numpy(np.load(out / f"{case.latents}.sample.npy"))
     if case.given_noise:
         side = parts.fixture.size
         height, width = (size[0] // 2, size[1] // 2) if size else (side, side)
@@ -291,6 +347,8 @@ def run_pipeline(case: Case, parts, inputs: Inputs) -> torch.Tensor:
     arguments["generator"] = generators(case, count)
     if inputs.image is not None:
         arguments["image"] = inputs.image / 255
+    if inputs.latents is not None:
+        arguments["image"] = inputs.latents
     if inputs.mask is not None:
         arguments["mask_image"] = inputs.mask / 255
         arguments["height"], arguments["width"] = case.image
@@ -382,7 +440,7 @@ def run_in_pixels(case: Case, parts, inputs: Inputs) -> torch.Tensor:
 @torch.no_grad()
 def make_case(name: str, case: Case, parts, out: Path) -> None:
     """Writes one case."""
-    inputs = make_inputs(case, parts)
+    inputs = make_inputs(case, parts, out)
     run = run_in_pixels if parts.vae is None else run_pipeline
     sample = run(case, parts, inputs)
     weights = parts.unet.conv_in.weight
@@ -397,6 +455,8 @@ def make_case(name: str, case: Case, parts, out: Path) -> None:
     if case.decode:
         files["picture"] = parts.vae.decode(sample / parts.vae.config.scaling_factor).sample.numpy()
     record = {"model": case.model, "options": case.options}
+    if case.latents:
+        record["latents"] = f"{case.latents}.sample.npy"
     for key, values in files.items():
         record[key] = f"{name}.{key}.npy"
         np.save(out / record[key], np.ascontiguousarray(values.astype("<f4")))

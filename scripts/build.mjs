@@ -52,4 +52,14 @@ codes.push(
     ...["--emptyOutDir", "--logLevel", "warn"],
   ),
 );
+if (Math.max(...codes) === 0) {
+  // what `npm create phaseskip` lays into an empty folder
+  const dist = resolve("packages/create-phaseskip/dist");
+  const { copyModel, copyTemplate, templates } = await import(
+    `${dist}/index.js`
+  );
+  for (const name of Object.keys(templates))
+    await copyTemplate(resolve("examples", name), `${dist}/templates/${name}`);
+  await copyModel(resolve("models/scenes"), `${dist}/models/scenes`);
+}
 process.exitCode = Math.max(...codes);

@@ -30,6 +30,7 @@ export const allowed = {
     "@observablehq/plot",
   ],
   cli: ["*"],
+  "create-phaseskip": ["@clack/prompts", "commander", "phaseskip"],
   phaseskip: ["@phaseskip/runtime", "@phaseskip/cli"],
 };
 
@@ -38,7 +39,7 @@ export const rooms = {
   plan: [],
   guidance: ["plan"],
   schedule: ["plan", "guidance"],
-  plans: ["plan"],
+  plans: ["plan", "schedule"],
   store: [],
   download: ["store"],
   hub: ["store", "download"],
@@ -81,7 +82,7 @@ const keepers = [
 
 /** Files of these names, and all of the command, know Node; everything else also runs in a browser. */
 const nodeFiles =
-  /^(cli|unplugin)\/|(^|\/)(bin|disk-[\w-]+|[\w-]*node[\w-]*)\.ts$/;
+  /^(cli|unplugin|create-phaseskip)\/|(^|\/)(bin|disk-[\w-]+|[\w-]*node[\w-]*)\.ts$/;
 const vagueNames = /^(utils?|helpers?|common|misc|shared)\.ts$/;
 
 /** Every module specifier of a source text, with whether only types come from it. */

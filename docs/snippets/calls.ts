@@ -38,6 +38,19 @@ export async function cancellable(pipeline: Pipeline): Promise<void> {
 }
 // #endregion cancel
 
+// #region refined
+/** A picture that SDXL's base begins, and its refiner finishes. */
+export async function refined(base: Pipeline, refiner: Pipeline) {
+  const call = { prompt: "a red boat", numInferenceSteps: 40 };
+  const { sample, sampleShape } = await base.generate({
+    ...call,
+    denoisingEnd: 0.8,
+  });
+  const latents = { data: sample, shape: sampleShape };
+  return refiner.generate({ ...call, latents, denoisingStart: 0.8 });
+}
+// #endregion refined
+
 // #region control
 /** A picture that follows edges, closely at first. */
 export async function controlled(

@@ -15,6 +15,8 @@ export interface ConformanceCase {
   readonly isQuiet?: boolean;
   /** It takes minutes: `npm run e2e` alone runs it. @default false */
   readonly isLong?: boolean;
+  /** It takes an hour: it runs where it is named. @default false */
+  readonly isDay?: boolean;
   /** Its page runs where Chromium keeps no more of code that runs often. @default false */
   readonly hasSteadyCode?: boolean;
   /** How long it may take, in ms: only what hangs runs into this. @default 300000 */

@@ -3,12 +3,16 @@ import { cacheCases } from "./cache-cases.js";
 import type { ConformanceCase } from "./case.js";
 import { drawingCases } from "./drawing-cases.js";
 import { embeddingCases } from "./embedding-cases.js";
+import { longCases } from "./long-cases.js";
 import { mishapCases } from "./mishap-cases.js";
+import { pageCases } from "./page-cases.js";
 
 /** Everything that has to work in every engine. */
 export const cases: readonly ConformanceCase[] = [
   ...drawingCases,
   ...mishapCases,
   ...cacheCases,
+  ...pageCases,
   ...embeddingCases,
+  ...longCases,
 ];

@@ -1,10 +1,12 @@
 // The examples: how each is made of its copied folder and our tarballs, and served as its README says.
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { templates } from "create-phaseskip";
 import type { Page } from "playwright";
 import { serveFiles, type Served } from "../serve.js";
 import {
   copyExample,
+  createPacked,
   installPacked,
   npm,
   replaceIn,
@@ -83,7 +85,9 @@ const built = (
   isBuilt: true,
   ...(act && { act }),
   async open(folder, tarballs) {
-    await copyExample(name, folder);
+    if (Object.hasOwn(templates, name))
+      await createPacked(name, folder, tarballs);
+    else await copyExample(name, folder);
     await installPacked(folder, tarballs);
     await npm(["run", "build"], folder);
     await layModel(join(folder, site));
@@ -168,8 +172,10 @@ export const examples: readonly Example[] = [
     byModule,
     isolation,
   ),
-  built("vite-react", "dist", [...own, "style-src 'self'"], (page) =>
-    page.getByRole("button", { name: "Draw" }).click({ timeout: 120_000 }),
+  ...["vite-react", "vite-vue", "vite-svelte"].map((name) =>
+    built(name, "dist", [...own, "style-src 'self'"], (page) =>
+      page.getByRole("button", { name: "Draw" }).click({ timeout: 120_000 }),
+    ),
   ),
   built("webpack", ".", own),
   // Next's pages carry scripts and styles of their own inside

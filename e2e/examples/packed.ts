@@ -27,6 +27,21 @@ export async function copyExample(name: string, to: string): Promise<void> {
   });
 }
 
+/** Makes an app as `npm create phaseskip` does, by its tarball. */
+export async function createPacked(
+  template: string,
+  folder: string,
+  tarballs: readonly string[],
+): Promise<void> {
+  const creator = `${folder}-creator`;
+  await mkdir(creator);
+  await installPacked(creator, tarballs);
+  await npm(
+    ["exec", "--", "create-phaseskip", folder, "--template", template],
+    creator,
+  );
+}
+
 /** Installs the tarballs, and from the registry what an example asks for beside them. */
 export async function installPacked(
   folder: string,
@@ -41,7 +56,7 @@ export async function unpackPrebuilt(
   tarballs: readonly string[],
   to: string,
 ): Promise<void> {
-  const tarball = tarballs.find((path) => /phaseskip-\d[^/]*$/.test(path))!;
+  const tarball = tarballs.find((path) => /\/phaseskip-\d[^/]*$/.test(path))!;
   await mkdir(to, { recursive: true });
   const inside = ["--strip-components=3", "package/dist/prebuilt"];
   await run("tar", ["-xzf", tarball, "-C", to, ...inside]);

@@ -2,19 +2,15 @@
 
 import {
   readAttributeProto,
-  readFunctionProto,
-  readGraphProto,
-  readNodeProto,
   readStringStringEntryProto,
-  readValueInfoProto,
   type AttributeProto,
   type GraphProto,
   type ModelProto,
-  type NodeProto,
 } from "../../packages/graph/src/onnx/onnx_pb.js";
 import { clone, create } from "../../packages/graph/src/onnx/wire.js";
 import type { Random } from "../random.js";
 import { anyValue, sizes, type Mutation } from "./graph-mutation.js";
+import { callMutations } from "./mutate-calls.js";
 import { weightMutations } from "./mutate-weights.js";
 
 /** Changes one thing of a model's graph, or of a body inside it. */
@@ -205,92 +201,10 @@ const attributes: Mutation[] = [
   },
 ];
 
-const calls: Mutation[] = [
-  (graph, random, model) => {
-    // nodes become a function, which may then call itself, or another that calls it
-    const taken = graph.node.splice(
-      random.below(graph.node.length),
-      1 + random.below(3),
-    );
-    const name = `F${random.below(3)}`;
-    const input = [...new Set(taken.flatMap((node) => node.input))];
-    const output = [...new Set(taken.flatMap((node) => node.output))];
-    const node = taken.map((inner) => clone(inner));
-    for (let left = random.pick([0, 0, 1, 8]); left > 0; left--)
-      node.push(
-        create(readNodeProto, {
-          op_type: `F${random.below(3)}`,
-          domain: "fz",
-          input: [...input],
-          output: output.map((out) => `${out}_${left}`),
-        }),
-      );
-    model.functions.push(
-      create(readFunctionProto, { domain: "fz", name, input, output, node }),
-    );
-    const call = create(readNodeProto, {
-      op_type: name,
-      domain: "fz",
-      input: [...input],
-      output: [...output],
-      name: taken[0]?.name ?? "",
-    });
-    graph.node.push(call);
-  },
-  (graph, random) => {
-    // nodes become the bodies of an If, or of ten in one another
-    const at = random.below(graph.node.length);
-    let node: NodeProto = graph.node[at]!;
-    const condition = anyValue(graph, random);
-    const output = [create(readValueInfoProto, { name: node.output[0] ?? "" })];
-    for (let left = random.pick([1, 1, 3, 10, 40]); left > 0; left--) {
-      const g = create(readGraphProto, { name: "body", node: [node], output });
-      const attribute = ["then_branch", "else_branch"].map((name) =>
-        create(readAttributeProto, {
-          name,
-          type: 5,
-          g:
-            left > 4 && name === "else_branch"
-              ? create(readGraphProto, { output })
-              : g,
-        }),
-      );
-      node = create(readNodeProto, {
-        op_type: random.pick(["If", "If", "Loop"]),
-        input: [condition],
-        output: [node.output[0] ?? ""],
-        attribute,
-        name: node.name,
-      });
-    }
-    graph.node[at] = node;
-  },
-  (graph, random, model) => {
-    const f = random.pick([...model.functions, create(readFunctionProto, {})]);
-    const other = random.pick([
-      ...model.functions,
-      create(readFunctionProto, {}),
-    ]);
-    f.node.push(
-      create(readNodeProto, {
-        op_type: other.name,
-        domain: other.domain,
-        input: [...f.input],
-        output: [`${random.below(99)}`],
-      }),
-    );
-  },
-  (_, random, model) => {
-    for (const opset of model.opset_import)
-      if (random.chance(0.5))
-        opset.version = random.pick([0, 1, 8, 9, 17, 25, 26, 2 ** 40, -1]);
-  },
-];
-
 const mutations: readonly Mutation[] = [
   ...edges,
   ...scopes,
   ...attributes,
   ...weightMutations,
-  ...calls,
+  ...callMutations,
 ];

@@ -18,7 +18,8 @@ torch.set_num_threads(1)
 
 # Those that the tracing exporter makes, and the quickest of the other's; `fixtures.py --check` does all.
 QUICK = [name for name in fixtures.FIXTURES if "dynamo" not in name] + ["tiny-ddpm-dynamo-static"]
-LIMIT, CONTROLNET_LIMIT = 300_000, 100_000  # bytes of a folder, and of each ControlNet that comes on top
+# bytes of a folder, and of what comes on top: a VAE's encoder, each ControlNet
+LIMIT, ENCODER_LIMIT, CONTROLNET_LIMIT = 300_000, 50_000, 100_000
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -30,7 +31,8 @@ def test_make_gives_the_same_graphs_as_the_folder(name, tmp_path):
 @pytest.mark.parametrize("name", fixtures.FIXTURES)
 def test_folder_is_small_and_opens_in_onnxruntime(name):
     folder = fixtures.HERE / name
-    limit = LIMIT + CONTROLNET_LIMIT * len(fixtures.FIXTURES[name].controls)
+    fixture = fixtures.FIXTURES[name]
+    limit = LIMIT + ENCODER_LIMIT * fixture.encodes + CONTROLNET_LIMIT * len(fixture.controls)
     assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) < limit
     for path in folder.rglob("model.onnx"):
         onnxruntime.InferenceSession(path)

@@ -1,11 +1,18 @@
 // npm run site: the documentation, static, in docs/.vitepress/dist, with the playground and the model `scenes` inside.
 // What is made first: the API's pages of the declarations' comments, and strips and the gallery of the plans as they are.
 // Needs `npm run build`.
-import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Application } from "typedoc";
 import { build } from "vitepress";
 import { writeGallery } from "./gallery.mjs";
+import { writeServiceWorker } from "./offline.mjs";
 
 const site = "docs/.vitepress/dist";
 const playground = "packages/phaseskip/dist/playground";
@@ -40,7 +47,7 @@ async function writeApi() {
 }
 
 /** The playground as it is served, with one model beside it, under the site's policy. */
-function layPlayground() {
+async function layPlayground() {
   const to = join(site, "playground");
   cpSync(playground, to, { recursive: true });
   cpSync("packages/phaseskip/dist/prebuilt", join(to, "prebuilt"), {
@@ -54,6 +61,13 @@ function layPlayground() {
   const prompt = "a red boat on the left on the sea at sunset";
   const list = [{ name: "scenes", url: "models/scenes/", plans, prompt }];
   writeFileSync(join(to, "models.json"), JSON.stringify(list));
+  const register = 'navigator.serviceWorker?.register("sw.js");\n';
+  writeFileSync(join(to, "register.js"), register);
+  const page = readFileSync(join(to, "index.html"), "utf8");
+  const script = '<script type="module" src="register.js"></script>';
+  const registering = page.replace("</head>", `${script}</head>`);
+  writeFileSync(join(to, "index.html"), registering);
+  await writeServiceWorker(to, /^models\/|^LICENSES|\.txt$/);
 }
 
 if (!existsSync(playground)) {
@@ -64,4 +78,5 @@ mkdirSync("docs/generated", { recursive: true });
 await writeApi();
 await writeGallery(model);
 await build("docs");
-layPlayground();
+await writeServiceWorker(site, /^_headers$|^playground\//);
+await layPlayground();

@@ -4,9 +4,10 @@
 //                                                               GUIDANCE: the table to draw, fixed or free
 //   RUN scripts/study/figures.mjs joint SEARCH.jsonl OUT.png       predicted beside measured loss of what a search verified
 //   RUN scripts/study/figures.mjs pairs DRAWN NAME OUT.png         sixteen pairs that nobody picked, from draw.mjs
-//   RUN scripts/study/figures.mjs table DRAWN                      cost and SSIM of every set of pictures there; to the
-//                                                               converged path, too, where the sets converged (1,000
-//                                                               steps) and half-converged (500) are among them
+//   RUN scripts/study/figures.mjs table DRAWN [SEEDS]              cost and SSIM of every set of pictures there, of so
+//                                                               many seeds a prompt, in a row (1); to the converged
+//                                                               path, too, where the sets converged (1,000 steps) and
+//                                                               half-converged (500) are among them
 //   RUN scripts/study/figures.mjs onset ONSET.json OUT.png         when content is decided, by models/content_onset.py
 // with RUN = node --conditions=@phaseskip/source --import=./scripts/source-hooks.mjs. AGAINST.json is what
 // `phaseskip plan --against --json` prints; figure 2, the maps, is `phaseskip report`.
@@ -14,7 +15,8 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import { mean, quantile, ssim } from "@phaseskip/metrics";
+import { summarise } from "@phaseskip/ablation";
+import { mean, ssim } from "@phaseskip/metrics";
 import { grid, upscale } from "../../packages/cli/src/pictures/picture-grid.ts";
 import { encodePng } from "../../packages/cli/src/pictures/png.ts";
 import { svgToPng } from "../../packages/cli/src/pictures/svg-png.ts";
@@ -64,6 +66,12 @@ async function write(file, title, note, options) {
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="780" height="${height + 70}" font-family="Inter" font-size="10" fill="#111"><rect width="100%" height="100%" fill="#fff"/><text x="10" y="22" font-size="14" font-weight="600">${title}</text><g transform="translate(10 36)">${plot.outerHTML}</g><text x="10" y="${height + 58}">${note}</text></svg>`;
   writeFileSync(file, await svgToPng(svg));
 }
+
+/** A list in parts of so many. */
+const chunked = (list, size) =>
+  Array.from({ length: Math.ceil(list.length / size) }, (_, i) =>
+    list.slice(i * size, (i + 1) * size),
+  );
 
 const drawings = {
   async front(file, guidance, ...sources) {
@@ -200,7 +208,7 @@ const drawings = {
     );
   },
 
-  async table(folder) {
+  async table(folder, seeds = "1") {
     const files = readdirSync(folder).filter((file) => file.endsWith(".rgb"));
     const sets = files.map((file) => {
       const name = file.replace(".rgb", "");
@@ -228,13 +236,15 @@ const drawings = {
           steps,
           pairs: pictures.length,
           cost: macs / full.macs,
-          mean: mean(toFull),
-          p10: quantile(toFull, 0.1),
-          anotherPicture: mean(toFull.map((one) => Number(one < 0.7))),
+          ...summarise(chunked(toFull, Number(seeds))),
           ...(toEnd && { toConverged: mean(toEnd) }),
         };
       });
-    console.table(rows.sort((a, b) => b.cost - a.cost));
+    const shown = ({ interval, ...row }) => ({
+      ...row,
+      interval: interval?.map((end) => Number(end.toFixed(5))).join(" to "),
+    });
+    console.table(rows.sort((a, b) => b.cost - a.cost).map(shown));
     if (there)
       console.log(
         `toConverged is of ${there.length} in ${half.pictures.length} pairs, on which both numbers of steps agree to SSIM 0.99`,

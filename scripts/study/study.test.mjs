@@ -81,11 +81,11 @@ test("figures.mjs compares what was drawn with the full model's", () => {
       .split("│")
       .map((cell) => Number(cell)),
   );
-  // name, steps, pairs, cost, mean SSIM, …
-  expect(full.slice(3, 7)).toEqual([4, 3, 1, 1]);
+  // name, steps, pairs, cost, prompts, mean SSIM, …
+  expect(full.slice(3, 8)).toEqual([4, 3, 1, 3, 1]);
   expect(plan[5]).toBeLessThan(1);
-  expect(plan[6]).toBeLessThan(1);
-  expect(plan[6]).toBeGreaterThan(0);
+  expect(plan[7]).toBeLessThan(1);
+  expect(plan[7]).toBeGreaterThan(0);
 });
 
 test("figures.mjs draws sixteen pairs beside each other", () => {

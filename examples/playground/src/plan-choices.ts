@@ -8,6 +8,7 @@ import {
   firstBlockCache,
   freeU,
   guidanceInterval,
+  spectrum,
   taylorSeer,
   tGate,
 } from "phaseskip/plans";
@@ -47,6 +48,10 @@ export const methods: readonly PlanChoice[] = [
   },
   { label: "Δ-DiT, front and rear", make: (ground) => deltaReuse(ground) },
   { label: "TaylorSeer", make: (ground) => taylorSeer(ground) },
+  {
+    label: "Spectrum",
+    make: ({ numInferenceSteps }) => spectrum({ numInferenceSteps }),
+  },
   { label: "FreeU", make: ({ units }) => freeU({ units }) },
 ];
 

@@ -3,7 +3,10 @@
 import { Command, Option } from "commander";
 import { bench, type BenchArguments } from "./commands/bench.js";
 import type { CommandIo } from "./command-io.js";
-import { conditionOptions } from "./terminal/condition-options.js";
+import {
+  conditionOptions,
+  controlnetOption,
+} from "./terminal/condition-options.js";
 import { endingOf, exitCodes, oneLine } from "./terminal/exit-code.js";
 import { firstRun } from "./commands/first-run.js";
 import { generate, type GenerateArguments } from "./commands/generate.js";
@@ -119,6 +122,7 @@ function program(io: CommandIo): Command {
     .option("--json", "one JSON object on standard output, of every unit")
     .addOption(inputOption())
     .addOption(constantOption())
+    .addOption(controlnetOption())
     .action((model: string, options: InspectArguments) =>
       inspect(model, options, io),
     );
@@ -241,6 +245,7 @@ function program(io: CommandIo): Command {
     .option("--json", "one JSON object on standard output")
     .addOption(inputOption())
     .addOption(constantOption())
+    .addOption(controlnetOption())
     .action((model: string, options: GenerateArguments) =>
       generate(model, options, io),
     );

@@ -119,6 +119,50 @@ describe("phaseskip generate", { timeout: 120_000 }, () => {
     expect(await sampleOfXl("--negative-2", "the sun")).not.toEqual(one);
   });
 
+  test("--denoising-end hands a sample over, --latents and --denoising-start go on from it", async () => {
+    const of = async (name: string, ...options: string[]) => {
+      const path = inFolder(`sample-${count++}.npy`);
+      const { stderr } = await run([
+        ...["generate", fixture(name), "--prompt", "a boat", "--steps", "3"],
+        ...["--save-sample", path, ...options],
+      ]);
+      expect(stderr).not.toContain("Cannot");
+      return { path, sample: (await readNpy(path)).data };
+    };
+    const base = await of("tiny-sdxl-ts", "--denoising-end", "0.6");
+    const refined = (...options: string[]) =>
+      of(
+        ...(["tiny-refiner-ts", "--denoising-start", "0.6"] as const),
+        ...["--latents", base.path, ...options],
+      );
+    const { sample } = await refined();
+    for (const option of ["--aesthetic-score", "--negative-aesthetic-score"])
+      expect((await refined(option, "1")).sample).not.toEqual(sample);
+  });
+
+  test("--controlnet lies beside the model, and follows --control", async () => {
+    const net = fixture("tiny-control-ts/controlnet_0");
+    const on = [fixture("tiny-sd-image-ts"), "--controlnet", net];
+    const picture = inFolder("edges.png");
+    const data = new Uint8ClampedArray(4 * 256).map((_, i) => 7 * i);
+    await writePng(picture, { data, width: 16, height: 16 });
+    const of = async (...options: string[]) => {
+      const path = inFolder(`sample-${count++}.npy`);
+      const { stderr } = await run([
+        ...["generate", ...on, "--prompt", "a boat", "--steps", "2"],
+        ...["--save-sample", path, ...options],
+      ]);
+      expect(stderr).not.toContain("Cannot");
+      return (await readNpy(path)).data;
+    };
+    expect(await of("--control", picture)).not.toEqual(await of());
+    const { stdout } = await run(["inspect", ...on]);
+    expect(stdout).toMatch(/^controlnet\b/m);
+    const { exitCode, stderr } = await run(["inspect", ...on, "--changes"]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("leave --controlnet out");
+  });
+
   test("--lora merges a file, by its scale", async () => {
     const file = fileURLToPath(
       new URL(

@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { runCommand } from "../src/index.js";
+import "../../../scripts/hold-ort-code.mjs";
 import { RecordingStream } from "./terminal.js";
 
 /** What a command did. */

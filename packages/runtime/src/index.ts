@@ -18,6 +18,7 @@ export type {
   SchedulerChoice,
 } from "./pipeline/request.js";
 export type { Embeddings, TextOptions } from "./prompt/text-options.js";
+export type { HandoverOptions } from "./inputs/handover-options.js";
 export type { InputOptions } from "./inputs/input-options.js";
 export type { ControlOptions } from "./inputs/control-options.js";
 export type { PromptStyle } from "./text/text-windows.js";

@@ -3,6 +3,7 @@
 
 // Model folders
 export { openFolder } from "./folder/model-folder.js";
+export { besideControlNets } from "./folder/beside-control-nets.js";
 export type {
   ModelFile,
   ModelFolder,

@@ -13,3 +13,19 @@ export function pageUrl(location: string | URL): string {
 export function modelUrl(location: string | URL): string {
   return isModelName(location) ? location : pageUrl(location);
 }
+
+/**
+ * The same for what lies beside a model.
+ * @throws {TypeError} If one is no location
+ */
+export function modelUrls(
+  given: string | URL | readonly (string | URL)[],
+): string[] {
+  const list: readonly unknown[] = Array.isArray(given) ? given : [given];
+  return list.map((one) => {
+    if (typeof one === "string" || one instanceof URL) return modelUrl(one);
+    throw new TypeError(
+      `Cannot load a pipeline as controlnet must be the URL, path or name of a ControlNet, or a list of such: one is of type ${typeof one}`,
+    );
+  });
+}

@@ -39,6 +39,12 @@ export interface LoadOptions extends HubOptions {
    * `phaseskip-inputs.json` beside the Unet says. @default diffusers' names, and what that file says
    */
   readonly inputs?: UnetInputs;
+  /**
+   * ControlNets that lie beside the model, not in its folder: URLs, paths or names of folders with a `model.onnx` or
+   * `controlnet/model.onnx`, or of bare `.onnx` files. A plan's units call one `controlnet`, several `controlnet_0`,
+   * `controlnet_1` and so on, in the order of a call's `control`. @default those in the folder
+   */
+  readonly controlnet?: string | URL | readonly (string | URL)[];
   /** Keep the weights in IndexedDB. @default true */
   readonly cache?: boolean;
   /** LoRAs that are merged for every call that names none itself. @default none */

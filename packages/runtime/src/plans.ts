@@ -22,6 +22,8 @@ export { deltaReuse } from "./plans/delta-reuse.js";
 export type { DeltaReuseOptions } from "./plans/delta-reuse.js";
 export { taylorSeer } from "./plans/taylor-seer.js";
 export type { TaylorSeerOptions } from "./plans/taylor-seer.js";
+export { spectrum } from "./plans/spectrum.js";
+export type { SpectrumOptions } from "./plans/spectrum.js";
 export { freeU } from "./plans/free-u.js";
 export type { FreeUOptions } from "./plans/free-u.js";
 export type { StepGrid } from "./plans/step-grid.js";

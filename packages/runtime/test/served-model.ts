@@ -94,6 +94,13 @@ export async function changeChunk(
   else await resultOf(store.put(changed, key));
 }
 
+/** Names the cache's format as another version of this package would; `undefined` names none. */
+export async function keepFormat(format: number | undefined): Promise<void> {
+  const store = await objectStore("readwrite");
+  if (format === undefined) await resultOf(store.delete(["format"]));
+  else await resultOf(store.put(format, ["format"]));
+}
+
 async function objectStore(mode: IDBTransactionMode) {
   const request = indexedDB.open("phaseskip-weights");
   request.onupgradeneeded = () => request.result.createObjectStore("files");

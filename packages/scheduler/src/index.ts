@@ -53,6 +53,7 @@ export type { RunOptions, SchedulerConfig } from "./config/config.js";
 // Image to image
 export { timestepsFrom } from "./image-to-image.js";
 export type { PartialSchedule } from "./image-to-image.js";
+export { stepsBefore, timestepsAfter } from "./handover.js";
 
 // Seeded noise
 export { generator, restoreGenerator } from "./noise/generator.js";

@@ -9,6 +9,8 @@ import {
   euler,
   lcm,
   pndm,
+  stepsBefore,
+  timestepsAfter,
   timestepsFrom,
 } from "@phaseskip/scheduler";
 
@@ -173,6 +175,52 @@ describe("lcm()", () => {
       true,
       false,
     ]);
+  });
+});
+
+describe("lcm()", () => {
+  const steps = (strength: number, count: number) =>
+    lcm({ strength, numInferenceSteps: count }).timesteps;
+
+  test("spreads its steps over the part that strength leaves", () => {
+    expect(steps(1, 4)).toEqual([999, 759, 499, 259]);
+    expect(steps(0.5, 4)).toEqual([499, 379, 259, 139]);
+    const given = { timesteps: [999, 759, 499, 259] };
+    expect(lcm({ ...given, strength: 0.5 }).timesteps).toEqual([499, 259]);
+  });
+
+  test("throws RangeError where strength leaves fewer steps", () => {
+    expect(() => steps(0.05, 4)).toThrow(
+      new RangeError(
+        "Cannot create the LCM scheduler as numInferenceSteps must be at most original_inference_steps (50) times the strength 0.05: current value is 4",
+      ),
+    );
+  });
+});
+
+describe("stepsBefore() and timestepsAfter()", () => {
+  test.each([0.2, 0.55, 0.8])("part %d of the way", (part) => {
+    for (const scheduler of [
+      ddim({ numInferenceSteps: 10 }),
+      euler({ numInferenceSteps: 10 }),
+    ]) {
+      const { timesteps } = scheduler;
+      const before = stepsBefore(scheduler, timesteps, part);
+      const { startIndex } = timestepsAfter(scheduler, part);
+      expect(startIndex).toBe(before);
+      expect(timesteps[before - 1]).toBeGreaterThanOrEqual(1000 * (1 - part));
+      expect(timesteps[before]).toBeLessThan(1000 * (1 - part));
+    }
+  });
+
+  test("throw RangeError for parts that are none", () => {
+    const scheduler = ddim({ numInferenceSteps: 10 });
+    expect(() => timestepsAfter(scheduler, 1)).toThrow(
+      "denoisingStart must be above 0 and below 1: current value is 1",
+    );
+    expect(() => stepsBefore(scheduler, scheduler.timesteps, NaN)).toThrow(
+      "denoisingEnd must be above 0 and below 1: current value is NaN",
+    );
   });
 });
 

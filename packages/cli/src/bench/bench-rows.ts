@@ -93,6 +93,6 @@ function row(
 function planRow(name: string, times: PlanTimes, macs: number): PlanRow {
   const sum = (list: readonly number[]) =>
     list.reduce((total, time) => total + time, 0);
-  const time = 1 - sum(times.ours) / sum(times.whole);
+  const time = 1 - sum(times.all) / sum(times.whole);
   return { ...row(name, 1.05, times), saved: { macs, time } };
 }

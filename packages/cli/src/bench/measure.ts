@@ -42,9 +42,11 @@ export interface SegmentedTimes extends TimePairs {
   readonly segments: number;
 }
 
-/** What one plan took. */
+/** What one plan took: pairs are of the steps that compute something of the Unet. */
 export interface PlanTimes extends SegmentedTimes {
-  /** The whole file in one raw session, at the same steps. */
+  /** The executor, at every step. */
+  readonly all: readonly number[];
+  /** The whole file in one raw session, at every step. */
   readonly whole: readonly number[];
 }
 
@@ -154,14 +156,12 @@ export class Measurement {
       steps.flatMap(({ contexts }) => contexts.map((one) => one.signature)),
     );
     const raw = new Map<number, RawSession>();
-    const times = {
-      ours: [] as number[],
-      raw: [] as number[],
-      whole: [] as number[],
-    };
+    const pairs = { ours: [] as number[], raw: [] as number[] };
+    const every = { all: [] as number[], whole: [] as number[] };
     try {
       for (const index of used) {
         const live = signatures[index]!;
+        if (!live.isLive.includes(true)) continue; // the whole call is left out
         raw.set(
           index,
           await liveSession(this.device, this.#unet, this.#weights, live),
@@ -180,18 +180,24 @@ export class Measurement {
             ours: () => this.#step(streams, step),
             raw: async () => {
               for (const { signature } of step.contexts)
-                await raw.get(signature)!.run(inputs);
+                await raw.get(signature)?.run(inputs);
             },
             whole: async () => {
               for (let c = 0; c < this.#contexts; c++)
                 await this.#whole.run(inputs);
             },
           };
-          await inTurn(sides, times, i);
+          const { ours, raw: live, whole } = await inTurn(sides, i);
+          every.all.push(ours);
+          every.whole.push(whole);
+          if (step.contexts.some(({ signature }) => raw.has(signature))) {
+            pairs.ours.push(ours);
+            pairs.raw.push(live);
+          }
           onPair(i + 1, steps.length);
         }
       });
-      return { ...times, segments: this.#executor.segments.length };
+      return { ...pairs, ...every, segments: this.#executor.segments.length };
     } finally {
       for (const session of raw.values()) await session.release();
     }
@@ -235,8 +241,11 @@ export class Measurement {
               await this.#whole.run(inputs);
           },
         };
-        await inTurn(sides, i < WARM_UP ? { ours: [], raw: [] } : times, i);
-        if (i >= WARM_UP) onPair(i + 1 - WARM_UP, pairs);
+        const { ours, raw } = await inTurn(sides, i);
+        if (i < WARM_UP) continue;
+        times.ours.push(ours);
+        times.raw.push(raw);
+        onPair(i + 1 - WARM_UP, pairs);
       }
     });
     return times;
@@ -291,17 +300,18 @@ export class Measurement {
   }
 }
 
-/** Runs each side once and notes its time; who goes first changes from pair to pair. */
+/** Runs each side once, for its time in ms; who goes first changes from turn to turn. */
 async function inTurn<K extends string>(
   sides: Readonly<Record<K, () => Promise<void>>>,
-  times: Readonly<Record<K, number[]>>,
   turn: number,
-): Promise<void> {
+): Promise<Record<K, number>> {
   const names = Object.keys(sides) as K[];
   if (turn % 2 === 1) names.reverse();
+  const times = {} as Record<K, number>;
   for (const name of names) {
     const start = performance.now();
     await sides[name]();
-    times[name].push(performance.now() - start);
+    times[name] = performance.now() - start;
   }
+  return times;
 }

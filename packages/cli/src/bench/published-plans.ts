@@ -10,6 +10,7 @@ import {
   firstBlockCache,
   freeU,
   guidanceInterval,
+  spectrum,
   taylorSeer,
   tGate,
 } from "@phaseskip/runtime/plans";
@@ -59,6 +60,7 @@ export function publishedPlans({ unet }: ModelInspection): Plan[] {
     firstBlockCache: firstBlockCache({ units, threshold: 0.15 }),
     deltaReuse: deltaReuse({ units, interval: 2 }),
     taylorSeer: taylorSeer({ units, numInferenceSteps }),
+    spectrum: spectrum({ numInferenceSteps }),
     freeU: freeU({ units }),
   };
   return Object.entries(plans).map(([name, plan]) => ({

@@ -41,6 +41,7 @@ export interface GenerateArguments
   readonly promptStyle?: "weighted" | "plain";
   readonly clipSkip?: number;
   readonly lora?: readonly string[];
+  readonly controlnet?: readonly string[];
   readonly guidanceRescale?: number;
   readonly vaeTiling?: boolean;
   readonly seed: number;
@@ -94,6 +95,7 @@ export async function generate(
     device: options.backend,
     ...(options.dtype !== undefined && { dtype: options.dtype }),
     ...(inputs && { inputs }),
+    ...(options.controlnet && { controlnet: options.controlnet }),
     ...hubRequest(options),
     progress: shown,
     ...(signal && { signal }),

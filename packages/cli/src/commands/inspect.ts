@@ -53,6 +53,7 @@ export interface InspectArguments extends ChangesArguments, UnetInputArguments {
   /** Which of a network's files is read. */
   readonly dtype?: string;
   readonly revision?: string;
+  readonly controlnet?: readonly string[];
   /** Whether the model is run to measure what `blockCache` takes. */
   readonly changes?: true;
   /** Units deeper than this are not listed; blocks are 1. */
@@ -75,13 +76,19 @@ export async function inspect(
   { input = [], constant = [], ...options }: InspectArguments,
   io: CommandIo,
 ): Promise<void> {
-  const { plan, depth, json, time, changes, dtype, revision, ...runs } =
+  const { plan, depth, json, time, changes, dtype, revision, ...others } =
     options;
+  const { controlnet, ...runs } = others;
   const inputs = unetInputs({ input, constant });
   const [unused] = Object.keys(runs).map(kebabCase);
   if (unused !== undefined && !changes) {
     throw new TypeError(
       `Cannot inspect the model as --${unused} is of the runs that --changes measures: give --changes, too`,
+    );
+  }
+  if (changes && controlnet) {
+    throw new TypeError(
+      "Cannot inspect the model as --changes measures the Unet without ControlNets: leave --controlnet out",
     );
   }
   const model = await inspectModel(
@@ -90,6 +97,7 @@ export async function inspect(
     dtype,
     revision,
     inputs,
+    controlnet,
   );
   try {
     const units = summarizeUnits(model.unet);

@@ -4,6 +4,7 @@ import { hubRequest } from "../files/hub-options.js";
 import { analyseUnet, type Graph } from "@phaseskip/graph";
 import type { GenerateOptions, UnetInputs } from "@phaseskip/runtime";
 import {
+  besideControlNets,
   controlledUnet,
   loadModelIndex,
   loadTokenizer,
@@ -33,6 +34,7 @@ export interface ModelInspection extends PlannableModel, RunSize {
  * @param dtype which of a network's files is read. @default the best that WASM runs
  * @param revision of a model that is named. @default main
  * @param inputs how the Unet calls what it takes. @default as diffusers does, or as the file beside it says
+ * @param controlNets where ControlNets lie that are no part of the folder. @default none
  * @throws {PhaseskipError} If the folder cannot be read, or holds no Unet that is known here.
  */
 export async function inspectModel(
@@ -41,12 +43,18 @@ export async function inspectModel(
   dtype?: string,
   revision?: string,
   inputs?: UnetInputs,
+  controlNets: readonly string[] = [],
 ): Promise<ModelInspection> {
-  const folder = await openFolder(location, {
+  const opening = {
     cache: false,
     hub: hubRequest({ ...(revision !== undefined && { revision }) }),
     ...(signal && { signal }),
-  });
+  };
+  const own = await openFolder(location, opening);
+  const folder =
+    controlNets.length === 0
+      ? own
+      : await besideControlNets(own, controlNets, opening);
   try {
     const parts = new PartFiles(folder, dtype, inputs);
     const index = await loadModelIndex(folder, signal, { parts, device });

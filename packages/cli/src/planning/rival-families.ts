@@ -11,6 +11,7 @@ import {
   fasterDiffusion,
   firstBlockCache,
   guidanceInterval,
+  spectrum,
   taylorSeer,
   tGate,
 } from "@phaseskip/runtime/plans";
@@ -73,6 +74,14 @@ export function rivalFamilies(setting: RivalSetting): RivalFamily[] {
       return [1, 3, 5].flatMap((warmup) =>
         crossed([2, 3, 4, 5, 6], [1, 2], (interval, order) =>
           taylorSeer({ ...run, timesteps, interval, order, warmup }),
+        ),
+      );
+    },
+    Spectrum: () => {
+      const run = { numInferenceSteps: count, timesteps: grid.timesteps };
+      return [0.4, 0.8].flatMap((mix) =>
+        crossed([2, 3, 4], [0, 0.25, 0.5, 1], (window, growth) =>
+          spectrum({ ...run, window, growth, mix }),
         ),
       );
     },

@@ -1,7 +1,7 @@
-// Options of `generate` that say what a Unet is told beside texts, and ControlNets.
+// Options of `generate` that say what a Unet is told beside texts, ControlNets, and where one model hands over to another.
 
 import { InvalidArgumentError, Option } from "commander";
-import { integerFrom, numberFrom } from "./option-values.js";
+import { integerFrom, listed, numberFrom } from "./option-values.js";
 
 /** What these options are read as. */
 export interface ConditionArguments {
@@ -12,6 +12,11 @@ export interface ConditionArguments {
   readonly controlScale?: readonly number[];
   readonly controlRange?: readonly (readonly [start: number, end: number])[];
   readonly guessMode?: true;
+  readonly aestheticScore?: number;
+  readonly negativeAestheticScore?: number;
+  readonly denoisingEnd?: number;
+  readonly denoisingStart?: number;
+  readonly latents?: string;
 }
 
 /** The options, in the order of the help. */
@@ -56,7 +61,35 @@ export function conditionOptions(): Option[] {
       "--guess-mode",
       "let ControlNets guess what is drawn, also without a\nprompt",
     ),
+    new Option(
+      "--denoising-end <P>",
+      "stop after this part of the way, above 0 and below 1:\n--save-sample then has the noise that is left",
+    ).argParser(numberFrom(0)),
+    new Option(
+      "--latents <X.npy>",
+      "start from this sample, as --save-sample wrote it, in\nplace of --image",
+    ),
+    new Option(
+      "--denoising-start <P>",
+      "go on from where another model stopped, in place of\n--strength",
+    ).argParser(numberFrom(0)),
+    new Option(
+      "--aesthetic-score <S>",
+      "SDXL's refiner: how much the picture is to be liked\n(default: 6)",
+    ).argParser(numberFrom(-Infinity)),
+    new Option(
+      "--negative-aesthetic-score <S>",
+      "SDXL's refiner: the same of --negative (default: 2.5)",
+    ).argParser(numberFrom(-Infinity)),
   ];
+}
+
+/** Where a ControlNet lies that is no part of the model's folder. */
+export function controlnetOption(): Option {
+  return new Option(
+    "--controlnet <NET>",
+    "a ControlNet beside the model: path, URL or name of its\nfolder, or its .onnx; may be given several times",
+  ).argParser(listed);
 }
 
 function range(text: string): readonly [number, number] {

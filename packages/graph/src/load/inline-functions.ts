@@ -9,59 +9,46 @@ import type {
   TensorProto,
 } from "../onnx/onnx_pb.js";
 import { clone } from "../onnx/wire.js";
+import { checkCalls } from "./call-sizes.js";
 
 /** Characters of names, and values, that the calls of all functions may come to: some hundred times a large Unet's. */
 const mostWrittenOut = 2 ** 26;
-/** Functions that may call one another in a row. */
-const deepestCalls = 100;
 
 /**
  * The graph's nodes with every call of a local function written out, also in other functions and in the
  * bodies of an `If` or a loop.
  *
- * @throws {PhaseskipError} `model-invalid` if a function calls itself, or its calls come to more than could be held
+ * @throws {PhaseskipError} `model-invalid` if a function calls itself, or calls come to more than can be held
  */
 export function inlineFunctions(model: ModelProto): readonly NodeProto[] {
   const functions = new Map(
     model.functions.map((f) => [key(f.domain, f.name, f.overload), f]),
   );
   if (functions.size === 0) return model.graph!.node;
+  const calleeOf = (node: NodeProto) =>
+    functions.get(key(node.domain, node.op_type, node.overload));
+  checkCalls(model.graph!.node, calleeOf);
   let calls = 0;
   let written = 0;
-  const expand = (
-    nodes: readonly NodeProto[],
-    around: readonly FunctionProto[],
-  ): NodeProto[] =>
+  const expand = (nodes: readonly NodeProto[]): NodeProto[] =>
     nodes.flatMap((node) => {
-      const callee = functions.get(
-        key(node.domain, node.op_type, node.overload),
-      );
-      if (callee && around.includes(callee)) {
-        throw new PhaseskipError(
-          "model-invalid",
-          `Cannot use the model as its function ${callee.name} must not call itself`,
-        );
-      }
+      const callee = calleeOf(node);
       if (callee) {
         written += callSize(callee, node);
-        if (written > mostWrittenOut || around.length >= deepestCalls) {
+        if (written > mostWrittenOut) {
           throw new PhaseskipError(
             "model-invalid",
-            `Cannot use the model as its functions, written out at every call, must come to a graph that can be held: ${callee.name} is called ${calls} times or more`,
+            `Cannot use the model as its functions, written out at every call, must come to names and values that can be held: ${callee.name} is called ${calls} times or more`,
           );
         }
-        return expand(writtenOut(callee, node, `call${calls++}/`), [
-          ...around,
-          callee,
-        ]);
+        return expand(writtenOut(callee, node, `call${calls++}/`));
       }
       for (const { g, graphs } of node.attribute) {
-        for (const body of g ? [g] : graphs)
-          body.node = expand(body.node, around);
+        for (const body of g ? [g] : graphs) body.node = expand(body.node);
       }
       return [node];
     });
-  const nodes = expand(model.graph!.node, []);
+  const nodes = expand(model.graph!.node);
   for (const f of model.functions) {
     for (const opset of f.opset_import) {
       if (!model.opset_import.some((known) => known.domain === opset.domain)) {

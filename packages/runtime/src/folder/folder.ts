@@ -19,6 +19,8 @@ export interface ModelFolder {
   readonly location: string;
   /** The Unet's file, where that was named in place of the folder: the model is this network alone. */
   readonly unetPath?: string;
+  /** Names of ControlNets that were given beside it; their files lie under these names. */
+  readonly controlNets?: readonly string[];
   /**
    * Opens a file. Over HTTP it is whole in the cache once this resolves.
    * @returns the file, or `undefined` where the folder has none of that path

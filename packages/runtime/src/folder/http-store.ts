@@ -1,6 +1,7 @@
 // The stored files of one model over HTTP: each is in the cache and confirmed by the model's list or by the server,
 // or as it was last seen where the server cannot be reached, or fetched.
 
+import { PhaseskipError } from "@phaseskip/graph";
 import { askToPersist } from "../store/ask-to-persist.js";
 import { cachedFile, type ChunkViews } from "../store/cached-file.js";
 import type { FileKey, FileRecord } from "../store/chunk-store.js";
@@ -119,6 +120,8 @@ export function httpStore(
   const shared = joinMemory(location);
   const memory = shared.store;
   let persistent = cache ? indexedDbStore() : undefined;
+  /** Why nothing is kept, until it was told. */
+  let refusal: string | undefined = "IndexedDB is missing here or refuses";
   let records: Promise<Map<string, FileRecord> | undefined> | undefined;
   let isFirst = true;
   let release!: () => void;
@@ -150,17 +153,16 @@ export function httpStore(
 
   /** Says once per model what is not as it should be. */
   function introduce(path: string): void {
-    if (!isFirst || !cache) return;
-    isFirst = false;
-    if (!hasSha256()) {
+    if (!cache) return;
+    if (isFirst && !hasSha256()) {
       const reason =
         "this page is not in a secure context: serve it over https, or from localhost";
       tally.report({ kind: "insecure", reason });
     }
-    if (!persistent) {
-      const reason = "IndexedDB is missing here or refuses";
-      tally.report({ kind: "uncached", path, reason });
-    }
+    isFirst = false;
+    if (persistent || refusal === undefined) return;
+    tally.report({ kind: "uncached", path, reason: refusal });
+    refusal = undefined;
   }
 
   /**
@@ -177,7 +179,10 @@ export function httpStore(
       const known = (await records)?.get(key.path);
       (await records)?.delete(key.path);
       return known ?? (await persistent?.record(key));
-    } catch {
+    } catch (error) {
+      // files that are asked for at once are refused at once
+      if (persistent && error instanceof PhaseskipError)
+        refusal = error.message;
       persistent = undefined;
       return undefined;
     }

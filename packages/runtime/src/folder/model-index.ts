@@ -77,6 +77,7 @@ export type UnetReader = (device: HalfDevice) => Promise<Graph>;
 
 /**
  * Reads what a model folder holds.
+ * @throws {TypeError} If ControlNets are given beside a folder that has some
  * @throws {PhaseskipError} `model-unsupported` If its pipeline is of another class; `model-invalid` if a file
  * is missing or wrong; `fetch-failed` if there is no model at that URL.
  */
@@ -252,7 +253,7 @@ function knownClass(
   );
 }
 
-/** By the folder's list; without one, those that model_index.json names. */
+/** Those that are given beside the folder; else by its list; without one, those that model_index.json names. */
 async function controlNets(
   folder: ModelFolder,
   index: Record<string, unknown>,
@@ -265,8 +266,13 @@ async function controlNets(
   const named = Object.keys(index).filter((key) =>
     /^controlnet(_\d+)?$/.test(key),
   );
-  return (listed ?? named).sort((a, b) =>
+  const own = (listed ?? named).sort((a, b) =>
     a.localeCompare(b, "en", { numeric: true }),
+  );
+  const { controlNets: given = [] } = folder;
+  if (given.length === 0 || own.length === 0) return [...own, ...given];
+  throw new TypeError(
+    `Cannot load the model at ${folder.location} as controlnet is for models that have no ControlNets of their own: it has ${own.join(", ")}; leave it out`,
   );
 }
 

@@ -47,6 +47,10 @@ export interface InputOptions {
   readonly negativeCropsCoordsTopLeft?: readonly [top: number, left: number];
   /** SDXL: `targetSize` of the negative prompt; goes with `negativeOriginalSize`. @default the prompt's sizes */
   readonly negativeTargetSize?: readonly [height: number, width: number];
+  /** SDXL's refiner: how much the picture is to be liked, as its training pictures were rated. @default 6 */
+  readonly aestheticScore?: number;
+  /** SDXL's refiner: the same of the negative prompt. @default 2.5 */
+  readonly negativeAestheticScore?: number;
 }
 
 /** The same, known to be well formed. */
@@ -55,16 +59,13 @@ export type InputRequest = {
     InputOptions[K] | undefined;
 } & { readonly control: readonly ControlRequest[] | undefined };
 
-/** The noise level that diffusers' StableDiffusionUpscalePipeline takes where nothing is said (0.42.1). */
-export const NOISE_LEVEL = 20;
-
 /** The names of these options. */
 export const inputFields = [
   ...["classLabel", "constants", "imageGuidanceScale", "noiseLevel"],
   ...["control", "guessMode"],
   ...["originalSize", "cropsCoordsTopLeft", "targetSize"],
   ...["negativeOriginalSize", "negativeCropsCoordsTopLeft"],
-  "negativeTargetSize",
+  ...["negativeTargetSize", "aestheticScore", "negativeAestheticScore"],
 ] as const satisfies readonly (keyof InputOptions)[];
 
 type Cannot = (reason: string) => string;
@@ -100,6 +101,12 @@ export function parseInputOptions(
     if (!is(value) || value < 0) throw new RangeError(cannot(wanted));
     return value;
   };
+  const score = (name: "aestheticScore" | "negativeAestheticScore") => {
+    const value: unknown = options[name];
+    if (value === undefined || Number.isFinite(value)) return value as number;
+    const wanted = `${name} must be a finite number: current value is ${shownValue(value)}`;
+    throw new TypeError(cannot(wanted));
+  };
   const boolean = (value: unknown) => {
     if (value === undefined || typeof value === "boolean") return value;
     const wanted = `guessMode must be true or false: current value is ${shownValue(value)}`;
@@ -125,6 +132,8 @@ export function parseInputOptions(
     cropsCoordsTopLeft: pair("cropsCoordsTopLeft"),
     targetSize: pair("targetSize"),
     ...negativeSizes,
+    aestheticScore: score("aestheticScore"),
+    negativeAestheticScore: score("negativeAestheticScore"),
   };
 }
 

@@ -2,8 +2,8 @@
 
 import { loadScheduler } from "@phaseskip/scheduler";
 import { imageArray } from "../picture/input-picture.js";
-import { NOISE_LEVEL } from "./input-options.js";
 import type { ChannelsGiven, DrawChannels } from "./sample-channel.js";
+import { NOISE_LEVEL } from "./sample-channel.js";
 
 /**
  * The picture with the noise of that timestep of the schedule that the upscaler was trained with (diffusers 0.42.1,

@@ -32,6 +32,8 @@ export interface InputGiven {
   readonly guidanceScale: number;
   /** Height and width of the picture, in pixels. */
   readonly pictureSize: readonly [height: number, width: number];
+  /** Whether the picture is made of another one. */
+  readonly isFromImage: boolean;
   /** Numbers that the Unet takes of this input for one image. */
   readonly length: number;
   /** What the Unet reads in channels behind the sample's; undefined where it has none. */

@@ -7,6 +7,9 @@ import type { LatentDistribution } from "../picture/latent.js";
 import type { ImageArray } from "../picture/picture.js";
 import type { InputRequest } from "./input-options.js";
 
+/** The noise level that diffusers' StableDiffusionUpscalePipeline takes where nothing is said (0.42.1). */
+export const NOISE_LEVEL = 20;
+
 /** What a Unet reads behind the sample's channels. */
 export interface SampleChannels {
   /** Channels behind those of a sample of so many. */

@@ -4,8 +4,8 @@
 import { PhaseskipError } from "@phaseskip/graph";
 import type { Context } from "../plan/plan.js";
 import type { InputRequest } from "./input-options.js";
-import { NOISE_LEVEL } from "./input-options.js";
 import type { SampleChannels } from "./sample-channel.js";
+import { NOISE_LEVEL } from "./sample-channel.js";
 
 const all: readonly Context[] = ["cond", "image", "uncond"];
 

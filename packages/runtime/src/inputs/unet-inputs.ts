@@ -41,7 +41,8 @@ export const unetInputs: readonly RunInput[] = [
     name: "class_labels",
     dims: ({ batch }) => [batch],
     changes: false,
-    source: "classLabel",
+    source:
+      "classLabel, or where it is several numbers, inputs: { constants: { class_labels: [...] } } when loading",
     value: classLabels,
   },
   ...controlInputs,

@@ -4,14 +4,16 @@ import type { Graph, LiveGraph } from "@phaseskip/graph";
 import { PhaseskipError, elementCount, findInput } from "@phaseskip/graph";
 import type { GivenText, InputGiven, RunInput } from "../inputs/run-input.js";
 import { checkConstants, modelInputs } from "../inputs/model-inputs.js";
+import { checkTimeIds } from "../inputs/time-ids.js";
 import type { Context } from "../plan/plan.js";
 import type { ContextEmbeds, ContextText } from "../prompt/context-text.js";
 import { contextText } from "../prompt/context-text.js";
 import type { Model } from "./model.js";
+import { startsFrom } from "./plan-run.js";
 import type { PlannedRun } from "./planned-run.js";
 import type { Request } from "./request.js";
 import type { Embeddings } from "../prompt/text-options.js";
-import { promptCount } from "../prompt/text-options.js";
+import { promptCount } from "../prompt/picture-count.js";
 import type { EmbeddedText, ReadText } from "../networks/text-encoders.js";
 
 /** One image's inputs of the Unet that stay the same at every step, by name; each without the batch. */
@@ -37,6 +39,7 @@ export async function conditionRun(
 ): Promise<RunConditioning> {
   const { index, unetGraph } = model;
   checkConstants(request.constants, index.constants);
+  checkTimeIds(run.unet.shapes.get("time_ids")?.dims[1], request);
   const table = modelInputs(unetGraph, index.constants);
   const taken = readInputs(unetGraph, run.schedule.signatures);
   const embedded = new Map<string, EmbeddedText>();
@@ -79,6 +82,7 @@ export async function conditionRun(
         guidanceScale: run.guidanceScale,
         channels: run.channels,
         controlNets: index.controlNets,
+        isFromImage: startsFrom(request),
         pictureSize: [height, width].map(
           (side) => side * index.vaeScaleFactor,
         ) as [number, number],

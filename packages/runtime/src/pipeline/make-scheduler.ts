@@ -8,6 +8,8 @@ import {
   schedulerNameOf,
   schedulerNames,
   schedulerOptions,
+  stepsBefore,
+  timestepsAfter,
   timestepsFrom,
 } from "@phaseskip/scheduler";
 import type { ModelIndex } from "../folder/model-index.js";
@@ -16,6 +18,7 @@ import type { Request } from "./request.js";
 
 /**
  * Makes the scheduler that is asked for, or the model's own, with the options that are asked for.
+ * @param spread the part of the schedule that `lcm` spreads its steps over, above 0 and at most 1
  * @throws {TypeError | RangeError} If it does not take what is asked for
  * @throws {PhaseskipError} `model-unsupported` If the model's own is not known; `plan-invalid` if it does not take the
  * plan's steps
@@ -27,6 +30,7 @@ export async function makeScheduler(
     "scheduler" | "numInferenceSteps" | "originalInferenceSteps"
   >,
   plan: Plan,
+  spread = 1,
 ): Promise<Scheduler> {
   const { name: asked, ...given } =
     typeof request.scheduler === "string"
@@ -70,6 +74,7 @@ export async function makeScheduler(
         ...(timesteps ? { timesteps } : { numInferenceSteps }),
         preconditioning,
         ...(eta !== undefined && { eta: eta as number }),
+        ...(spread < 1 && name === "lcm" && { strength: spread }),
       },
     );
   } catch (cause) {
@@ -100,19 +105,48 @@ function withoutDefaults(
   return { ...config, _use_default_values: kept };
 }
 
-/** The whole schedule, or its last part where an image is the start. */
+/** The steps of a run on a sampler's grid. */
+export interface RunTimesteps {
+  /** Steps of the grid before the run. */
+  readonly startIndex: number;
+  /** What the Unet is handed at each step. */
+  readonly timesteps: readonly number[];
+}
+
+/**
+ * The whole schedule, or its part between where an image enters and where another model goes on.
+ * @param isStart whether the run starts from an image or from another model's sample
+ * @throws {RangeError} If nothing is left of it
+ */
 export function runTimesteps(
   scheduler: Scheduler,
+  isStart: boolean,
   {
-    image,
-    mask,
-    strength = mask ? 1 : 0.8,
-  }: Pick<Request, "image" | "mask" | "strength">,
-) {
-  if (!image) return { startIndex: 0, timesteps: scheduler.timesteps };
-  const part = timestepsFrom(scheduler, strength);
-  if (part.timesteps.length > 0) return part;
-  throw new RangeError(
-    `Cannot generate an image as strength must leave at least one of ${scheduler.numInferenceSteps} steps: current value is ${strength}`,
-  );
+    strength,
+    denoisingStart,
+    denoisingEnd,
+  }: { readonly strength: number } & Pick<
+    Request,
+    "denoisingStart" | "denoisingEnd"
+  >,
+): RunTimesteps {
+  const part = !isStart
+    ? { startIndex: 0, timesteps: scheduler.timesteps }
+    : denoisingStart === undefined
+      ? timestepsFrom(scheduler, strength)
+      : timestepsAfter(scheduler, denoisingStart);
+  const none = (option: string, value: number) => {
+    const grid = `${scheduler.numInferenceSteps} steps`;
+    return new RangeError(
+      `Cannot generate an image as ${option} must leave at least one of ${grid}: current value is ${value}`,
+    );
+  };
+  if (part.timesteps.length === 0)
+    throw denoisingStart === undefined
+      ? none("strength", strength)
+      : none("denoisingStart", denoisingStart);
+  if (denoisingEnd === undefined) return part;
+  const count = stepsBefore(scheduler, part.timesteps, denoisingEnd);
+  if (count === 0) throw none("denoisingEnd", denoisingEnd);
+  return { ...part, timesteps: part.timesteps.slice(0, count) };
 }

@@ -12,7 +12,7 @@ import type { RunSize } from "./run-size.js";
 import type { PlannableModel } from "./plannable-model.js";
 import type { Request } from "./request.js";
 import type { TextRequest } from "../prompt/text-options.js";
-import { promptCount } from "../prompt/text-options.js";
+import { promptCount } from "../prompt/picture-count.js";
 
 /** Multiply-accumulates of a pipeline's networks in a whole run. */
 export interface PipelineMacs {

@@ -24,6 +24,7 @@ import {
   controlRules,
   idleNets,
 } from "../inputs/control-rules.js";
+import type { HandoverRequest } from "../inputs/handover-options.js";
 import type { InputRequest } from "../inputs/input-options.js";
 import type { Request } from "./request.js";
 
@@ -43,6 +44,7 @@ export type PlanRequest = Pick<
   | keyof SizeRequest
 > &
   InputRequest &
+  HandoverRequest &
   Partial<Pick<Request, "decisions" | "means" | "vaeTiling">>;
 
 /**
@@ -60,13 +62,17 @@ export async function planRun(
   const plan = await readPlan(model, request.plan, signal);
   const warnings = await checkModel(model, plan, signal);
   const { makeScheduler, runTimesteps } = await import("./make-scheduler.js");
-  const scheduler = await makeScheduler(model.index, request, plan);
-  const sized = sizeRun(model, request);
   const strength = strengthOf(model.index, request);
+  const spread = spreadsSteps(model.index, request) ? strength : undefined;
+  const scheduler = await makeScheduler(model.index, request, plan, spread);
+  const isSpread = spread !== undefined && scheduler.name === "lcm";
+  const sized = sizeRun(model, request);
   const isStart = sized.channels?.isStart ?? true;
-  const image = isStart ? request.image : undefined;
-  const from = { image, mask: request.mask, strength };
-  const { startIndex, timesteps } = runTimesteps(scheduler, from);
+  const { startIndex, timesteps } = runTimesteps(
+    scheduler,
+    isStart && !isSpread && startsFrom(request),
+    { ...request, strength },
+  );
   const { decisions, means } = request;
   const { controlNets } = model.index;
   checkControl(controlNets, request);
@@ -76,6 +82,7 @@ export async function planRun(
     ...(means && { means }),
     timesteps,
     startIndex,
+    gridLength: scheduler.timesteps.length,
     numTrainTimesteps: scheduler.timestepRange[1],
     guidanceScale: sized.guidanceScale,
     contexts: sized.contexts,
@@ -92,7 +99,8 @@ export async function planRun(
     request,
     sized,
     schedule,
-    (isStart && (startIndex > 0 || !isLatent) ? 1 : 0) + (isLatent ? 1 : 0),
+    (isStart && (startIndex > 0 || isSpread || !isLatent) ? 1 : 0) +
+      (isLatent ? 1 : 0),
     signal,
   );
   const run = {
@@ -146,12 +154,36 @@ async function readMeasured(
   return measuredKeep(plan, run);
 }
 
+/** Whether a request starts from a picture, or from another model's sample. */
+export function startsFrom({
+  image,
+  latents,
+}: Pick<PlanRequest, "image" | "latents">): boolean {
+  return (image ?? latents) !== undefined;
+}
+
+/**
+ * Whether `lcm` spreads all steps over the part of its schedule that an image leaves, in place of leaving out steps
+ * (diffusers 0.42.1, pipelines/latent_consistency_models/pipeline_latent_consistency_img2img.py).
+ */
+function spreadsSteps(
+  { pipelineClass }: Pick<ModelIndex, "pipelineClass">,
+  request: Pick<PlanRequest, "image" | "latents" | "mask" | "denoisingStart">,
+): boolean {
+  const isLcm = pipelineClass === "LatentConsistencyModelPipeline";
+  const { mask, denoisingStart } = request;
+  return isLcm && startsFrom(request) && !mask && denoisingStart === undefined;
+}
+
 /** How far a request leaves its image; what the model's class takes where the request does not say. */
 export function strengthOf(
   { pipelineClass }: Pick<ModelIndex, "pipelineClass">,
-  request: Pick<Request, "image" | "mask" | "strength">,
+  request: Pick<Request, "image" | "mask" | "strength"> &
+    Partial<Pick<Request, "latents">>,
 ): number {
-  return request.strength ?? classDefaults(pipelineClass, request).strength;
+  const { strength, image, latents, mask } = request;
+  const from = { image: image ?? latents, mask };
+  return strength ?? classDefaults(pipelineClass, from).strength;
 }
 
 /** A plan that the model ships, under its file's name if it has none; or the plan given, its form checked. */

@@ -8,6 +8,11 @@ import { isChannelMeans } from "../plan/channel-means.js";
 import type { Plan } from "../plan/plan.js";
 import type { InputPicture } from "../picture/input-picture.js";
 import { pictureProblem } from "../picture/input-picture.js";
+import type {
+  HandoverOptions,
+  HandoverRequest,
+} from "../inputs/handover-options.js";
+import { handoverFields, parseHandover } from "../inputs/handover-options.js";
 import type { InputOptions, InputRequest } from "../inputs/input-options.js";
 import { inputFields, parseInputOptions } from "../inputs/input-options.js";
 import type { Lora } from "../lora/model-loras.js";
@@ -15,11 +20,7 @@ import type { QualityName } from "../plan/quality.js";
 import { qualityPlans } from "../plan/quality.js";
 import { shownValue } from "../prompt/shown-value.js";
 import type { TextOptions, TextRequest } from "../prompt/text-options.js";
-import {
-  parseTextOptions,
-  promptCount,
-  textFields,
-} from "../prompt/text-options.js";
+import { parseTextOptions, textFields } from "../prompt/text-options.js";
 
 /** A scheduler with options: `{ name: "dpmpp-2m", useKarrasSigmas: true }`. */
 export interface SchedulerChoice {
@@ -30,7 +31,8 @@ export interface SchedulerChoice {
 }
 
 /** What to draw. */
-export interface GenerateOptions extends TextOptions, InputOptions {
+export interface GenerateOptions
+  extends TextOptions, InputOptions, HandoverOptions {
   /**
    * Image i has a generator of its own, seeded `seed + i`. An integer from 0; its low 32 bits count, as in
    * PyTorch, so seeds 2^32 apart draw one picture. @default 0
@@ -123,6 +125,7 @@ export interface Request
   extends
     TextRequest,
     InputRequest,
+    HandoverRequest,
     Required<
       Pick<DenoiseOptions, "seed" | "numImagesPerPrompt" | "plan" | "preview">
     >,
@@ -132,16 +135,9 @@ export interface Request
         | ("seed" | "numImagesPerPrompt" | "plan" | "quality" | "preview")
         | keyof TextOptions
         | keyof InputOptions
+        | keyof HandoverOptions
       >
     > {}
-
-/** Images that a request draws. */
-export function imageCount(
-  request: Parameters<typeof promptCount>[0] &
-    Pick<Request, "numImagesPerPrompt">,
-): number {
-  return promptCount(request) * request.numImagesPerPrompt;
-}
 
 /**
  * Checks what a caller asks for.
@@ -220,7 +216,8 @@ export function parseRequest(
     (value) => value > 0 && value <= 1,
   );
   for (const [name, value] of Object.entries({ mask, strength })) {
-    if (value !== undefined && !image) {
+    const from = name === "strength" ? (image ?? options.latents) : image;
+    if (value !== undefined && !from) {
       throw new TypeError(
         `Cannot ${doing} as ${name} needs an image to start from: image is missing`,
       );
@@ -234,6 +231,7 @@ export function parseRequest(
   return {
     ...parseTextOptions(options, doing),
     ...parseInputOptions(options, doing),
+    ...parseHandover(options, doing),
     seed: integer("seed", 0) ?? 0,
     numImagesPerPrompt: integer("numImagesPerPrompt", 1) ?? 1,
     numInferenceSteps: integer("numInferenceSteps", 1),
@@ -304,6 +302,7 @@ const fields = new Set<string>([
   ...textFields,
   ...["seed", "numImagesPerPrompt", "guidanceRescale"],
   ...inputFields,
+  ...handoverFields,
   ...["numInferenceSteps", "scheduler", "guidanceScale", "plan", "quality"],
   ...["initNoise", "initNoiseShape"],
   ...["preview", "height", "width", "image", "strength", "mask"],

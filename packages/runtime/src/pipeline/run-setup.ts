@@ -186,10 +186,14 @@ export function checkPrompt(
     promptEmbeds,
   }: Request,
 ): void {
-  if ((prompts2 ?? negativePrompts2) && !index.hasTextEncoder2) {
+  if ((prompts2 ?? negativePrompts2) && index.textEncoders.length < 2) {
     const name = prompts2 ? "prompt2" : "negativePrompt2";
+    // with the refiner's, which is the second of Stable Diffusion XL, diffusers reads the prompt
+    const which = index.hasTextEncoder2
+      ? "which is this model's only one: it reads the prompt"
+      : "which this model does not have";
     throw new TypeError(
-      `Cannot generate an image as ${name} is for a second text encoder, which this model does not have; leave it out`,
+      `Cannot generate an image as ${name} is for a second text encoder, ${which}; leave it out`,
     );
   }
   if (index.hasTextEncoder && !prompts && !promptEmbeds) {

@@ -8,7 +8,7 @@ import type { SampleChannels } from "../inputs/sample-channel.js";
 import { channelsBeside } from "../inputs/sample-channels.js";
 import type { Context } from "../plan/plan.js";
 import type { Request } from "./request.js";
-import { imageCount } from "./request.js";
+import { imageCount } from "../prompt/picture-count.js";
 import { sampleSize } from "./sample-size.js";
 import { checkEmbeddings } from "../prompt/check-embeddings.js";
 import { textLength } from "../prompt/text-length.js";
@@ -27,7 +27,8 @@ export type SizeRequest = TextRequest &
     | "mask"
     | "initNoiseShape"
     | "imageGuidanceScale"
-  >;
+  > &
+  Partial<Pick<Request, "latents">>;
 
 /** At which sizes a run calls the Unet, and with which guidance. */
 export interface RunSize {
@@ -63,7 +64,10 @@ export function sizeRun(model: PlannableModel, request: SizeRequest): RunSize {
   const beside = channelsBeside(index.unetConfig, model.folder.location);
   const unsaid =
     beside?.guidanceScale ??
-    classDefaults(index.pipelineClass, request).guidanceScale;
+    classDefaults(index.pipelineClass, {
+      image: request.image ?? request.latents,
+      mask: request.mask,
+    }).guidanceScale;
   const guidanceScale =
     index.hasTextEncoder || request.promptEmbeds
       ? (request.guidanceScale ?? index.guidanceScale ?? unsaid)

@@ -124,6 +124,7 @@ async function runStep(
   const { scheduler, chunks, rows } = setup;
   const { timestep } = step;
   const stepIndex = setup.startIndex + step.stepIndex;
+  const endIndex = setup.startIndex + setup.schedule.steps.length;
   const samples = chunks.map(({ images }) => {
     if (step.priorNoise !== 0)
       for (const image of images) addPriorNoise(image, step.priorNoise);
@@ -145,7 +146,7 @@ async function runStep(
         noise: scheduler.drawNoise(image.noise, stepIndex, image.sample.length),
       });
       Object.assign(image, { sample: prevSample, predOriginalSample, state });
-      restoreKept(image, scheduler, stepIndex + 1);
+      restoreKept(image, scheduler, stepIndex + 1, endIndex);
     });
   }
   const macs = costs.step(done.step);

@@ -17,17 +17,20 @@ export function sampleSize(
   folder: ModelFolder,
   { unetConfig, vaeScaleFactor, hasVae, hasTextEncoder2 }: ModelIndex,
   graph: Graph,
-  request: Pick<Request, "height" | "width" | "image" | "initNoiseShape">,
+  request: Pick<Request, "height" | "width" | "image" | "initNoiseShape"> &
+    Partial<Pick<Request, "latents">>,
   enlargement = 1,
 ): readonly [height: number, width: number] {
-  const { image } = request;
+  const { image, latents } = request;
   // diffusers' classes draw 512 pixels, Stable Diffusion XL's 1024, where no configuration says a size
   const ofClass = hasVae ? (hasTextEncoder2 ? 128 : 64) : undefined;
   const dims = graph.inputs.find(({ name }) => name === "sample")?.dims;
   const side = (name: "height" | "width", axis: 0 | 1): number => {
     const dim = dims?.[axis + 2];
     const fixed = typeof dim === "number" ? dim : undefined;
-    const drawn = image && image[name] * enlargement;
+    const drawn = image
+      ? image[name] * enlargement
+      : latents && latents.shape[axis + 2]! * vaeScaleFactor;
     const pixels = request[name] ?? drawn;
     const own =
       fixed ??
@@ -42,7 +45,9 @@ export function sampleSize(
       );
     }
     const what =
-      request[name] === undefined ? `the image's ${name}` : `${name}`;
+      request[name] === undefined
+        ? `the ${image ? "image's" : "latents'"} ${name}`
+        : `${name}`;
     if (fixed !== undefined && pixels !== fixed * vaeScaleFactor) {
       throw new RangeError(
         `Cannot generate an image as ${what} must be the ${fixed * vaeScaleFactor} pixels that the model's export is fixed to: current value is ${pixels}; export it with dynamic axes to change that`,

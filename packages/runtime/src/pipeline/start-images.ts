@@ -55,7 +55,7 @@ export async function startImages(
   isTiled: boolean,
   signal?: AbortSignal,
 ): Promise<ImageState[]> {
-  const { seed, initNoise, image, mask: picture } = request;
+  const { seed, initNoise, image, mask: picture, denoisingStart } = request;
   const [count, channels, height, width] = shape;
   const length = channels * height * width;
   if (initNoise && initNoise.length !== count * length) {
@@ -65,8 +65,11 @@ export async function startImages(
   }
   const isStart = image !== undefined && (beside?.isStart ?? true);
   const mask = picture && maskArray(picture, height, width);
+  const given = givenLatents(request, shape);
+  const isNoisy = denoisingStart !== undefined;
   const isPureNoise =
-    !isStart || (mask && strengthOf(model.index, request) === 1);
+    !(isStart || given) ||
+    (mask && !isNoisy && strengthOf(model.index, request) === 1);
   const pixels = isStart
     ? imageArray(image, model.index.hasVae ? 3 : channels)
     : undefined;
@@ -87,12 +90,17 @@ export async function startImages(
     const random = generator(seed + i);
     const draw = () => besideBy(beside, drawBeside?.(random));
     const first = beside?.drawsFirst ? draw() : undefined;
-    const original = latents && drawLatent(latents, random, scalingFactor);
+    const original =
+      given?.(i) ?? (latents && drawLatent(latents, random, scalingFactor));
+    const isReady = original !== undefined && isNoisy;
     const noise = initNoise
       ? initNoise.slice(i * length, (i + 1) * length)
-      : random.randn(length);
-    const sample =
-      original && !isPureNoise
+      : isReady && !mask
+        ? new Float32Array(length)
+        : random.randn(length);
+    const sample = isReady
+      ? original
+      : original && !isPureNoise
         ? scheduler.addNoise(original, noise, startIndex)
         : noise.map((value) => value * scheduler.initNoiseSigma);
     // diffusers also draws a latent of the image without what is masked, for Unets that do not read it, too
@@ -107,6 +115,30 @@ export async function startImages(
       kept: original && isKept ? { original, noise, mask } : undefined,
     };
   });
+}
+
+/**
+ * The samples that a request starts from in place of a picture, by picture; undefined where it names none.
+ * @throws {RangeError} If they have not the run's shape
+ */
+function givenLatents(
+  { latents }: Pick<Request, "latents">,
+  [count, ...dims]: PlannedRun["shape"],
+): ((i: number) => Float32Array<ArrayBuffer>) | undefined {
+  if (!latents) return undefined;
+  const { data, shape } = latents;
+  const [given = 0, ...own] = shape;
+  if (own.join() !== dims.join() || (given !== count && given !== 1)) {
+    const wanted = count === 1 ? "1" : `1 or ${count}`;
+    throw new RangeError(
+      `Cannot generate ${count} images as latents must be of shape [${wanted}, ${dims.join(", ")}]: their shape is [${shape.join(", ")}]`,
+    );
+  }
+  const length = data.length / given;
+  return (i) => {
+    const from = (given === 1 ? 0 : i) * length;
+    return data.slice(from, from + length);
+  };
 }
 
 /** What contexts read behind the sample's channels; zeros where the Unet's kind does not name them. */
@@ -126,17 +158,19 @@ function besideBy(
 
 /**
  * Puts what is kept back into an image's sample and estimate.
- * @param stepIndex that of the next step, in the scheduler's timesteps: beyond them after the last one
+ * @param stepIndex that of the next step, in the scheduler's timesteps
+ * @param endIndex that behind the run's last step; from there on what is kept has no noise, also where another model goes on
  */
 export function restoreKept(
   image: ImageState,
   scheduler: Scheduler,
   stepIndex: number,
+  endIndex: number,
 ): void {
   if (!image.kept) return;
   const { original, noise, mask } = image.kept;
   const known =
-    stepIndex < scheduler.timesteps.length
+    stepIndex < endIndex
       ? scheduler.addNoise(original, noise, stepIndex)
       : original;
   const paste = (onto: Float32Array<ArrayBuffer>, from: Float32Array) =>

@@ -4,7 +4,7 @@ import type { ModelIndex } from "../folder/model-index.js";
 import type { Context } from "../plan/plan.js";
 import { contextText } from "../prompt/context-text.js";
 import type { Request } from "./request.js";
-import { imageCount } from "./request.js";
+import { imageCount } from "../prompt/picture-count.js";
 import type { TextRequest } from "../prompt/text-options.js";
 
 /**

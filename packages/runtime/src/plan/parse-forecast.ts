@@ -19,9 +19,10 @@ const bases: readonly ForecastBasis[] = [
  */
 export function parseForecast(rule: Json, at: string): Forecast {
   const values = integer(rule["values"], `${at}.values`, 2);
-  if (values > 4)
-    throw invalid(`${at}.values`, "must be an integer in [2, 4]", values);
   const { basis, coefficients } = rule;
+  const most = basis === undefined ? 6 : 4;
+  if (values > most)
+    throw invalid(`${at}.values`, `must be an integer in [2, ${most}]`, values);
   if ((basis === undefined) === (coefficients === undefined)) {
     const wanted = `must have coefficients with steps, or a basis (${bases.join(", ")})`;
     throw invalid(at, wanted, rule);

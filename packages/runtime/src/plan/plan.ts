@@ -130,7 +130,7 @@ export interface BasisForecast {
 
 /** A sum of the last computed values, each times a coefficient of a table; it holds for one grid of steps. */
 export interface TableForecast {
-  /** How many values at most, an integer in [2, 4]. */
+  /** How many values at most, an integer in [2, 6]. */
   readonly values: number;
   /** For each of `steps` what each value counts, newest first; 1 to `values` numbers. */
   readonly coefficients: readonly (readonly number[])[];

@@ -2,6 +2,7 @@
 
 import type { PromptStyle } from "../text/text-windows.js";
 import { shownValue } from "./shown-value.js";
+import { promptCount } from "./picture-count.js";
 
 /** What text encoders make of texts, made by the caller. */
 export interface Embeddings {
@@ -67,18 +68,6 @@ export const textFields = [
   ...["promptEmbeds", "negativePromptEmbeds", "pooledPromptEmbeds"],
   ...["negativePooledPromptEmbeds", "clipSkip"],
 ] as const satisfies readonly (keyof TextOptions)[];
-
-/** Prompts of a request, also those that are given as embeddings or as classes; 1 where there are none. */
-export function promptCount({
-  prompts,
-  promptEmbeds,
-  classLabel,
-}: Pick<TextRequest, "prompts" | "promptEmbeds"> & {
-  readonly classLabel?: number | readonly number[] | undefined;
-}): number {
-  const classes = typeof classLabel === "object" ? classLabel.length : 1;
-  return prompts?.length ?? promptEmbeds?.shape[0] ?? classes;
-}
 
 /**
  * Checks what a caller asks for.

@@ -69,6 +69,8 @@ export function checkConditions({
   plan,
   timesteps,
   startIndex = 0,
+  // a run that starts from an image leaves out the first ones of as many
+  gridLength: count = startIndex + timesteps.length,
   guidanceScale,
   scheduler,
 }: ScheduleRequest): void {
@@ -98,8 +100,6 @@ export function checkConditions({
     range && (value < range[0] || value > range[1])
       ? `from ${range[0]} to ${range[1]}`
       : undefined;
-  // a run that starts from an image leaves out the first ones of as many
-  const count = startIndex + timesteps.length;
   const steps = outside(valid?.numInferenceSteps, count);
   if (steps) refuse("numInferenceSteps", steps, count);
   const scale = outside(valid?.guidanceScale, guidanceScale);
@@ -113,25 +113,29 @@ export function checkConditions({
  */
 export function checkSteps(
   { rules, guidance }: Plan,
-  { timesteps: { length: count }, startIndex = 0 }: ScheduleRequest,
+  {
+    timesteps: { length: count },
+    startIndex = 0,
+    gridLength = startIndex + count,
+  }: ScheduleRequest,
 ): string[] {
   const warnings: string[] = [];
   const check = (rule: Rule | GuidanceRule, name: string) => {
     if ("steps" in rule) {
-      const beyond = rule.steps.find((step) => step >= startIndex + count);
+      const beyond = rule.steps.find((step) => step >= gridLength);
       if (beyond !== undefined)
         throw new PhaseskipError(
           "plan-invalid",
-          `Cannot run the plan as ${name} has coefficients for step ${beyond}, which must be below the grid's ${startIndex + count} steps: they hold for the number of steps that they were made for`,
+          `Cannot run the plan as ${name} has coefficients for step ${beyond}, which must be below the grid's ${gridLength} steps: they hold for the number of steps that they were made for`,
         );
     }
     if (!("refresh" in rule) || rule.refresh === "never") return;
     if (!("at" in rule.refresh)) return;
     const beyond = rule.refresh.at.filter((step) => step >= count);
     if (beyond.length === 0) return;
-    if (startIndex > 0) {
+    if (gridLength > count) {
       warnings.push(
-        `${name} refreshes at ${beyond.length === 1 ? "step" : "steps"} ${beyond.join(", ")}, which this run of ${count} steps from an image does not have: left out`,
+        `${name} refreshes at ${beyond.length === 1 ? "step" : "steps"} ${beyond.join(", ")}, which this run of ${count} of the grid's ${gridLength} steps does not have: left out`,
       );
       return;
     }

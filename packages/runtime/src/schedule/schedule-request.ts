@@ -24,6 +24,8 @@ export interface ScheduleRequest {
    * fills what a plan takes from earlier ones. @default 0
    */
   readonly startIndex?: number;
+  /** Steps of that grid: more than the run's where it starts late, or another model goes on. @default up to the last one */
+  readonly gridLength?: number;
   /** Guidance weight; 1 is off. */
   readonly guidanceScale: number;
   /** The contexts that run where guidance is on. @default cond and uncond; where the weight is 1, cond alone */

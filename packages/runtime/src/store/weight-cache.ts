@@ -17,6 +17,7 @@ import {
   type FileRecord,
   type ModelRecord,
 } from "./chunk-store.js";
+import { ofThisFormat } from "./cache-format.js";
 import { folderUrl } from "./model-url.js";
 import { unlessInUse } from "./web-lock.js";
 
@@ -58,7 +59,10 @@ let opened:
 function database(): UseStore | undefined {
   if (typeof indexedDB === "undefined") return undefined;
   if (opened?.factory !== indexedDB)
-    opened = { factory: indexedDB, objects: createStore(DATABASE, OBJECTS) };
+    opened = {
+      factory: indexedDB,
+      objects: ofThisFormat(createStore(DATABASE, OBJECTS)),
+    };
   return opened.objects;
 }
 
@@ -154,6 +158,7 @@ export function indexedDbStore(): WeightStore | undefined {
 
 /**
  * The models in this origin's cache, the most recently used first. Where there is no IndexedDB there are none.
+ * @throws {PhaseskipError} `quota` If another version of this package laid the cache out in another way
  */
 export async function listModels(): Promise<readonly CachedModel[]> {
   const objects = database();
@@ -219,6 +224,7 @@ export async function listModels(): Promise<readonly CachedModel[]> {
  * hold their weights, and what they still read they fetch again, without keeping it.
  * @param location the model's URL, as it was loaded or as `listModels` gives it
  * @returns size of the files that were whole, in bytes; 0 if there were none
+ * @throws {PhaseskipError} `quota` If another version of this package laid the cache out in another way
  */
 export async function deleteModel(location: string | URL): Promise<number> {
   const url = folderUrl(location);

@@ -190,6 +190,15 @@ export class UnetExecutor {
       signal,
       program: (...given) => this.#program(...given),
       runSegment: (...given) => this.#run(...given),
+      explain: async (failure) => {
+        const { blameFirstUnit } = await import("./first-not-finite.js");
+        return blameFirstUnit(failure, {
+          executor: this,
+          device: this.#device,
+          unet: this.#unet,
+          ...{ stream, sample, timestep, signal },
+        });
+      },
     };
     return new UnetCall(parts, stream, this.#input("sample", sample));
   }

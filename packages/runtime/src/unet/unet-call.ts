@@ -40,6 +40,8 @@ export interface CallParts {
     feeds: readonly (readonly [string, DeviceTensor])[],
     fetches: readonly string[],
   ) => Promise<[string, SharedTensor][]>;
+  /** Finds out why the output is not finite; gives the error that says it. */
+  readonly explain: (failure: unknown) => Promise<unknown>;
 }
 
 /** A call that has begun: probes may be measured before the rest runs. */
@@ -75,11 +77,30 @@ export class UnetCall {
   /**
    * Runs what is left of the step, and keeps what later steps read.
    * @returns the network's output in the sample's order; the caller owns it
+   * @throws {PhaseskipError} `inference-failed` If that is no picture's; names the unit that went wrong first
    */
   async finish(
     scheduled: ScheduledContext,
   ): Promise<Float32Array<ArrayBuffer>> {
-    const { program, device, timestep } = this.#parts;
+    const { timestep, explain } = this.#parts;
+    const output = await this.compute(scheduled);
+    // zeros that the plan itself put there, now or in a kept value, are no failure
+    const { zeroed, changed } = scheduled;
+    if (zeroed.length + changed.size > 0) this.#stream.mayBeZero = true;
+    const { mayBeZero } = this.#stream;
+    try {
+      checkOutput(output, `the Unet at timestep ${timestep}`, mayBeZero);
+    } catch (error) {
+      throw output.every(Number.isFinite) ? error : await explain(error);
+    }
+    return output;
+  }
+
+  /** As `finish`, whatever comes out. */
+  async compute(
+    scheduled: ScheduledContext,
+  ): Promise<Float32Array<ArrayBuffer>> {
+    const { program, device } = this.#parts;
     const { signature, stores, reads } = scheduled;
     const compiled = program(signature, stores, reads, true);
     for (const run of compiled.runs) {
@@ -90,11 +111,6 @@ export class UnetCall {
       }
     }
     const output = await device.read(this.#look(compiled.output!, reads));
-    // zeros that the plan itself put there, now or in a kept value, are no failure
-    const { zeroed, changed } = scheduled;
-    if (zeroed.length + changed.size > 0) this.#stream.mayBeZero = true;
-    const { mayBeZero } = this.#stream;
-    checkOutput(output, `the Unet at timestep ${timestep}`, mayBeZero);
     this.#keep(compiled, scheduled);
     return output;
   }

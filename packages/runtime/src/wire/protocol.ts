@@ -47,7 +47,7 @@ export interface WorkerApi {
 }
 
 /** The protocol's version: page and worker must be of one release. */
-export const protocol = 5;
+export const protocol = 6;
 
 /** How a worker introduces itself. */
 export interface HelloMessage {
@@ -67,6 +67,8 @@ export interface LoadMessage extends DeviceOptions {
   readonly dtype?: string;
   /** How the Unet calls what it takes. */
   readonly inputs?: UnetInputs;
+  /** Where ControlNets lie that are given beside the model. */
+  readonly controlNets?: readonly string[];
   /** How a model is found whose location is its name. */
   readonly hub?: Omit<HubRequest, "token">;
 }

@@ -13,7 +13,7 @@ import type {
 } from "../pipeline.js";
 import type { Lora } from "../lora/model-loras.js";
 import { plainOptions } from "./plain-options.js";
-import { pageUrl } from "../page-url.js";
+import { modelUrls, pageUrl } from "../page-url.js";
 import type { PlanDescription } from "../pipeline/plan-description.js";
 import type { DenoiseOptions, GenerateOptions } from "../pipeline/request.js";
 import type { RunStep } from "../pipeline/run.js";
@@ -196,7 +196,7 @@ export class WorkerPipeline implements Pipeline {
 
   async #load(): Promise<Connection> {
     const { threads, cache = true, onProgress } = this.#options;
-    const { dtype, inputs, revision, hub, token } = this.#options;
+    const { dtype, inputs, revision, hub, token, controlnet } = this.#options;
     const client = new Client(this.#worker());
     try {
       const { signal } = this.#life;
@@ -207,6 +207,7 @@ export class WorkerPipeline implements Pipeline {
         ...(threads !== undefined && { threads }),
         ...(dtype !== undefined && { dtype }),
         ...(inputs !== undefined && { inputs: plainOptions(inputs) }),
+        ...(controlnet !== undefined && { controlNets: modelUrls(controlnet) }),
         hub: plainOptions({
           ...(revision !== undefined && { revision }),
           ...(hub !== undefined && { hub }),

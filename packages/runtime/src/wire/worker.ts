@@ -4,17 +4,23 @@ import { expose, transfer, type Endpoint } from "comlink";
 import { holdLife, onConnect } from "#endpoint";
 import { PhaseskipError } from "@phaseskip/graph";
 import { macrotask } from "../device/macrotask.js";
+import type { ModelFolder, OpenFolderOptions } from "../folder/model-folder.js";
 import { openFolder } from "../folder/model-folder.js";
 import { Mutex } from "./mutex.js";
 import { Model } from "../pipeline/model.js";
 import type { Picture } from "../picture/picture.js";
-import { parseRequest } from "../pipeline/request.js";
 import type { RunResult, RunStep } from "../pipeline/run.js";
 import { runPipeline } from "../pipeline/run.js";
-import type { LoadedMessage, StepMessage, WorkerApi } from "./protocol.js";
+import type {
+  LoadedMessage,
+  LoadMessage,
+  StepMessage,
+  WorkerApi,
+} from "./protocol.js";
 import { outcome, protocol, type PreviewForm } from "./protocol.js";
 import { UnkeptFiles } from "./unkept-files.js";
 import { WorkerDevices, type ChosenDevice } from "./worker-devices.js";
+import type * as requests from "../pipeline/request.js";
 
 /** How a worker serves. */
 export interface ServeOptions {
@@ -102,7 +108,7 @@ function serveOn(
         call,
         async (signal): Promise<LoadedMessage> => {
           const unkept = new UnkeptFiles();
-          const folder = await openFolder(location, {
+          const opening: OpenFolderOptions = {
             cache: message.cache,
             signal,
             onProgress: (progress) => {
@@ -111,7 +117,8 @@ function serveOn(
             },
             persist: () => persist(),
             hub: { ...message.hub, ...(token && { token: () => token() }) },
-          });
+          };
+          const folder = await openModel(location, message, opening);
           let chosen: ChosenDevice | undefined;
           let model: Model | undefined;
           try {
@@ -157,7 +164,7 @@ function serveOn(
     async start(call, pipeline, request, previewAs) {
       const started = await cancellable(call, async (signal) => {
         const { model, runs: turns } = find(pipelines, pipeline);
-        const parsed = parseRequest(request);
+        const parsed = await parse(request);
         if (previewAs === "bitmap") assertBitmaps();
         const release = await turns.acquire(signal);
         const steps = runPipeline(model, parsed, signal);
@@ -197,7 +204,7 @@ function serveOn(
     async describe(call, pipeline, request, hasTimes) {
       const described = await cancellable(call, async (signal) => {
         const { model, runs: turns } = find(pipelines, pipeline);
-        const parsed = parseRequest(request, "describe a plan");
+        const parsed = await parse(request, "describe a plan");
         const { describeModel } = await import("../pipeline/describe-model.js");
         const release = await turns.acquire(signal);
         return queue
@@ -227,6 +234,19 @@ function serveOn(
   expose(api, endpoint);
 }
 
+/** A model's folder, with the ControlNets that are given beside it. */
+async function openModel(
+  location: string,
+  { controlNets = [] }: LoadMessage,
+  options: OpenFolderOptions,
+): Promise<ModelFolder> {
+  const folder = await openFolder(location, options);
+  if (controlNets.length === 0) return folder;
+  const { besideControlNets } =
+    await import("../folder/beside-control-nets.js");
+  return besideControlNets(folder, controlNets, options);
+}
+
 function find(
   pipelines: ReadonlyMap<number, Loaded>,
   pipeline: number,
@@ -237,6 +257,20 @@ function find(
     "disposed",
     "Cannot use a pipeline after its dispose()",
   );
+}
+
+/** The code that checks requests: one promise for all, so that calls that come together go on in their order. */
+let checks: Promise<typeof requests> | undefined;
+
+/** Checks a request; the code for it comes with the first one. */
+async function parse(
+  ...given: Parameters<typeof requests.parseRequest>
+): Promise<requests.Request> {
+  checks ??= import("../pipeline/request.js").catch((error: unknown) => {
+    checks = undefined; // the next call asks again
+    throw error;
+  });
+  return (await checks).parseRequest(...given);
 }
 
 function assertBitmaps(): void {

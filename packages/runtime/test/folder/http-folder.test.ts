@@ -47,11 +47,15 @@ describe("a folder over HTTP", () => {
     await serve({ [PATH]: { body: bytesOf(5000), etag: '"1"' } });
     const file = await (await open()).file(PATH);
     const get = vi.spyOn(IDBObjectStore.prototype, "get");
+    /** How often a chunk was read; each transaction asks for the cache's format, too. */
+    const chunksRead = () =>
+      get.mock.calls.filter(([key]) => JSON.stringify(key) !== '["format"]')
+        .length;
     await Promise.all([file!.read(2100, 10), file!.read(2500, 10)]);
     await file!.read(2000, 1000);
-    expect(get).toHaveBeenCalledTimes(1);
+    expect(chunksRead()).toBe(1);
     await file!.read(2990, 20);
-    expect(get).toHaveBeenCalledTimes(2);
+    expect(chunksRead()).toBe(2);
   });
 
   test("holds empty files and files of exactly one chunk", async () => {

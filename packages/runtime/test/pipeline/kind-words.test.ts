@@ -155,7 +155,7 @@ describe("a plan on a run that starts from an image", () => {
       await words("tiny-text-ts", { ...from, strength: 0.8, plan }),
     ).toEqual([
       expect.stringMatching(
-        /rules\[0\] refreshes at step 25.*24 steps.*left out/,
+        /rules\[0\] refreshes at step 25.*24 of the grid's 30 steps.*left out/,
       ),
     ]);
     const { image: _, ...whole } = from;

@@ -45,6 +45,7 @@ interface GoldenPipeline {
   readonly control0?: string;
   readonly control1?: string;
   readonly initNoise?: string;
+  readonly latents?: string;
   readonly picture?: string;
 }
 
@@ -90,7 +91,7 @@ describe("runPipeline() draws what diffusers' pipelines draw", () => {
     const golden = JSON.parse(
       readFileSync(new URL(`${name}.json`, folder), "utf8"),
     ) as GoldenPipeline;
-    const { image, mask, initNoise, control0, control1 } = golden;
+    const { image, mask, initNoise, control0, control1, latents } = golden;
     const controls = golden.options.control as readonly object[] | undefined;
     const control = [];
     for (const name of [control0, control1])
@@ -104,6 +105,7 @@ describe("runPipeline() draws what diffusers' pipelines draw", () => {
       ...(image && { image: await picture(image) }),
       ...(mask && { mask: await picture(mask) }),
       ...(controls && { control }),
+      ...(latents && { latents: await array(latents) }),
       ...(initNoise && { initNoise: (await array(initNoise)).data }),
     });
     const right = await array(golden.sample);

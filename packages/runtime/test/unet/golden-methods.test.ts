@@ -47,6 +47,7 @@ const makers = {
   firstBlockCache: plans.firstBlockCache as Make,
   deltaReuse: plans.deltaReuse as Make,
   taylorSeer: plans.taylorSeer as Make,
+  spectrum: plans.spectrum as Make,
   freeU: plans.freeU as Make,
 };
 
@@ -183,6 +184,39 @@ test.each<[string, () => unknown]>([
   [
     "TaylorSeer plan as units must hold up_blocks.0",
     () => plans.taylorSeer({ ...run, units: [] }),
+  ],
+  [
+    "Spectrum plan as window must be a number of at least 1",
+    () => plans.spectrum({ ...run, window: 0.5 }),
+  ],
+  [
+    "Spectrum plan as growth must be a number of at least 0",
+    () => plans.spectrum({ ...run, growth: -1 }),
+  ],
+  [
+    "Spectrum plan as degree must be an integer in [1, 5]",
+    () => plans.spectrum({ ...run, degree: 6 }),
+  ],
+  [
+    "Spectrum plan as ridge must be",
+    () => plans.spectrum({ ...run, ridge: 0 }),
+  ],
+  [
+    "Spectrum plan as mix must be a number in [0, 1]",
+    () => plans.spectrum({ ...run, mix: 1.1 }),
+  ],
+  [
+    "Spectrum plan as values must be an integer in [2, 6]",
+    () => plans.spectrum({ ...run, values: 7 }),
+  ],
+  [
+    "Spectrum plan as warmup must be an integer of at least 2",
+    () => plans.spectrum({ ...run, warmup: 1 }),
+  ],
+  ["Spectrum plan as stop must be", () => plans.spectrum({ ...run, stop: 2 })],
+  [
+    "Spectrum plan as window, growth, warmup and stop must leave a step out before step 9",
+    () => plans.spectrum({ ...run, warmup: 9 }),
   ],
   [
     "Δ-DiT plan as boundary must be",

@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { afterEach, expect, test, vi } from "vitest";
+import "../../../../scripts/hold-ort-code.mjs";
 import { serveFaults } from "../../../../e2e/fault-server.js";
 import {
   loadPipeline,

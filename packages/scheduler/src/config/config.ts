@@ -94,6 +94,12 @@ export interface RunOptions {
    * @default "outside"
    */
   readonly preconditioning?: "inside" | "outside" | undefined;
+  /**
+   * `lcm`: the part of the distilled schedule, its least noisy one, that the steps are spread over, above 0 and at most 1;
+   * of given timesteps the part that is kept, the last ones. So does image to image with latent consistency models, where
+   * other samplers leave out steps. @default 1
+   */
+  readonly strength?: number | undefined;
 }
 
 /**

@@ -48,10 +48,19 @@ export function lcm(options: SchedulerConfig & RunOptions): Scheduler {
     numTrainTimesteps,
     custom: "integer",
   });
+  const { strength = 1 } = options;
+  const given = request.timesteps?.slice(
+    -Math.max(Math.floor(request.numInferenceSteps * strength), 1),
+  );
   const timesteps = checkedTimesteps(
     config,
-    request.timesteps ??
-      distilledTimesteps(config, numTrainTimesteps, request.numInferenceSteps),
+    given ??
+      distilledTimesteps(
+        config,
+        numTrainTimesteps,
+        request.numInferenceSteps,
+        strength,
+      ),
     alphasCumprod,
     predictionType,
   );
