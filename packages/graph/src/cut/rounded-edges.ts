@@ -2,7 +2,7 @@
 // DequantizeLinear and QuantizeLinear, in floats where a cut has taken one of them away, and the two round differently.
 
 import type { Graph } from "../graph.js";
-import type { GraphProto, NodeProto } from "../onnx/onnx_pb.js";
+import type { GraphProto } from "../onnx/onnx_pb.js";
 import { readNodeProto } from "../onnx/onnx_pb.js";
 import { create } from "../onnx/wire.js";
 
@@ -23,37 +23,6 @@ export function gridOf(graph: Graph, value: string): Grid | undefined {
   const isOne = (name: string) =>
     graph.weights.get(name)?.dims.every((dim) => dim === 1);
   return isOne(scale) && isOne(zeroPoint) ? { scale, zeroPoint } : undefined;
-}
-
-/** What the float of an 8-bit value is called behind that value's name, where `floatEdges` put one between two nodes. */
-export const floatSuffix = ":float";
-
-/** Takes out of a segment the floats between 8-bit values that no cut goes through: no value changes. */
-export function dropFloats(graph: GraphProto): void {
-  const makers = new Map(graph.node.map((node) => [node.output[0], node]));
-  const results = new Set(graph.output.map(({ name }) => name));
-  const aliases = new Map<string, string>();
-  const isRound = (input: readonly string[], from: NodeProto) =>
-    input.slice(1).join() === from.input.slice(1).join();
-  for (const { op_type, input, output } of graph.node) {
-    const [value = ""] = input;
-    const from = makers.get(value);
-    if (op_type !== "QuantizeLinear" || results.has(output[0]!)) continue;
-    if (!from || !isRound(input, from)) continue;
-    if (value.includes(floatSuffix) && from.op_type === "DequantizeLinear")
-      aliases.set(output[0]!, from.input[0]!);
-  }
-  if (aliases.size === 0) return;
-  const resolve = (name: string): string =>
-    aliases.has(name) ? resolve(aliases.get(name)!) : name;
-  const nodes = graph.node
-    .filter(({ output }) => !aliases.has(output[0]!))
-    .map((node) => ({ ...node, input: node.input.map(resolve) }));
-  const read = new Set(nodes.flatMap(({ input }) => input));
-  graph.node = nodes.filter(({ op_type, output }) => {
-    const [value = ""] = output;
-    return op_type !== "DequantizeLinear" || read.has(value) || results.has(value);
-  });
 }
 
 /** Quantises inputs of a segment and takes them back: no value changes, and its readers see the whole graph's nodes. */

@@ -75,30 +75,17 @@ function runsIn(
  * graph, and so the numbers stay the whole graph's. For that reason, too, a product is quantised where it is made.
  */
 function computedOnce({ graph, shapes, dependencies }: Unet): boolean[] {
-  const isProduct = (value: string) => {
-    const maker = graph.producers.get(value);
-    return maker !== undefined && nodeMacs(maker, shapes) > 0;
-  };
-  /** Whether a node makes whole numbers of a product, or a product of whole numbers floats, and scales these. */
-  const isRounded = ({ opType, inputs }: GraphNode) => {
-    const [value = ""] = inputs;
-    if (opType === "QuantizeLinear" || opType === "Cast")
-      return isProduct(value);
-    if (opType !== "Mul") return false;
-    return inputs.some((one) => {
-      const maker = graph.producers.get(one);
-      return maker?.opType === "Cast" && isProduct(maker.inputs[0]!);
-    });
-  };
   const isOnce = new Array<boolean>(graph.nodes.length).fill(false);
   for (const node of graph.nodes.toReversed()) {
     if (dependencies.nodes[node.index] !== Dependency.text) continue;
     const readers = node.outputs.flatMap(
       (made) => graph.consumers.get(made) ?? [],
     );
+    const maker = graph.producers.get(node.inputs[0] ?? "");
+    const isRounding = node.opType === "QuantizeLinear" && maker !== undefined;
     isOnce[node.index] =
       nodeMacs(node, shapes) > 0 ||
-      isRounded(node) ||
+      (isRounding && nodeMacs(maker, shapes) > 0) ||
       readers.some((reader) => isOnce[reader.index]);
   }
   return isOnce;
@@ -127,7 +114,7 @@ function levelGroups(
   return [...groups.values()].sort((a, b) => a.level - b.level);
 }
 
-/** By node index: the lowest level possible, or for what depends on the text alone the highest. */
+/** By node index: the lowest level possible, or for what depends on the text alone, and for roundings, the highest. */
 function levelsOf(
   { graph, dependencies }: Unet,
   edges: CutEdges,
@@ -165,12 +152,15 @@ function levelsOf(
       levels[node.index] = Math.max(levels[node.index]!, levels[from]! + rise);
     }
   }
-  // what waits for nothing goes where it is read, so that it ends up in its reader's segment
+  // what waits for nothing goes where it is read, so that it ends up in its reader's segment; what rounds for a reader,
+  // too: floats go from segment to segment
   for (const node of graph.nodes.toReversed()) {
     const { index } = node;
     const isText =
       dependencies.nodes[index] === Dependency.text && keyOf[index] !== "text";
-    if (isText && highest[index]! < Infinity) levels[index] = highest[index]!;
+    const isReaders = isText || node.opType === "QuantizeLinear";
+    if (isReaders && highest[index]! < Infinity)
+      levels[index] = highest[index]!;
     for (const [from, rise] of edgesInto(node)) {
       highest[from] = Math.min(highest[from]!, levels[index]! - rise);
     }

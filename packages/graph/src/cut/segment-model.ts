@@ -20,7 +20,7 @@ import { valuesTensor } from "../onnx/tensor.js";
 import type { ElementType } from "../onnx/types.js";
 import { clone, create, encode } from "../onnx/wire.js";
 import type { Segment } from "./partition.js";
-import { dropFloats, roundEdges } from "./rounded-edges.js";
+import { roundEdges } from "./rounded-edges.js";
 import type { Unet } from "../unet.js";
 import { heldType } from "../onnx/widen.js";
 import type { HalfWeights, WeightPlacement } from "./write-weights.js";
@@ -92,7 +92,6 @@ export function segmentModel(
   );
   proto.node = [...byRows.nodes];
   roundEdges(proto, segment.inputs);
-  dropFloats(proto);
   proto.node = [...casts, ...proto.node];
   proto.initializer.push(...byRows.constants);
   if (isWide && !widen) castEdges(proto);

@@ -11,9 +11,9 @@ import type { ValueInfo } from "../shapes/rule.js";
 export interface Skip {
   /** Its unit's path, such as `up_blocks.2.resnets.0.skip`. */
   readonly path: string;
-  /** The concatenation that it enters. */
+  /** The concatenation that it enters; one of 8-bit values by way of what rounds for it. */
   readonly reader: GraphNode;
-  /** Which of the concatenation's inputs it is. */
+  /** Which of its inputs it is. */
   readonly slot: number;
   /** The value that it hands over. */
   readonly value: string;
@@ -41,7 +41,7 @@ export function findSkips(
           isMadeFrom(graph, other, rounded(graph, one)),
         )
       ) {
-        skips.push(floatEdge(graph, { reader: node, slot, value }));
+        skips.push({ reader: node, slot, value });
         break;
       }
     }
@@ -49,12 +49,14 @@ export function findSkips(
   return skips;
 }
 
-/** A skip that enters a join of 8-bit values, where it is still a float. */
-function floatEdge(graph: Graph, edge: Omit<Skip, "path">) {
+/** Where a skip that enters a concatenation of 8-bit values is still a float. */
+export function floatEdge<E extends Omit<Skip, "path">>(
+  graph: Graph,
+  edge: E,
+): E {
   const reader = graph.producers.get(edge.value);
-  const isOwn = graph.consumers.get(edge.value)?.length === 1;
-  return reader?.opType === "QuantizeLinear" && isOwn
-    ? { reader, slot: 0, value: reader.inputs[0]! }
+  return reader?.opType === "QuantizeLinear"
+    ? { ...edge, reader, slot: 0, value: reader.inputs[0]! }
     : edge;
 }
 
@@ -95,7 +97,7 @@ function joined(graph: Graph, value: string): readonly string[] {
 
 /** Whether a node only turns floats into whole numbers, or those back. */
 export function isRounding({ opType }: GraphNode): boolean {
-  return opType === "QuantizeLinear" || opType === "DequantizeLinear";
+  return /^(Dynamic|De)?[Qq]uantizeLinear$/.test(opType);
 }
 
 /** Whether `value` is computed from `source`. */
