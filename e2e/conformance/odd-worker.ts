@@ -15,7 +15,7 @@ const odd: Readonly<Record<string, () => void>> = {
     const { fetch } = globalThis;
     globalThis.fetch = async (...given) => {
       const answer = await fetch(...given);
-      if (String(given[0]).endsWith("unet/model.onnx"))
+      if (answer.url.endsWith("unet/model.onnx"))
         await answer.arrayBuffer();
       return answer;
     };

@@ -19,7 +19,7 @@ test("whoever deletes the database is not held up, and the next transaction find
   await set("a", 1, objects);
   const [ended, written] = await Promise.all([
     deletion("deleted"),
-    set("b", 2, objects).then(() => get("b", objects)),
+    set("b", 2, objects).then(() => get<number>("b", objects)),
   ]);
   expect(ended).toBe("deleted");
   expect(written).toBe(2);
