@@ -55,6 +55,7 @@ export default tseslint.config(
       ],
       "no-console": "error",
       eqeqeq: "error",
+      "guard-for-in": "error", // a page's libraries may have put names into Object.prototype
       "prefer-const": "error",
     },
   },

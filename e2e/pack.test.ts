@@ -1,6 +1,6 @@
 // What a web app gets that installs phaseskip: the tarballs as npm would publish them.
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { expect, test } from "vitest";
 
 interface Manifest {
@@ -42,7 +42,7 @@ const tarballs = JSON.parse(
   /** Bytes of the tarball. */
   size: number;
   entryCount: number;
-  files: { path: string }[];
+  files: { path: string; size: number }[];
 }[];
 
 /** What a tarball may hold: ONNX Runtime's two builds are 10 MB of phaseskip's. */
@@ -91,6 +91,31 @@ test("installing phaseskip brings no native binaries and runs no install script"
   );
   expect(scripts.filter((name) => name !== "protobufjs")).toEqual([]); // its script only compares versions
 });
+
+test.each(tarballs.map((tarball) => [tarball.name, tarball] as const))(
+  "the tarball of %s is what was built: nothing runs when it is packed, and no built file is left out",
+  (name, { files }) => {
+    const { scripts = {} } = manifestOf(name);
+    const steps = Object.keys(scripts).filter((step) =>
+      /^(pre|post)?(pack|prepare|publish|install)$|^prepublishOnly$/.test(step),
+    );
+    expect(steps).toEqual([]);
+    const folder = `packages/${name.replace("@phaseskip/", "")}`;
+    const built = readdirSync(`${folder}/dist`, {
+      recursive: true,
+      encoding: "utf8",
+    })
+      .map((path) => `dist/${path}`)
+      .filter((path) => statSync(`${folder}/${path}`).isFile());
+    expect(built.length).toBeGreaterThan(0);
+    const packed = new Map(files.map(({ path, size }) => [path, size]));
+    for (const path of built)
+      expect([path, packed.get(path)]).toEqual([
+        path,
+        statSync(`${folder}/${path}`).size,
+      ]);
+  },
+);
 
 test.each(
   tarballs.map(

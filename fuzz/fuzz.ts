@@ -18,6 +18,16 @@ export interface Tally extends LaneResult {
   readonly inputs: number;
 }
 
+/** What is run, and by how many processes. */
+export interface FuzzOptions {
+  /** Inputs of all kinds together. */
+  readonly inputs: number;
+  /** The first seed of each kind; the others follow. */
+  readonly seed: number;
+  /** Child processes at once. */
+  readonly lanes: number;
+}
+
 /** Inputs of one child process, so that its memory is told of few. */
 const batch = 2000;
 /** How long an input may stand still before its process is ended, in ms of a machine that may be busy. */
@@ -39,29 +49,38 @@ export function inputsOf(kind: Kind, all: number): number {
 }
 
 /**
- * Runs inputs, and goes on from what was done before.
+ * Runs inputs, and goes on from what was done before. All kinds advance alike, so that a run that is stopped has seen
+ * all of them.
  *
  * @param before what was done, by kind
  * @param keep told after each batch; what it was told is what to go on from
+ * @param signal begins no batch any more; those under way end
  */
 export async function fuzz(
-  { inputs, seed, lanes }: { inputs: number; seed: number; lanes: number },
+  { inputs, seed, lanes }: FuzzOptions,
   before: ReadonlyMap<string, Tally>,
   keep: (tally: Tally) => Promise<void>,
+  signal?: AbortSignal,
 ): Promise<void> {
   const tallies = new Map(before);
-  const waiting = kinds.flatMap((kind) => {
-    const done = before.get(kind.name)?.inputs ?? 0;
-    const all = inputsOf(kind, inputs);
-    const starts = [];
-    for (let from = done; from < all; from += batch)
-      starts.push({ kind: kind.name, from, to: Math.min(all, from + batch) });
-    return starts;
-  });
+  const waiting = kinds
+    .flatMap((kind) => {
+      const done = before.get(kind.name)?.inputs ?? 0;
+      const all = inputsOf(kind, inputs);
+      const starts = [];
+      for (let from = done; from < all; from += batch) {
+        const to = Math.min(all, from + batch);
+        starts.push({ kind: kind.name, from, to, progress: from / all });
+      }
+      return starts;
+    })
+    .sort((a, b) => a.progress - b.progress);
   /** Batches of a kind are kept in their order, whichever lane is first. */
   const kept = new Map<string, Promise<void>>();
   const work = async () => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
+    while (!signal?.aborted) {
+      const next = waiting.shift();
+      if (!next) break;
       const { kind, from, to } = next;
       const running = runBatch({ kind, from: seed + from, to: seed + to });
       const last = kept.get(kind);

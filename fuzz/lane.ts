@@ -64,6 +64,8 @@ async function runLane({
   return { outcomes, faults, slowest, largest };
 }
 
+// a terminal tells the whole group; the parent lets batches end
+process.on("SIGINT", () => undefined);
 process.once("message", (task: LaneTask) => {
   runLane(task).then(
     (result) => process.send!(result, () => process.disconnect()),

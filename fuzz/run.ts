@@ -1,5 +1,5 @@
-// npm run fuzz -- --inputs 1000000: inputs of all kinds on all cores; stopped and started again, it goes on. The table
-// goes into docs/reliability.md.
+// npm run fuzz -- --inputs 1000000: inputs of all kinds on all cores; stopped (Ctrl-C ends the batches under way first)
+// and started again, it goes on. The table goes into docs/reliability.md.
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -38,17 +38,23 @@ const tallies = new Map(
   (JSON.parse(stored) as Tally[]).map((tally) => [tally.kind, tally]),
 );
 
-await fuzz({ inputs, seed, lanes }, tallies, async (tally) => {
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => stop.abort());
+
+const options = { inputs, seed, lanes };
+const keep = async (tally: Tally) => {
   tallies.set(tally.kind, tally);
   await writeFile(state, JSON.stringify([...tallies.values()]));
   console.log(
     `${tally.kind}: ${tally.inputs} inputs, ${tally.faults.length} faults`,
   );
-});
+};
+await fuzz(options, tallies, keep, stop.signal);
 const all = [...tallies.values()];
 console.log(tableOf(all));
 for (const { kind, faults } of all)
   for (const { seed: at, what } of faults)
     console.log(`${kind}, seed ${at}: ${what}`);
-await writeTable(all, seed);
+await writeTable(options, all);
 process.exitCode = all.some(({ faults }) => faults.length > 0) ? 1 : 0;

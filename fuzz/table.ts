@@ -1,7 +1,7 @@
 // The fuzzer's table, and its place in docs/reliability.md.
 
 import { readFile, writeFile } from "node:fs/promises";
-import type { Tally } from "./fuzz.js";
+import type { FuzzOptions, Tally } from "./fuzz.js";
 import { kinds } from "./kinds/kinds.js";
 
 const page = new URL("../docs/reliability.md", import.meta.url);
@@ -50,10 +50,21 @@ function sum(
   return rows.reduce((total, row) => total + Number(row[column]), 0);
 }
 
-/** Puts the table where the page's marks are. */
-export async function writeTable(
+/** The command that makes such a table, and how far it got where it was stopped. */
+export function commandOf(
+  { inputs, seed, lanes }: FuzzOptions,
   tallies: readonly Tally[],
-  seed: number,
+): string {
+  const from = seed === 1 ? "" : ` --seed ${seed}`;
+  const command = `\`npm run fuzz -- --inputs ${inputs}${from} --lanes ${lanes}\``;
+  const done = tallies.reduce((sum, tally) => sum + tally.inputs, 0);
+  return done < inputs ? `${command}, stopped after ${done}` : command;
+}
+
+/** Puts the table where the page's marks are, under the command that made it. */
+export async function writeTable(
+  options: FuzzOptions,
+  tallies: readonly Tally[],
 ): Promise<void> {
   const text = await readFile(page, "utf8");
   const [before, after] = [text.indexOf(begin), text.indexOf(end)];
@@ -61,6 +72,7 @@ export async function writeTable(
     throw new Error(
       `Cannot write the table as docs/reliability.md must have the marks ${begin} and ${end}`,
     );
-  const table = `${begin}\n\nSeeds from ${seed} on, Node ${process.version}.\n\n${tableOf(tallies)}\n\n`;
+  const head = `Seeds from ${options.seed} on, Node ${process.version}. ${commandOf(options, tallies)}`;
+  const table = `${begin}\n\n${head}\n\n${tableOf(tallies)}\n\n`;
   await writeFile(page, text.slice(0, before) + table + text.slice(after));
 }

@@ -89,6 +89,7 @@ export default {
           { text: "The study", link: "/study/" },
           ...page("A foreign Unet", "study/foreign"),
           ...page("Reliability", "reliability"),
+          ...page("What is installed", "supply-chain"),
         ],
       },
     ],

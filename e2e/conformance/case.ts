@@ -1,7 +1,8 @@
 // What a case of the conformance page is, and the words that cases are written in.
 
 /** The headers that a case's page, its worker and all else come with. */
-export type PageKind = "plain" | "isolated" | "strict";
+export type PageKind =
+  "plain" | "isolated" | "strict" | "no-worker" | "no-wasm" | "insecure";
 
 /** One thing that has to work in every engine. */
 export interface ConformanceCase {
@@ -9,9 +10,17 @@ export interface ConformanceCase {
   readonly name: string;
   /** What holds where it is ok. */
   readonly holds: string;
-  /** `isolated`: COOP and COEP; `strict`: a policy of 'self' and 'wasm-unsafe-eval' alone. @default "plain" */
+  /**
+   * `isolated`: COOP and COEP; `strict`: a policy of 'self' and 'wasm-unsafe-eval' alone; `no-worker`, `no-wasm`: that
+   * policy without the one or the other; `insecure`: no secure context. @default "plain"
+   */
   readonly page?: PageKind;
-  /** The console stays free of errors. Not where the case injects a fault: browsers report those. @default true */
+  /** Another tab lies in front of it. @default false */
+  readonly isBehind?: boolean;
+  /**
+   * The console stays free of errors, and no policy is violated. Not where the case injects a fault: browsers report
+   * those. @default true
+   */
   readonly isQuiet?: boolean;
   /** It takes minutes: `npm run e2e` alone runs it. @default false */
   readonly isLong?: boolean;

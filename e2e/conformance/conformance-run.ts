@@ -3,7 +3,10 @@ import { build, type Plugin } from "esbuild";
 import { existsSync, mkdirSync } from "node:fs";
 import type { ConformanceCase, Outcome } from "./case.js";
 import { cases } from "./cases.js";
-import { serveConformance } from "./conformance-server.js";
+import {
+  serveConformance,
+  type ConformanceServer,
+} from "./conformance-server.js";
 import type { Engine, EngineName } from "../engines/engine.js";
 import { launchEngine } from "../engines/launch-engine.js";
 import { drawGolden } from "../golden.js";
@@ -52,7 +55,7 @@ export async function runConformance({
   };
   try {
     for (const name of engines)
-      await runEngine(name, wanted, server.origin, note, onEngine);
+      await runEngine(name, wanted, server, note, onEngine);
   } finally {
     await server.close();
   }
@@ -62,7 +65,7 @@ export async function runConformance({
 async function runEngine(
   name: EngineName,
   wanted: readonly ConformanceCase[],
-  origin: string,
+  server: ConformanceServer,
   note: (result: CaseResult) => void,
   onEngine: RunOptions["onEngine"],
 ): Promise<void> {
@@ -94,7 +97,7 @@ async function runEngine(
       const { hasSteadyCode = false } = one;
       if (hasSteadyCode !== isSteady) await launch(hasSteadyCode);
       const start = performance.now();
-      const outcome = await runCase(engine!, one, origin);
+      const outcome = await runCase(engine!, one, server);
       const milliseconds = performance.now() - start;
       note({ engine: name, name: one.name, outcome, milliseconds });
       if (outcome.status !== "failed") continue;
@@ -108,17 +111,29 @@ async function runEngine(
 
 async function runCase(
   engine: Engine,
-  { name, page = "plain", isQuiet = true, patience = 300_000 }: ConformanceCase,
-  origin: string,
+  {
+    name,
+    page = "plain",
+    isBehind = false,
+    isQuiet = true,
+    patience = 300_000,
+  }: ConformanceCase,
+  server: ConformanceServer,
 ): Promise<Outcome> {
+  const origin = page === "insecure" ? server.insecureOrigin : server.origin;
+  if (origin === undefined)
+    return {
+      status: "skipped",
+      reason: "this machine has no address that is not its own alone",
+    };
   try {
     const { result, errors, violations } = await engine.openPage(
       `${origin}/${page}/page.html?case=${name}`,
-      { result: "globalThis.conformance", patience },
+      { result: "globalThis.conformance", patience, isBehind },
     );
     const outcome = result as Outcome;
     if (outcome.status !== "ok") return outcome;
-    if (violations.length > 0)
+    if (isQuiet && violations.length > 0)
       return {
         status: "failed",
         reason: `the content security policy was violated: ${violations.join("; ")}`,
@@ -152,11 +167,13 @@ async function bundlePage(): Promise<void> {
     entryPoints: [
       "page",
       "frame",
+      "away",
       "mortal-worker",
       "private-worker",
       "losing-worker",
       "lockless-worker",
       "full-worker",
+      "odd-worker",
       "service-worker",
     ].map((name) => `e2e/conformance/${name}.ts`),
     bundle: true,

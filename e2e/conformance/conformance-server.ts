@@ -1,6 +1,6 @@
-// The server of the conformance page: pages under three kinds of headers, models that fail where a case asks for it,
+// The server of the conformance page: pages under several kinds of headers, models that fail where a case asks for it,
 // and the pictures that Node draws.
-//   /KIND/page.html?case=NAME      KIND: plain, isolated (COOP and COEP), strict (a content security policy)
+//   /KIND/page.html?case=NAME      KIND: see PageKind
 //   /KIND/phaseskip/FILE           the prebuilt folder, beside it /KIND/FILE.js: the page's own scripts
 //   /KIND/control/ID               POST: a model order; GET: what was asked for of that model
 //   /KIND/models/ID/PATH           that model
@@ -10,9 +10,11 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import {
   createServer,
   type IncomingMessage,
+  type Server,
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
+import { networkInterfaces } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { answer, type Fault } from "../fault-server.js";
 import type { PageKind } from "./case.js";
@@ -32,20 +34,26 @@ export interface ModelOrder {
   readonly padding?: number;
   /** Serves phaseskip.json with the digests of the files as they should be. */
   readonly isPacked?: boolean;
-  /** Faults by path, in place of those before; `all` means every file. */
-  readonly faults?: Readonly<Record<string, Faults>>;
+  /**
+   * Faults by path, in place of those before; `all` means every file. Of a list each holds for one GET, the last for all
+   * that follow.
+   */
+  readonly faults?: Readonly<Record<string, Faults | readonly Faults[]>>;
 }
 
 /** A running server. */
 export interface ConformanceServer {
   /** `http://localhost:PORT`. */
   readonly origin: string;
+  /** The same server by an address that is no secure context; undefined where this machine has none. */
+  readonly insecureOrigin: string | undefined;
   /** Ends the server and its connections. */
   close(): Promise<void>;
 }
 
-const policy =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const policy = (scripts: string, workers: string) =>
+  `default-src 'none'; script-src ${scripts}; worker-src ${workers}; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+const wasmToo = "'self' 'wasm-unsafe-eval'";
 
 const headersOf: Readonly<Record<PageKind, Readonly<Record<string, string>>>> =
   {
@@ -54,7 +62,10 @@ const headersOf: Readonly<Record<PageKind, Readonly<Record<string, string>>>> =
       "Cross-Origin-Opener-Policy": "same-origin",
       "Cross-Origin-Embedder-Policy": "require-corp",
     },
-    strict: { "Content-Security-Policy": policy },
+    strict: { "Content-Security-Policy": policy(wasmToo, "'self'") },
+    "no-worker": { "Content-Security-Policy": policy(wasmToo, "'none'") },
+    "no-wasm": { "Content-Security-Policy": policy("'self'", "'self'") },
+    insecure: {},
   };
 
 const types: Readonly<Record<string, string>> = {
@@ -73,12 +84,13 @@ const pageOf = (title: string, script: string) =>
 const pages: Readonly<Record<string, string>> = {
   "page.html": pageOf("conformance", "page.js"),
   "frame.html": pageOf("frame", "frame.js"),
+  "away.html": pageOf("away", "away.js"),
 };
 
 interface TestModel {
   readonly files: Map<string, Buffer>;
   readonly requests: string[];
-  faults: Record<string, Faults>;
+  faults: Record<string, Faults | readonly Faults[]>;
 }
 
 /**
@@ -132,21 +144,35 @@ export async function serveConformance(
       .end(readFileSync(file));
   };
 
-  const server = createServer((request, response) => {
-    route(request, response).catch((error: unknown) => {
-      if (!response.headersSent) response.writeHead(500);
-      response.end(String(error));
+  const listen = async (host: string) => {
+    const server = createServer((request, response) => {
+      route(request, response).catch((error: unknown) => {
+        if (!response.headersSent) response.writeHead(500);
+        response.end(String(error));
+      });
     });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
+    return server;
+  };
+  const portOf = (server: Server) => (server.address() as AddressInfo).port;
+  const server = await listen("127.0.0.1"); // known as localhost, and by itself as another origin
+  const address = Object.values(networkInterfaces())
+    .flat()
+    .find((one) => one?.family === "IPv4" && !one.internal)?.address;
+  const insecure = address === undefined ? undefined : await listen(address);
   return {
-    origin: `http://localhost:${(server.address() as AddressInfo).port}`,
+    origin: `http://localhost:${portOf(server)}`,
+    insecureOrigin: insecure && `http://${address}:${portOf(insecure)}`,
     async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      for (const one of [server, insecure]) {
+        one?.closeAllConnections();
+        await new Promise((resolve) => one?.close(resolve) ?? resolve(none));
+      }
     },
   };
 }
+
+const none = undefined;
 
 /** Takes a model order, or tells of a model's requests. */
 async function control(
@@ -233,7 +259,15 @@ function serveModelFile(
     [request.method, path, request.headers.range].filter(Boolean).join(" "),
   );
   const body = model?.files.get(path);
-  const faults = { ...model?.faults["all"], ...model?.faults[path] };
+  const faultsOf = (name: string): Faults | undefined => {
+    const given = model?.faults[name];
+    if (!given || !("length" in given)) return given;
+    const [now, ...later] = given;
+    if (request.method === "GET" && later.length > 0)
+      model.faults[name] = later;
+    return now;
+  };
+  const faults = { ...faultsOf("all"), ...faultsOf(path) };
   if (faults.unreachable) return request.socket.destroy();
   if (!body) return answer(request, response, undefined);
   return answer(request, response, {

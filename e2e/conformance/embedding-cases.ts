@@ -1,6 +1,7 @@
 // Pages as they are: strict policies, GPUs that are there or not, the custom element, long sessions.
 import { loadPipeline } from "phaseskip";
 import { check, rejection, skip, type ConformanceCase } from "./case.js";
+import { needAdapter } from "./need-adapter.js";
 import { requests } from "./requests.js";
 import {
   checkGolden,
@@ -14,16 +15,6 @@ const { full, reuse } = requests;
 
 /** How far a level may be from Node's on a GPU. */
 const gpuTolerance = 2;
-
-/** Skips the case where there is no WebGPU adapter, and says which part is missing. */
-async function needAdapter(): Promise<void> {
-  const { gpu } = navigator as Navigator & {
-    gpu?: { requestAdapter(): Promise<unknown> };
-  };
-  if (!gpu) skip("this engine has no navigator.gpu");
-  if (!(await gpu.requestAdapter().catch(() => null)))
-    skip("this engine gives no WebGPU adapter here");
-}
 
 export const embeddingCases: readonly ConformanceCase[] = [
   {

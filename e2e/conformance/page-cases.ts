@@ -4,8 +4,6 @@ import {
   check,
   rejection,
   rejectionCode,
-  settled,
-  skip,
   type ConformanceCase,
 } from "./case.js";
 import { requests } from "./requests.js";
@@ -16,31 +14,9 @@ import {
   progressLog,
   serveTestModel,
 } from "./test-model.js";
+import { underServiceWorker } from "./under-service-worker.js";
 
 const { full } = requests;
-
-/** Runs under a service worker that is gone afterwards. */
-async function underServiceWorker<T>(
-  mode: "keep" | "busy" | "broken",
-  run: () => Promise<T>,
-): Promise<T> {
-  const { serviceWorker } = navigator as Partial<Navigator>;
-  if (!serviceWorker) skip("this engine gives this page no service worker");
-  const claimed = new Promise<unknown>((resolve) =>
-    serviceWorker.addEventListener("controllerchange", resolve, { once: true }),
-  );
-  const script = `service-worker.js?mode=${mode}`;
-  const registration = await serviceWorker
-    .register(script, { scope: "./" })
-    .catch((error: unknown) => skip(`no service worker: ${String(error)}`));
-  try {
-    await settled(claimed, 20_000);
-    return await run();
-  } finally {
-    await registration.unregister();
-    await caches.delete("models");
-  }
-}
 
 export const pageCases: readonly ConformanceCase[] = [
   {

@@ -1,7 +1,13 @@
 // A service worker between page and server, as apps have one; what it does with a model's files is in its address:
 //   keep     every answer is kept whole and given from then on, whatever range was asked for
 //   busy     503, as an app that shows its own offline page
-//   broken   a network error, as of an answer that no page may read
+//   broken   a network error
+//   whole    passes everything on, but asks for no ranges
+//   opaque   what another origin gives to no page: its bytes may not be read
+
+/** What it does with a model's files. */
+export type ServiceWorkerMode = "keep" | "busy" | "broken" | "whole" | "opaque";
+
 interface FetchEvent extends Event {
   readonly request: Request;
   respondWith(answer: Promise<Response>): void;
@@ -11,7 +17,9 @@ interface ServiceWorkerScope extends EventTarget {
   readonly clients: { claim(): Promise<void> };
 }
 const scope = globalThis as unknown as ServiceWorkerScope;
-const mode = new URLSearchParams(location.search).get("mode");
+const mode = new URLSearchParams(location.search).get(
+  "mode",
+) as ServiceWorkerMode;
 
 scope.addEventListener("install", () => void scope.skipWaiting());
 scope.addEventListener("activate", (event) =>
@@ -28,6 +36,11 @@ scope.addEventListener("fetch", (event) => {
 async function answer(request: Request): Promise<Response> {
   if (mode === "busy") return new Response("come back later", { status: 503 });
   if (mode === "broken") return Response.error();
+  if (mode === "whole") return fetch(request.url, { method: request.method });
+  if (mode === "opaque") {
+    const elsewhere = request.url.replace("//localhost:", "//127.0.0.1:");
+    return fetch(elsewhere, { mode: "no-cors" });
+  }
   const cache = await caches.open("models");
   const known = await cache.match(request.url);
   if (known) return known;
@@ -35,5 +48,3 @@ async function answer(request: Request): Promise<Response> {
   if (whole.status < 500) await cache.put(request.url, whole.clone());
   return whole;
 }
-
-export {};

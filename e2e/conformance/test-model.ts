@@ -31,7 +31,7 @@ export async function serveTestModel(
   name: string,
   order: Partial<ModelOrder> = {},
 ): Promise<TestModel> {
-  const id = `${name}-${crypto.randomUUID()}`;
+  const id = `${name}-${Date.now()}-${Math.random()}`; // outside a secure context there is no randomUUID
   const post = async (body: ModelOrder) => {
     const response = await fetch(`control/${id}`, {
       method: "POST",

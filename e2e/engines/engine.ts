@@ -27,6 +27,8 @@ export interface OpenOptions {
   readonly result: string;
   /** How long the result may take, in ms. @default 60000 */
   readonly patience?: number;
+  /** Another tab is opened in front of it. @default false */
+  readonly isBehind?: boolean;
 }
 
 /** What was seen of a page. */
@@ -100,6 +102,7 @@ export async function watchPage(
   { result, patience = 60_000 }: OpenOptions,
 ): Promise<PageReport> {
   const end = Date.now() + patience;
+  let refusals = 0;
   const seenInPage = async () =>
     JSON.parse(
       (await tab.evaluate('globalThis[Symbol.for("phaseskip.e2e")]')) ??
@@ -107,7 +110,18 @@ export async function watchPage(
     ) as { errors: string[]; violations: string[] };
   for (;;) {
     const left = end - Date.now();
-    const text = await within(tab.evaluate(result), left).catch(() => {
+    // between two pages of one tab there is none to ask
+    const asked = tab.evaluate(result).then(
+      (text) => {
+        refusals = 0;
+        return text;
+      },
+      (error: unknown) => {
+        if (++refusals > 40) throw error;
+        return undefined;
+      },
+    );
+    const text = await within(asked, left).catch(() => {
       throw new PatienceError(url, patience, tab.errors);
     });
     if (text !== undefined) {

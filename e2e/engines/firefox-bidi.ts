@@ -20,6 +20,7 @@ export async function firefoxEngine(
     version: `${(await browser.version()).replace("/", " ")} (WebDriver BiDi)`,
     async openPage(url, options) {
       const page = await browser.newPage();
+      let front: typeof page | undefined;
       const errors: string[] = [];
       page.on("console", (message) => {
         if (message.type() === "error") errors.push(message.text());
@@ -28,13 +29,18 @@ export async function firefoxEngine(
       try {
         await page.evaluateOnNewDocument(watchScript(false));
         await page.goto(url, { timeout: options.patience ?? 60_000 });
+        if (options.isBehind) {
+          front = await browser.newPage();
+          await front.bringToFront();
+        }
         const evaluate = async (expression: string) =>
           (await page.evaluate(
             `JSON.stringify((${expression}) ?? undefined)`,
           )) as string | undefined;
         return await watchPage({ errors, evaluate }, url, options);
       } finally {
-        await within(page.close(), 10_000).catch(() => undefined);
+        for (const one of [front, page])
+          if (one) await within(one.close(), 10_000).catch(() => undefined);
       }
     },
     async close() {

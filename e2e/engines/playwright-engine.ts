@@ -21,6 +21,15 @@ export interface PlaywrightOptions {
   readonly preferences?: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** Playwright has every page believe that it is in front. */
+async function letLoseFocus(
+  context: playwright.BrowserContext,
+  page: playwright.Page,
+): Promise<void> {
+  const session = await context.newCDPSession(page);
+  await session.send("Emulation.setFocusEmulationEnabled", { enabled: false });
+}
+
 /** Starts a browser with a profile of its own: its storage is on disk, as a visitor's is. */
 export async function playwrightEngine(
   name: EngineName,
@@ -33,6 +42,7 @@ export async function playwrightEngine(
     .launchPersistentContext(profile, {
       executablePath,
       args: [...args],
+      ignoreDefaultArgs: ["--disable-back-forward-cache"], // as a visitor's browser
       timeout: 60_000,
       ...(preferences && { firefoxUserPrefs: { ...preferences } }),
     })
@@ -46,6 +56,7 @@ export async function playwrightEngine(
     version: `${name} ${context.browser()?.version() ?? ""} (Playwright)`,
     async openPage(url, options) {
       const page = await context.newPage();
+      let front: typeof page | undefined;
       const errors: string[] = [];
       page.on("console", (message) => {
         if (message.type() === "error") errors.push(message.text());
@@ -53,13 +64,19 @@ export async function playwrightEngine(
       page.on("pageerror", (error) => errors.push(String(error)));
       try {
         await page.goto(url, { timeout: options.patience ?? 60_000 });
+        if (options.isBehind) {
+          front = await context.newPage();
+          await front.bringToFront();
+          if (name === "chromium") await letLoseFocus(context, page);
+        }
         const evaluate = (expression: string) =>
           page.evaluate<string | undefined>(
             `JSON.stringify((${expression}) ?? undefined)`,
           );
         return await watchPage({ errors, evaluate }, url, options);
       } finally {
-        await within(page.close(), 10_000).catch(() => undefined);
+        for (const one of [front, page])
+          if (one) await within(one.close(), 10_000).catch(() => undefined);
       }
     },
     async close() {

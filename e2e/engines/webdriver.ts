@@ -11,6 +11,8 @@ export interface WebDriverSession {
   execute(script: string): Promise<unknown>;
   /** Opens a tab and goes there; returns a function that closes it and goes back. */
   openTab(): Promise<() => Promise<void>>;
+  /** Opens a tab in front of this one, and stays; returns a function that closes it. */
+  openInFront(): Promise<() => Promise<void>>;
   /** Ends the session, and with it the browser. */
   end(): Promise<void>;
 }
@@ -41,6 +43,10 @@ export async function webDriverSession(
   const session = `/session/${started.sessionId}`;
   const switchTo = (handle: string) =>
     ask("POST", `${session}/window`, { handle });
+  const newTab = async () => {
+    const made = await ask("POST", `${session}/window/new`, { type: "tab" });
+    return (made as { handle: string }).handle;
+  };
   return {
     capabilities: started.capabilities,
     async navigate(url) {
@@ -50,13 +56,19 @@ export async function webDriverSession(
       ask("POST", `${session}/execute/sync`, { script, args: [] }),
     async openTab() {
       const before = (await ask("GET", `${session}/window`)) as string;
-      const tab = (await ask("POST", `${session}/window/new`, {
-        type: "tab",
-      })) as { handle: string };
-      await switchTo(tab.handle);
+      await switchTo(await newTab());
       return async () => {
         await ask("DELETE", `${session}/window`);
         await switchTo(before);
+      };
+    },
+    async openInFront() {
+      const here = (await ask("GET", `${session}/window`)) as string;
+      const front = await newTab();
+      return async () => {
+        await switchTo(front);
+        await ask("DELETE", `${session}/window`);
+        await switchTo(here);
       };
     },
     async end() {

@@ -61,15 +61,19 @@ export async function webKitEngine(programs: WebKitPrograms): Promise<Engine> {
       version: `WebKitGTK ${version} (WebKitWebDriver)`,
       async openPage(url, options) {
         const closeTab = await session.openTab();
+        let closeFront: (() => Promise<void>) | undefined;
         try {
           await session.navigate(url);
           await watchEarly(session, url, options.patience ?? 60_000);
+          if (options.isBehind) closeFront = await session.openInFront();
           const evaluate = async (expression: string) =>
             ((await session.execute(
               `return JSON.stringify((${expression}) ?? undefined)`,
             )) ?? undefined) as string | undefined;
           return await watchPage({ errors: [], evaluate }, url, options);
         } finally {
+          if (closeFront)
+            await within(closeFront(), 10_000).catch(() => undefined);
           await within(closeTab(), 10_000).catch(() => undefined);
         }
       },

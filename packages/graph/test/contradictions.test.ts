@@ -364,3 +364,25 @@ describe("counts, sizes and strings that claim more than the file holds", () => 
     return refused(around(nodes, [integers("s", [4096])]), /shapes alone/);
   });
 });
+
+test("integers that nothing can be, of divisions by zero and overflows, follow from no shape", async () => {
+  const { shapes } = await unet(
+    around(
+      [
+        op("Div", ["zero", "zero"], ["none"]),
+        op("Mod", ["one", "zero"], ["rest"]),
+        op("Div", ["one", "zero"], ["endless"]),
+        op("Mul", ["large", "large"], ["larger"]),
+        op("Sub", ["one", "zero"], ["known"]),
+      ],
+      [
+        integers("zero", [0]),
+        integers("one", [1]),
+        integers("large", [2 ** 40]),
+      ],
+    ),
+  );
+  for (const name of ["none", "rest", "endless", "larger"])
+    expect([name, shapes.get(name)?.data]).toEqual([name, undefined]);
+  expect(shapes.get("known")?.data).toEqual([1]);
+});

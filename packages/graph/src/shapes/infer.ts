@@ -10,7 +10,12 @@ import {
   tensorDims,
   tensorValues,
 } from "../onnx/tensor.js";
-import { elementName, elementSize } from "../onnx/types.js";
+import {
+  elementName,
+  elementSize,
+  isFloat,
+  type ElementType,
+} from "../onnx/types.js";
 import { computeRules } from "./compute.js";
 import { elementwiseRules } from "./elementwise.js";
 import { layoutRules } from "./layout.js";
@@ -218,7 +223,12 @@ function checkInfo(info: ValueInfo): ValueInfo {
     throw new Error(`its result would be of ${elementName(type)}`);
   if (data && data.length !== elementCount(dims))
     throw new Error(`[${dims}] cannot hold ${data.length} elements`);
-  return info;
+  return data && !areOf(type, data) ? { type, dims } : info;
+}
+
+/** Whether numbers can be of a type: a division by zero, or an overflow, of integers is the runtime's to decide. */
+function areOf(type: ElementType, data: readonly number[]): boolean {
+  return isFloat(type) || data.every((value) => Math.abs(value) <= 2 ** 63);
 }
 
 /** An operator's name with its operator set, such as `com.microsoft.MatMulNBits`. */

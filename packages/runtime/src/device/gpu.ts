@@ -29,13 +29,20 @@ const limits = [
   "maxStorageBuffersPerShaderStage",
 ] as const;
 
+/** How long the browser may take to give an adapter, or a device of it, in ms: a GPU process that hangs never does. */
+const answerLimit = 10_000;
+
 /** The browser's way to the GPU, where it has one here. */
 const webGpu = (): GPU | undefined =>
   (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
 
-/** Whether the only adapter is the browser's own, which computes on the CPU: for tests, and slower than WASM. */
+/**
+ * Whether the only adapter is the browser's own, which computes on the CPU: for tests, and slower than WASM.
+ * @throws {PhaseskipError} `model-unsupported` if the browser refuses to tell, or does not answer
+ */
 export async function isFallbackGpu(): Promise<boolean> {
-  const adapter = await webGpu()?.requestAdapter();
+  const gpu = webGpu();
+  const adapter = gpu && (await answered("adapter", gpu.requestAdapter()));
   // browsers of 2024 say it of the adapter itself
   const told = adapter as { readonly isFallbackAdapter?: boolean } | null;
   return adapter?.info?.isFallbackAdapter ?? told?.isFallbackAdapter ?? false;
@@ -54,24 +61,18 @@ export async function openGpu(): Promise<Gpu> {
         : "this browser has none here",
     );
   }
-  const adapter = await gpu.requestAdapter();
+  const adapter = await answered("adapter", gpu.requestAdapter());
   if (!adapter) throw unsupported("this browser offers no adapter");
   const hasHalf = adapter.features.has("shader-f16");
-  let device: GPUDevice;
-  try {
-    device = await adapter.requestDevice({
-      requiredFeatures: (["shader-f16", "subgroups"] as const).filter((name) =>
-        adapter.features.has(name),
-      ),
-      requiredLimits: Object.fromEntries(
-        limits.map((name) => [name, adapter.limits[name]]),
-      ),
-    });
-  } catch (cause) {
-    throw unsupported(
-      `its adapter gives no device: ${cause instanceof Error ? cause.message : String(cause)}`,
-    );
-  }
+  const opening = adapter.requestDevice({
+    requiredFeatures: (["shader-f16", "subgroups"] as const).filter((name) =>
+      adapter.features.has(name),
+    ),
+    requiredLimits: Object.fromEntries(
+      limits.map((name) => [name, adapter.limits[name]]),
+    ),
+  });
+  const device = await answered("device", opening);
   const loss = new Loss();
   void device.lost.then(({ message }) =>
     loss.declare(
@@ -93,6 +94,26 @@ export function whyNoGpu(error: unknown): string {
     /^Cannot run on WebGPU as (.*); use the device wasm$/s,
     "$1",
   );
+}
+
+/** What the browser was asked for. @throws {PhaseskipError} `model-unsupported` if it refuses, or does not answer */
+async function answered<T>(what: string, asked: Promise<T>): Promise<T> {
+  const silence = new Loss();
+  const timer = setTimeout(() => {
+    const seconds = answerLimit / 1000;
+    silence.declare(
+      unsupported(`the browser gave no ${what} within ${seconds} s`),
+    );
+  }, answerLimit);
+  try {
+    return await silence.race(asked);
+  } catch (cause) {
+    if (cause instanceof PhaseskipError) throw cause;
+    const said = cause instanceof Error ? cause.message : String(cause);
+    throw unsupported(`the browser gives no ${what}: ${said}`);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function unsupported(found: string): PhaseskipError {

@@ -235,7 +235,8 @@ function wrapSession(
     inputNames: session.inputNames,
     async run(feeds, fetches) {
       const inputs: Record<string, Ort.Tensor> = {};
-      for (const name in feeds) inputs[name] = (feeds[name] as OrtTensor).ort;
+      for (const [name, feed] of Object.entries(feeds))
+        inputs[name] = (feed as OrtTensor).ort;
       const outputs = await attempt(
         "run a part of the model",
         () => session.run(inputs, fetches),

@@ -64,6 +64,12 @@ export async function receive(
       : chunkBytes,
   );
   chunk.set(head);
+  if (response.bodyUsed || response.body?.locked) {
+    throw new PhaseskipError(
+      "fetch-failed",
+      `Cannot fetch ${address} as other code has read its answer already: what stands in for fetch in the worker must hand on an unread one, such as a clone()`,
+    );
+  }
   const reader = (response.body ?? new Blob().stream()).getReader();
   let [loaded, filled, reported] = [start, head.byteLength, start];
   let stored = filled;

@@ -26,7 +26,8 @@ import {
 import { hasSha256, sha256 } from "../store/sha256.js";
 import { joinMemory } from "../store/shared-memory.js";
 import { sharedLoad } from "../store/shared-load.js";
-import { inTime, storageRoom } from "../store/storage-room.js";
+import { inTime } from "../store/in-time.js";
+import { storageRoom } from "../store/storage-room.js";
 import { exclusively, holdInUse } from "../store/web-lock.js";
 import { indexedDbStore, type WeightStore } from "../store/weight-cache.js";
 
@@ -175,7 +176,7 @@ export function httpStore(
   ): Promise<FileRecord | undefined> {
     try {
       if (isFresh) return await persistent?.record(key);
-      records ??= inTime(persistent?.records(location), OPEN_MS);
+      records ??= persistent && inTime(persistent.records(location), OPEN_MS);
       const known = (await records)?.get(key.path);
       (await records)?.delete(key.path);
       return known ?? (await persistent?.record(key));

@@ -163,7 +163,7 @@ export function parseRequest(
   if (typeof options !== "object" || options === null) {
     throw fail("the options", "an object", options);
   }
-  for (const name in options) {
+  for (const name of Object.keys(options)) {
     if (!fields.has(name)) {
       throw new TypeError(
         `Cannot ${doing} as ${name} is no option; known are ${[...fields].join(", ")}`,

@@ -1,5 +1,6 @@
 // Makes room where the browser's storage is full.
 
+import { inTime } from "./in-time.js";
 import { evictModel } from "./weight-cache.js";
 
 /** Who makes room, and for whom. */
@@ -31,16 +32,4 @@ export function storageRoom(options: RoomOptions): () => Promise<boolean> {
     if (evicted !== undefined) onEvicted(evicted);
     return evicted !== undefined;
   };
-}
-
-/** Rejects if something takes longer than so many ms. */
-export async function inTime<T>(
-  work: Promise<T> | undefined,
-  ms: number,
-): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("it does not answer")), ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

@@ -2,13 +2,7 @@
 // written last, so that half a file is never taken for a whole one; one record per model that lists versions which
 // were seen together.
 
-import {
-  createStore,
-  get,
-  promisifyRequest,
-  set,
-  type UseStore,
-} from "idb-keyval";
+import { get, promisifyRequest, set, type UseStore } from "idb-keyval";
 import {
   chunkOffsets,
   missingChunk,
@@ -19,6 +13,7 @@ import {
 } from "./chunk-store.js";
 import { ofThisFormat } from "./cache-format.js";
 import { folderUrl } from "./model-url.js";
+import { openObjects } from "./open-objects.js";
 import { unlessInUse } from "./web-lock.js";
 
 const DATABASE = "phaseskip-weights";
@@ -61,7 +56,7 @@ function database(): UseStore | undefined {
   if (opened?.factory !== indexedDB)
     opened = {
       factory: indexedDB,
-      objects: ofThisFormat(createStore(DATABASE, OBJECTS)),
+      objects: ofThisFormat(openObjects(DATABASE, OBJECTS)),
     };
   return opened.objects;
 }
@@ -158,7 +153,8 @@ export function indexedDbStore(): WeightStore | undefined {
 
 /**
  * The models in this origin's cache, the most recently used first. Where there is no IndexedDB there are none.
- * @throws {PhaseskipError} `quota` If another version of this package laid the cache out in another way
+ * @throws {PhaseskipError} `quota` If another version of this package laid the cache out in another way, or the browser does
+ * not open it
  */
 export async function listModels(): Promise<readonly CachedModel[]> {
   const objects = database();
@@ -224,7 +220,8 @@ export async function listModels(): Promise<readonly CachedModel[]> {
  * hold their weights, and what they still read they fetch again, without keeping it.
  * @param location the model's URL, as it was loaded or as `listModels` gives it
  * @returns size of the files that were whole, in bytes; 0 if there were none
- * @throws {PhaseskipError} `quota` If another version of this package laid the cache out in another way
+ * @throws {PhaseskipError} `quota` If another version of this package laid the cache out in another way, or the browser does
+ * not open it
  */
 export async function deleteModel(location: string | URL): Promise<number> {
   const url = folderUrl(location);

@@ -29,12 +29,26 @@ export function plainOptions<T extends object>(options: T): T {
 }
 
 function assertData(value: object, at: string): object {
-  if (ArrayBuffer.isView(value) || tagOf(value) === "ImageData") return value;
+  if (ArrayBuffer.isView(value)) {
+    if (!isDetached(value)) return value;
+    throw noData(at, "an array whose memory was handed to another thread");
+  }
+  if (tagOf(value) === "ImageData") return value;
   try {
     structuredClone(value);
     return value;
   } catch {
     throw noData(at, `a ${tagOf(value)}`);
+  }
+}
+
+/** Whether a view's memory has gone elsewhere: then it cannot be wrapped again. */
+function isDetached({ buffer }: ArrayBufferView): boolean {
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
   }
 }
 

@@ -21,9 +21,14 @@ export function watchWorker(
   const target = worker as Worker;
   const listener = (event: Event) => {
     const message = (event as ErrorEvent).message as string | undefined;
+    // what engines say of a module that is read as a classic script
+    const isModule = /SyntaxError.*\b(import|export|module)\b/.test(
+      message ?? "",
+    );
+    const hint = isModule ? ' (make it with { type: "module" })' : "";
     onLost(
       message
-        ? `its script failed: ${message}`
+        ? `its script failed: ${message}${hint}`
         : "its script could not be loaded (is the URL right, is it JavaScript and served as such, does the content security policy allow it?)",
     );
   };

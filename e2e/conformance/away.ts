@@ -1,0 +1,3 @@
+// A page to go to and come back from at once.
+addEventListener("pageshow", () => setTimeout(() => history.back(), 300));
+export {};
