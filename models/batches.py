@@ -13,16 +13,21 @@ import torch
 from PIL import Image
 
 import scenes_data
+from masks import random_mask
 from presets import Preset
 from scenes_data.vocabulary import SPECIAL, UNKNOWN, VOCABULARY, encode
 
-Batch = tuple[torch.Tensor, torch.Tensor | None]
+Batch = tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]
+#: Shares of shapes that a line drawing leaves out; a person draws one thing as often as all.
+LEFT_OUT = (0.0, 0.0, 0.3, 0.6)
 
 
 class Batches:
     """``get(first)`` is the batch from picture ``first`` on.
 
-    Pictures are float ``[batch, 3, size, size]`` in [-1, 1], tokens int64 ``[batch, 40]`` or None. The next batch is made in a thread while the caller works on this one.
+    Pictures are float ``[batch, 3, size, size]`` in [-1, 1], tokens int64 ``[batch, 40]`` or None, and what the
+    preset reads beside them: line drawings ``[batch, 3, size, size]`` in [0, 1], masks ``[batch, 1, size, size]``,
+    or None. The next batch is made in a thread while the caller works on this one.
     """
 
     def __init__(self, preset: Preset, seed: int, batch: int, folder: Path | None = None):
@@ -43,20 +48,32 @@ class Batches:
         return ready
 
     def _make(self, first: int) -> Batch:
-        pixels, tokens = [], []
+        pixels, tokens, beside = [], [], []
         for index in range(first, first + self._batch):
             rng = random.Random(f"batches/{self._seed}/{index}")
-            picture, caption = self._example(index, rng)
+            picture, caption, lines = self._example(index, rng)
             pixels.append(picture[:, ::-1] if self._preset.mirror and rng.random() < 0.5 else picture)
             tokens.append(self._tokens(caption, rng))
+            if self._preset.beside == "lines":
+                beside.append(lines.transpose(2, 0, 1) / np.float32(255))
+            elif self._preset.beside == "mask":
+                beside.append(random_mask(rng, self._preset.size))
         images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
-        return images, torch.tensor(tokens) if self._preset.text else None
+        return (
+            images,
+            torch.tensor(tokens) if self._preset.text else None,
+            torch.from_numpy(np.stack(beside)) if beside else None,
+        )
 
-    def _example(self, index: int, rng: random.Random) -> tuple[np.ndarray, str]:
+    def _example(self, index: int, rng: random.Random) -> tuple[np.ndarray, str, np.ndarray | None]:
+        """Picture, caption and line drawing, where the preset reads one."""
         if self._folder is not None:
-            return self._folder.example(rng)
+            return (*self._folder.example(rng), None)
+        if self._preset.beside == "lines":
+            pixels, lines, caption = scenes_data.outlined(self._seed, index, self._preset.size, rng.choice(LEFT_OUT))
+            return pixels, caption, lines
         pixels, caption, _, _ = scenes_data.picture(self._seed, index, self._preset.size)
-        return pixels, caption
+        return pixels, caption, None
 
     def _tokens(self, caption: str, rng: random.Random) -> list[int]:
         if rng.random() < self._preset.caption_dropout:

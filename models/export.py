@@ -38,6 +38,7 @@ class Settings:
     guidance_scale: float | None = None  # the default that the folder suggests
     tokens: int = 40  # length that a word-level tokenizer pads to
     pipeline: str | None = None  # `_class_name` of model_index.json; None: by the parts found
+    only: str | None = None  # `controlnet`: that part by itself, for a model that is there already
 
 
 class Wrapper(torch.nn.Module):
@@ -128,12 +129,16 @@ def export_unet(
 
 
 def export_controlnet(
-    controlnet, folder: Path, options: OnnxOptions, *, name: str, size: int, batch: int = 2, sequence: int = 12
+    controlnet, folder: Path, options: OnnxOptions, *, size: int, batch: int = 2, sequence: int = 12
 ) -> None:
-    """Writes `controlnet/model.onnx`: what the Unet reads and a picture in [0, 1] → what is added to its skips."""
+    """Writes `model.onnx` and `config.json`: what the Unet reads and a picture in [0, 1] → what is added to its skips.
+
+    `size` is the sample's; the picture is as much larger as the network makes it smaller.
+    """
     axes = {0: BATCH, 2: "height", 3: "width"}
+    picture = size << (len(controlnet.config.conditioning_embedding_out_channels) - 1)
     inputs = [
-        (Value("sample", axes), torch.randn(batch, 4, size // 2, size // 2, dtype=controlnet.dtype)),
+        (Value("sample", axes), torch.randn(batch, controlnet.config.in_channels, size, size, dtype=controlnet.dtype)),
         (Value("timestep"), torch.tensor([500])),
         (
             Value("encoder_hidden_states", {0: BATCH, 1: SEQUENCE}),
@@ -141,7 +146,7 @@ def export_controlnet(
         ),
         (
             Value("controlnet_cond", {0: BATCH, 2: "picture_height", 3: "picture_width"}),
-            torch.rand(batch, 3, size, size, dtype=controlnet.dtype),
+            torch.rand(batch, 3, picture, picture, dtype=controlnet.dtype),
         ),
     ]
     count = sum(2 if i < len(controlnet.down_blocks) - 1 else 1 for i in range(len(controlnet.down_blocks))) + 1
@@ -153,8 +158,8 @@ def export_controlnet(
         return (*down, mid)
 
     with forward_as(controlnet, forward):
-        export_onnx(controlnet, inputs, outputs, folder / name / "model.onnx", options)
-    write_json(folder / name / "config.json", plain_config(controlnet.config))
+        export_onnx(controlnet, inputs, outputs, folder / "model.onnx", options)
+    write_json(folder / "config.json", plain_config(controlnet.config))
 
 
 def export_text_encoder(
@@ -256,6 +261,13 @@ def load_unet(source: Path):
     return load_part(source, "unet", lambda c: getattr(diffusers, c["_class_name"]).from_config(c))
 
 
+def load_controlnet(source: Path):
+    """The ControlNet; None where there is none."""
+    from diffusers import ControlNetModel
+
+    return load_part(source, "controlnet", lambda c: ControlNetModel.from_config(c))
+
+
 def load_text_encoder(source: Path):
     """The text encoder; None for an unconditional model."""
     from transformers import CLIPTextConfig, CLIPTextModel
@@ -309,6 +321,16 @@ def export_model(settings: Settings) -> None:
     write_model_index(out, settings.pipeline or class_name(encoder, vae), parts, **hints)
 
 
+def export_only(settings: Settings) -> None:
+    """Writes the ControlNet's two files, for a model that is exported already."""
+    controlnet, unet = load_controlnet(settings.source), load_unet(settings.source)
+    if settings.only != "controlnet" or controlnet is None:
+        raise SystemExit(f"Cannot export {settings.only} alone: that can be controlnet, in {settings.source}/controlnet/")
+    options = OnnxOptions(exporter=settings.exporter)
+    dtype = getattr(torch, settings.dtype)
+    export_controlnet(controlnet.to(dtype), settings.out, options, size=unet.config.sample_size, sequence=settings.tokens)
+
+
 def class_name(encoder, vae) -> str:
     """diffusers' pipeline class for these parts; text in pixel space has none, so it gets a name here."""
     if encoder is None:
@@ -327,4 +349,5 @@ def parse() -> Settings:
 
 
 if __name__ == "__main__":
-    export_model(parse())
+    given = parse()
+    (export_only if given.only else export_model)(given)

@@ -382,7 +382,7 @@ def make(name: str, root: Path = HERE) -> Path:
             export.export_vae_encoder(parts.vae, folder, static_text, size=2 * fixture.size)
         index["vae"] = ("diffusers", "AutoencoderKL")
     for name, controlnet in zip(fixture.controls, parts.controlnets, strict=True):
-        export.export_controlnet(controlnet.to(dtype), folder, static_text, name=name, size=2 * fixture.size)
+        export.export_controlnet(controlnet.to(dtype), folder / name, static_text, size=fixture.size)
     if fixture.kind == "upscale":
         index["low_res_scheduler"] = ("diffusers", LOW_RES_SCHEDULER["_class_name"])
         export.write_json(folder / "low_res_scheduler" / "scheduler_config.json", LOW_RES_SCHEDULER)

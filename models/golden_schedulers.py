@@ -347,6 +347,8 @@ SCHEDULES = [
     {"beta_schedule": "linear", "beta_start": 0.0015, "beta_end": 0.0195, "num_train_timesteps": 777},
     {"beta_schedule": "scaled_linear", "rescale_betas_zero_snr": True},
     {"beta_schedule": "squaredcos_cap_v2", "num_train_timesteps": 250, "rescale_betas_zero_snr": True},
+    {"beta_schedule": "laplace"},
+    {"beta_schedule": "sigmoid", "beta_end": 0.01, "num_train_timesteps": 500},
     {"num_train_timesteps": 5, "trained_betas": [0.1, 0.2, 0.15, 0.3, 0.9]},
     {"num_train_timesteps": 1},
 ]

@@ -20,7 +20,7 @@ def build_networks(preset: Preset, vocabulary: dict[str, int]) -> tuple[nn.Modul
     """The preset's Unet and, for a model with text, its text encoder; weights random."""
     options = dict(
         sample_size=preset.size,
-        in_channels=3,
+        in_channels=7 if preset.beside == "mask" else 3,
         out_channels=3,
         layers_per_block=preset.layers_per_block,
         block_out_channels=preset.block_out_channels,
@@ -58,6 +58,9 @@ def warm_start(folder: Path, unet: nn.Module, text: nn.Module | None, vocabulary
         own = unet.state_dict()
         unet.load_state_dict(own | {key: value for key, value in start.items() if _fits(own.get(key), value)})
         return
+    first, own = "conv_in.weight", unet.state_dict()["conv_in.weight"]
+    if own.shape != start[first].shape:  # reads more than the start did: that counts for nothing yet
+        start[first] = torch.cat([start[first], torch.zeros_like(own[:, start[first].shape[1] :])], 1)
     unet.load_state_dict(start)
     weights = _load_part(folder, "text_encoder")
     known: dict[str, int] = json.loads((folder / "vocab.json").read_text())
@@ -104,11 +107,19 @@ def scheduler_config(preset: Preset) -> dict[str, object]:
 
 
 def save_networks(
-    folder: Path, preset: Preset, unet: nn.Module, text: nn.Module | None, vocabulary: dict[str, int], record: dict
+    folder: Path,
+    preset: Preset,
+    unet: nn.Module,
+    text: nn.Module | None,
+    vocabulary: dict[str, int],
+    record: dict,
+    control: nn.Module | None = None,
 ) -> None:
-    """Writes ``unet/``, ``text_encoder/``, ``vocab.json``, ``scheduler_config.json`` and ``training.json``."""
+    """Writes ``unet/``, ``controlnet/``, ``text_encoder/``, ``vocab.json``, ``scheduler_config.json`` and ``training.json``."""
     folder.mkdir(parents=True, exist_ok=True)
     unet.save_pretrained(folder / "unet")
+    if control is not None:
+        control.save_pretrained(folder / "controlnet")
     if text is not None:
         text.save_pretrained(folder / "text_encoder")
         (folder / "vocab.json").write_text(json.dumps(vocabulary, indent=1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,9 @@ class Preset:
     #: Share of captions with one word replaced by [UNK], so that a free prompt does no harm.
     unknown_word: float = 0.03
     mirror: bool = False
+    #: What the model reads beside noise and caption: "lines", a ControlNet beside the frozen Unet of `--init`;
+    #: "mask", the Unet itself with four channels more. The text encoder of `--init` stays as it is in both.
+    beside: str | None = None
 
     @property
     def up_block_types(self) -> tuple[str, ...]:
@@ -49,6 +52,8 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         _SCENES,
+        replace(_SCENES, name="scenes-control", beside="lines", batch=32, ema_decay=0.995),
+        replace(_SCENES, name="scenes-inpaint", beside="mask", batch=32, learning_rate=5e-4, ema_decay=0.995),
         Preset(
             "scenes-64",
             "scenes",

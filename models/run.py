@@ -8,13 +8,16 @@ import os
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from diffusers import DDPMScheduler
+from torch import nn
 
+import scenes_data
 from batches import Batches
+from beside import Conditioned, control_network, masked
 from networks import build_networks, compute_device, save_networks, scheduler_config, warm_start
 from presets import Preset
 from sampling import encode_prompts, make_scheduler, sample, save_grid, to_uint8
@@ -38,6 +41,9 @@ PROMPTS = (
     "a red lighthouse on the right on the ocean at dawn with clouds on the left",
     "a penguin",
 )
+
+#: Series of the pictures that progress grids of what stands beside a model begin from.
+EXAMPLES_SEED = 5005
 
 
 @dataclass(frozen=True)
@@ -73,12 +79,19 @@ class Run:
         self.unet, self.text = build_networks(preset, self.batches.vocabulary)
         if settings.init:
             warm_start(Path(settings.init), self.unet, self.text, self.batches.vocabulary)
-        self.networks = [network.to(self.device).train() for network in (self.unet, self.text) if network is not None]
+        self.control = control_network(self.unet) if preset.beside == "lines" else None
+        parts = [part.to(self.device) for part in (self.unet, self.text, self.control) if part is not None]
+        trained = {"lines": [self.control], "mask": [self.unet]}.get(preset.beside, parts)
+        for part in parts:
+            part.train(part in trained).requires_grad_(part in trained)
+        self.networks = trained
         self.parameters = [p for network in self.networks for p in network.parameters()]
         self.average = [p.detach().clone() for p in self.parameters]
         self.optimizer = torch.optim.AdamW(
             self.parameters, preset.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
         )
+        # Elsewhere a CPU emulates it, at a twentieth of float32's speed.
+        self.has_bfloat16 = self.device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
         alphas = DDPMScheduler.from_config(scheduler_config(preset)).alphas_cumprod
         self.alphas_cumprod = alphas.to(self.device)
         self.step, self.pictures, self.seconds = 0, 0, 0.0
@@ -101,8 +114,7 @@ class Run:
         rate = self.preset.learning_rate * min(1.0, (self.step + 1) / self.preset.warmup_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
-        images, tokens = self.batches.get(self.pictures)
-        value = self._set_gradients(images, tokens)
+        value = self._set_gradients(*self.batches.get(self.pictures))
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         decay = min(self.preset.ema_decay, (1 + self.step) / (10 + self.step))
@@ -113,7 +125,9 @@ class Run:
         self.loss = value if math.isnan(self.loss) else 0.99 * self.loss + 0.01 * value
         self.seconds += time.monotonic() - started
 
-    def _set_gradients(self, images: torch.Tensor, tokens: torch.Tensor | None) -> float:
+    def _set_gradients(
+        self, images: torch.Tensor, tokens: torch.Tensor | None, beside: torch.Tensor | None
+    ) -> float:
         """The batch's loss; its gradients go to the parameters.
 
         Each CPU thread takes a slice of the batch through forward and backward by itself: that is a
@@ -128,7 +142,7 @@ class Run:
         slices = torch.arange(count).chunk(self.workers)
 
         def slice_gradients(part: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            values = [v if v is None else v[part].to(self.device) for v in (images, tokens, noise, timesteps)]
+            values = [v if v is None else v[part].to(self.device) for v in (images, tokens, beside, noise, timesteps)]
             loss = self._errors(*values).sum() / count
             return (loss.detach(), *torch.autograd.grad(loss, self.parameters))
 
@@ -139,16 +153,22 @@ class Run:
         return loss.item()
 
     def _errors(
-        self, images: torch.Tensor, tokens: torch.Tensor | None, noise: torch.Tensor, timesteps: torch.Tensor
+        self,
+        images: torch.Tensor,
+        tokens: torch.Tensor | None,
+        beside: torch.Tensor | None,
+        noise: torch.Tensor,
+        timesteps: torch.Tensor,
     ) -> torch.Tensor:
         """The weighted squared error of each picture, ``[batch]``."""
         alpha = self.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
         noisy = alpha.sqrt() * images + (1 - alpha).sqrt() * noise
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, self.has_bfloat16):
             if self.text is None:
                 output = self.unet(noisy, timesteps).sample
             else:
-                output = self.unet(noisy, timesteps, self.text(tokens).last_hidden_state).sample
+                unet = self._conditioned(images, beside)
+                output = unet(noisy, timesteps, self.text(tokens).last_hidden_state).sample
         velocity = self.preset.prediction_type == "v_prediction"
         target = alpha.sqrt() * noise - (1 - alpha).sqrt() * images if velocity else noise
         errors = (output.float() - target).square().mean((1, 2, 3))
@@ -158,6 +178,19 @@ class Run:
         if velocity:
             return errors * snr.clamp(self.preset.snr_floor, self.preset.min_snr) / (snr + 1)
         return errors * snr.clamp(max=self.preset.min_snr) / snr
+
+    def _conditioned(self, images: torch.Tensor, beside: torch.Tensor | None) -> nn.Module | Conditioned:
+        """The Unet, with what the preset reads beside a picture where it reads anything."""
+        if beside is None:
+            return self.unet
+        return Conditioned(self.unet, self.control, beside if self.control is not None else masked(images, beside))
+
+    def _examples(self) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
+        """Sixteen pictures that training never sees, what is read beside them, and their captions."""
+        batches = Batches(replace(self.preset, caption_dropout=0.0), EXAMPLES_SEED, 16)
+        images, _, beside = batches.get(0)
+        captions = scenes_data.pictures(EXAMPLES_SEED, 0, 16, self.preset.size)[1]
+        return images.to(self.device), beside.to(self.device), captions
 
     def swap_average(self) -> None:
         """Exchanges the networks' weights with their averages; called twice it changes nothing."""
@@ -205,7 +238,7 @@ class Run:
             "loss": round(self.loss, 5),
         }
         self.swap_average()
-        save_networks(folder, self.preset, self.unet, self.text, self.batches.vocabulary, record)
+        save_networks(folder, self.preset, self.unet, self.text, self.batches.vocabulary, record, self.control)
         self.swap_average()
 
     def _restore(self) -> None:
@@ -222,15 +255,21 @@ class Run:
         """A grid of sixteen samples of the averaged networks, always from the same noise."""
         generator = torch.Generator().manual_seed(1)
         noise = torch.randn((16, 3, self.preset.size, self.preset.size), generator=generator).to(self.device)
-        tokens = None
+        tokens, prompts, unet = None, PROMPTS, self.unet
+        if self.preset.beside:
+            images, drawn, prompts = self._examples()
+            unet = self._conditioned(images, drawn)
         if self.text is not None:
-            tokens = encode_prompts(list(PROMPTS), self.batches.vocabulary).to(self.device)
+            tokens = encode_prompts(list(prompts), self.batches.vocabulary).to(self.device)
         self.swap_average()
         for network in self.networks:
             network.eval()
         scheduler = make_scheduler("ddim", scheduler_config(self.preset))
-        samples = sample(self.unet, self.text, scheduler, tokens, noise, steps=25)
+        samples = sample(unet, self.text, scheduler, tokens, noise, steps=25)
         for network in self.networks:
             network.train()
         self.swap_average()
-        save_grid(to_uint8(samples), 8, self.folder / f"samples-{self.step:06d}.png")
+        if self.preset.beside:
+            shown = drawn.expand_as(images) * 2 - 1
+            samples = torch.stack([images, shown, samples], 1).flatten(0, 1)
+        save_grid(to_uint8(samples), 12 if self.preset.beside else 8, self.folder / f"samples-{self.step:06d}.png")

@@ -5,10 +5,18 @@ const hashes = new Set();
 
 const inline = /<script(?![^>]*\bsrc=)[^>]*>([\s\S]*?)<\/script>/g;
 
-/** Response headers for hosts that read `_headers`: the policy that allows all pages so far, threads, and no frames. */
+/** Where models by name come from: the playground may ask there, once a visitor names one. */
+const hub = [
+  ...["https://huggingface.co", "https://*.hf.co", "https://*.huggingface.co"],
+];
+
+/**
+ * Response headers for hosts that read `_headers`: the policy that allows all pages so far, threads, and no frames. What
+ * only the playground may is forbidden again in other pages' heads.
+ */
 export function siteHeaders() {
   return `/*
-  Content-Security-Policy: ${policyOf([...hashes])}; frame-ancestors 'none'
+  Content-Security-Policy: ${policyOf([...hashes], hub)}; frame-ancestors 'none'
   Cross-Origin-Opener-Policy: same-origin
   Cross-Origin-Embedder-Policy: require-corp
   X-Content-Type-Options: nosniff
@@ -31,14 +39,23 @@ export function policyMeta(page) {
   return html.replace(/<meta charset="utf-8">/i, (charset) => charset + meta);
 }
 
-const policyOf = (scripts) =>
+/** The playground's page with its policy in its head. */
+export function playgroundMeta(page) {
+  const meta = `<meta http-equiv="Content-Security-Policy" content="${policyOf([], hub)}" />`;
+  return page.replace(
+    /<meta charset="utf-8" ?\/?>/i,
+    (charset) => charset + meta,
+  );
+}
+
+const policyOf = (scripts, connect = []) =>
   [
     "default-src 'none'",
     ["script-src 'self' 'wasm-unsafe-eval'", ...scripts].join(" "),
     "style-src 'self'",
     "img-src 'self' data:",
     "font-src 'self'",
-    "connect-src 'self'",
+    ["connect-src 'self'", ...connect].join(" "),
     "worker-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",

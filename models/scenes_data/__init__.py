@@ -11,7 +11,7 @@ says part of it in words, ``facts.py`` lists what a caption claims and what a sc
 from .caption import describe
 from .draw import draw
 from .facts import scene_facts
-from .picture import picture, pictures
+from .picture import outlined, picture, pictures
 from .scene import Scene, Subject, random_scene
 from .vocabulary import VOCABULARY, encode, tokenize
 from .withheld import WITHHELD, asks_for, withheld_name
@@ -25,6 +25,7 @@ __all__ = [
     "describe",
     "draw",
     "encode",
+    "outlined",
     "picture",
     "pictures",
     "random_scene",

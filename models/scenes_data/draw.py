@@ -15,9 +15,9 @@ PLACE_X = {"left": 7, "middle": 16, "right": 25}
 _SCALE = {"small": 0.62, "normal": 1.0, "big": 1.4}
 
 
-def draw(scene: Scene, rng: random.Random, size: int = 32) -> np.ndarray:
+def draw(scene: Scene, rng: random.Random, size: int = 32, canvas: Canvas | None = None) -> np.ndarray:
     """The picture, uint8 ``[size, size, 3]``. ``rng`` settles what no caption tells: exact places, waves, stars."""
-    canvas = Canvas(size)
+    canvas = canvas or Canvas(size)
     horizon = rng.randint(16, 21)
     top, bottom = p.SKY[scene.time]
     if scene.weather != "clear":

@@ -1,7 +1,9 @@
 """Exporting a checkpoint folder, and checking the export, at tiny size."""
 
 import json
+import shutil
 
+import onnxruntime
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -10,6 +12,7 @@ import check_export
 import export
 import fixtures
 import shipped
+from beside import control_network
 from onnx_export import OnnxOptions, export_onnx, Value
 from word_tokenizer import write_word_tokenizer
 
@@ -36,6 +39,26 @@ def test_export_passes_its_check(checkpoint, tmp_path, dtype):
     check_export.main(check_export.Settings(checkpoint, tmp_path))
     index = json.loads((tmp_path / "model_index.json").read_text())
     assert index["_class_name"] == "PixelTextToImagePipeline" and index["guidance_scale"] == 3.0
+
+
+def test_a_controlnet_is_exported_alone_and_adds_what_it_adds_in_pytorch(checkpoint, tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(checkpoint, source)
+    control = control_network(export.load_unet(checkpoint))
+    for parameter in control.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    control.save_pretrained(source / "controlnet")
+    export.export_only(export.Settings(source, tmp_path / "alone", "float32", only="controlnet"))
+    session = onnxruntime.InferenceSession(tmp_path / "alone" / "model.onnx")
+    size, width = control.config.in_channels, control.config.cross_attention_dim
+    feeds = [torch.randn(2, size, 16, 16), torch.tensor([40]), torch.randn(2, 7, width), torch.rand(2, 3, 16, 16)]
+    names = [value.name for value in session.get_inputs()]
+    down, mid = control.eval()(*feeds, return_dict=False)
+    given = session.run(None, {name: value.numpy() for name, value in zip(names, feeds, strict=True)})
+    for found, wanted in zip(given, (*down, mid), strict=True):
+        assert torch.allclose(torch.from_numpy(found), wanted, atol=1e-4 * wanted.abs().max().item())
+    with pytest.raises(SystemExit, match="controlnet"):
+        export.export_only(export.Settings(checkpoint, tmp_path / "none", only="controlnet"))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])

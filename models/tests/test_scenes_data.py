@@ -11,6 +11,7 @@ from scenes_data import (
     asks_for,
     describe,
     encode,
+    outlined,
     picture,
     pictures,
     random_scene,
@@ -142,3 +143,14 @@ def test_agreement_is_the_share_of_claimed_facts_found():
     facts = [("time", "day"), ("ground", "grass"), ("far", "hills"), ("subject", "house")]
     assert agreement(facts, scene_facts(GRASS)) == 0.5
     assert agreement([], set()) == 1.0
+
+
+def test_a_line_drawing_is_of_its_picture_and_leaves_out_what_it_is_told_to():
+    pixels, lines, caption = outlined(3, 6)
+    assert np.array_equal(pixels, picture(3, 6)[0]) and caption == picture(3, 6)[1]
+    assert "castle" in caption and "right" in caption
+    drawn = lines[..., 0].astype(float)
+    assert np.array_equal(lines[..., 0], lines[..., 2]) and lines.max() == 255
+    assert drawn[20:, 16:].mean() > 4 * drawn[20:, :16].mean(), "the castle stands on the right"
+    assert drawn[:6].sum() == 0, "an empty sky has no lines"
+    assert outlined(3, 6, left_out=1.0)[1].sum() == 0

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 import train as training
 from batches import Batches
-from networks import build_networks, load_networks, scheduler_config, warm_start
+from networks import build_networks, load_networks, save_networks, scheduler_config, warm_start
 from presets import PRESETS
 from sampling import SAMPLERS, encode_prompts, make_scheduler, sample, save_grid, to_uint8
 from scenes_data import VOCABULARY
@@ -141,9 +141,9 @@ def test_warm_start_gives_a_model_without_text_what_fits(tmp_path, tiny_presets)
 
 def test_noisy_timesteps_weigh_at_least_the_floor(tmp_path, tiny_presets):
     run = training.Run(tiny_presets["scenes"], training.Settings(out=str(tmp_path), steps=1))
-    images, tokens = run.batches.get(0)
+    images, tokens, _ = run.batches.get(0)
     timesteps = torch.tensor([990, 990])
-    arguments = (images[:2], tokens[:2], torch.zeros_like(images[:2]), timesteps)
+    arguments = (images[:2], tokens[:2], None, torch.zeros_like(images[:2]), timesteps)
     with_floor = run._errors(*arguments)
     run.preset = replace(run.preset, snr_floor=0.0)
     snr = run.alphas_cumprod[990] / (1 - run.alphas_cumprod[990])
@@ -152,12 +152,49 @@ def test_noisy_timesteps_weigh_at_least_the_floor(tmp_path, tiny_presets):
 
 def test_batches_are_a_function_of_seed_and_number():
     preset = replace(PRESETS["scenes"], batch=8)
-    images, tokens = Batches(preset, 1, 8).get(3)
+    images, tokens, beside = Batches(preset, 1, 8).get(3)
+    assert beside is None
     again = Batches(preset, 1, 8)
     again.get(0)
-    assert all(torch.equal(a, b) for a, b in zip((images, tokens), again.get(3), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip((images, tokens), again.get(3)[:2], strict=True))
     assert images.shape == (8, 3, 32, 32) and images.min() >= -1 and images.max() <= 1
     assert not torch.equal(images, Batches(preset, 2, 8).get(3)[0])
+
+
+@pytest.mark.parametrize(("name", "channels"), [("scenes-control", 3), ("scenes-inpaint", 1)])
+def test_batches_hold_what_is_read_beside(name, channels):
+    beside = Batches(replace(PRESETS[name], batch=12), 1, 12).get(0)[2]
+    assert beside.shape == (12, channels, 32, 32) and beside.dtype == torch.float32
+    assert beside.min() == 0 and beside.max() == 1
+    assert 0.02 < beside.mean() < 0.9
+
+
+def test_a_control_network_adds_nothing_before_it_is_trained_and_leaves_the_unet_as_it_was(tmp_path, tiny_presets):
+    control = training.Run(tiny_presets["scenes-control"], training.Settings(out=str(tmp_path), steps=2))
+    images, tokens, lines = control.batches.get(0)
+    hidden, timesteps = control.text(tokens).last_hidden_state, torch.tensor([500, 500])
+    alone = control.unet(images, timesteps, hidden).sample
+    assert torch.allclose(control._conditioned(images, lines)(images, timesteps, hidden).sample, alone, atol=1e-5)
+    before = [p.clone() for p in control.unet.parameters()]
+    control.advance()
+    assert all(torch.equal(a, b) for a, b in zip(before, control.unet.parameters(), strict=True))
+    assert not torch.allclose(control._conditioned(images, lines)(images, timesteps, hidden).sample, alone, atol=1e-6)
+
+
+def test_an_inpainting_unet_starts_as_its_model_and_reads_mask_and_picture(tmp_path, tiny_presets):
+    unet, text = build_networks(tiny_presets["scenes"], VOCABULARY)
+    save_networks(tmp_path / "start", tiny_presets["scenes"], unet, text, VOCABULARY, {})
+    settings = training.Settings(out=str(tmp_path), steps=2, init=str(tmp_path / "start"))
+    inpaint = training.Run(tiny_presets["scenes-inpaint"], settings)
+    images, tokens, mask = inpaint.batches.get(0)
+    hidden, timesteps = text(tokens).last_hidden_state, torch.tensor([500, 500])
+    conditioned = inpaint._conditioned(images, mask)
+    assert torch.allclose(conditioned(images, timesteps, hidden).sample, unet(images, timesteps, hidden).sample, atol=1e-5)
+    inpaint.advance()
+    assert not torch.allclose(
+        conditioned(images, timesteps, hidden).sample,
+        inpaint._conditioned(images, 1 - mask)(images, timesteps, hidden).sample,
+    )
 
 
 def test_batches_drop_captions_and_hide_words_at_the_shares_asked_for():
@@ -173,7 +210,7 @@ def test_batches_drop_captions_and_hide_words_at_the_shares_asked_for():
 def test_picture_folder_takes_captions_from_the_list_or_the_name(picture_folder):
     batches = Batches(replace(PRESETS["emoji"], caption_dropout=0.0, unknown_word=0.0), 0, 8, picture_folder)
     assert set(batches.vocabulary) == {*SPECIAL, "a", "red", "fox", "blue", "whale"}
-    images, tokens = batches.get(0)
+    images, tokens, _ = batches.get(0)
     assert images.shape == (8, 3, 64, 64) and tokens.max() < len(batches.vocabulary)
 
 

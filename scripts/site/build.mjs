@@ -11,12 +11,18 @@ import {
 import { join } from "node:path";
 import { Application } from "typedoc";
 import { build } from "vitepress";
+import { playgroundMeta } from "../../docs/.vitepress/site-policy.mjs";
 import { writeGallery } from "./gallery.mjs";
 import { writeServiceWorker } from "./offline.mjs";
 
 const site = "docs/.vitepress/dist";
 const playground = "packages/phaseskip/dist/playground";
-const model = "models/scenes";
+/** What the playground offers, the first at once: folders of models/ with what to draw at first; those that are there. */
+const models = [
+  { name: "scenes", prompt: "a red boat on the left on the sea at sunset" },
+  { name: "scenes-control", prompt: "a house and a tree on a green meadow" },
+  { name: "scenes-inpaint", prompt: "a red boat on the sea at sunset" },
+].filter(({ name }) => existsSync(`models/${name}/model_index.json`));
 
 /** One page for each entry point of `phaseskip`. */
 async function writeApi() {
@@ -46,27 +52,35 @@ async function writeApi() {
   await app.generateOutputs(project);
 }
 
-/** The playground as it is served, with one model beside it, under the site's policy. */
+/** Names of the plans that a model ships, the one in between first. */
+function plansOf(name) {
+  const order = ["balanced", "quality", "fast"];
+  const has = (plan) => existsSync(`models/${name}/plans/${plan}.json`);
+  return order.filter(has);
+}
+
+/** The playground as it is served, with models beside it, under the site's policy. */
 async function layPlayground() {
   const to = join(site, "playground");
   cpSync(playground, to, { recursive: true });
   cpSync("packages/phaseskip/dist/prebuilt", join(to, "prebuilt"), {
     recursive: true,
   });
-  cpSync(model, join(to, "models/scenes"), {
-    recursive: true,
-    filter: (path) => !/features|\.png$|README/.test(path),
-  });
-  const plans = ["balanced", "quality", "fast"];
-  const prompt = "a red boat on the left on the sea at sunset";
-  const list = [{ name: "scenes", url: "models/scenes/", plans, prompt }];
+  for (const { name } of models)
+    cpSync(`models/${name}`, join(to, "models", name), {
+      recursive: true,
+      filter: (path) => !/features|\.png$|README/.test(path),
+    });
+  const list = models.map(({ name, prompt }) => ({
+    ...{ name, url: `models/${name}/`, plans: plansOf(name), prompt },
+  }));
   writeFileSync(join(to, "models.json"), JSON.stringify(list));
   const register = 'navigator.serviceWorker?.register("sw.js");\n';
   writeFileSync(join(to, "register.js"), register);
   const page = readFileSync(join(to, "index.html"), "utf8");
   const script = '<script type="module" src="register.js"></script>';
   const registering = page.replace("</head>", `${script}</head>`);
-  writeFileSync(join(to, "index.html"), registering);
+  writeFileSync(join(to, "index.html"), playgroundMeta(registering));
   await writeServiceWorker(to, /^models\/|^LICENSES|\.txt$/);
 }
 
@@ -76,7 +90,7 @@ if (!existsSync(playground)) {
 }
 mkdirSync("docs/generated", { recursive: true });
 await writeApi();
-await writeGallery(model);
+await writeGallery("models/scenes");
 await build("docs");
 await writeServiceWorker(site, /^_headers$|^playground\//);
 await layPlayground();

@@ -4,6 +4,7 @@ import {
   type DescribeOptions,
   type GenerateOptions,
   type Generated,
+  type Picture,
   type Pipeline,
   type Plan,
   describePlan,
@@ -11,6 +12,7 @@ import {
 import {
   type Prediction,
   clearMeasured,
+  deviceName,
   seconds,
   showMeasured,
   showPrediction,
@@ -18,8 +20,9 @@ import {
 } from "./numbers.js";
 import { get, say, showProgress } from "./page.js";
 import { difference, likeness, show } from "./pictures.js";
-import type { Settings } from "./settings.js";
+import type { Request } from "./request.js";
 import type { Strip } from "./strip.js";
+import type { Timeline } from "./timeline.js";
 
 const canvases = {
   full: get<HTMLCanvasElement>("full"),
@@ -29,17 +32,21 @@ const canvases = {
 
 const names = { full: "The whole Unet", skipped: "The plan" };
 
-/** What both runs share. */
-type Request = Omit<GenerateOptions, "plan">;
-
 /** Shows both runs on the page. */
 export class Comparison {
   readonly #strip: Strip;
+  readonly #timeline: Timeline;
   /** The whole Unet's last picture, kept while only the plan changes. */
   #whole: { readonly key: string; readonly generated: Generated } | undefined;
 
-  constructor(strip: Strip) {
+  constructor(strip: Strip, timeline: Timeline) {
     this.#strip = strip;
+    this.#timeline = timeline;
+  }
+
+  /** The whole Unet's last picture. */
+  get lastPicture(): Picture | undefined {
+    return this.#whole?.generated.images[0];
   }
 
   /**
@@ -48,13 +55,14 @@ export class Comparison {
    */
   async predict(
     model: Pipeline,
-    settings: Settings,
+    request: Request,
     plan: Plan,
     signal: AbortSignal,
   ): Promise<void> {
-    const options = { ...requestOf(settings), time: false, signal };
+    const options = { ...request, time: false, signal };
     const prediction = await describeBoth(model, plan, options);
     clearMeasured();
+    this.#timeline.close();
     showPrediction(prediction);
     this.#strip.plan(prediction.plan, plan.phases);
   }
@@ -62,18 +70,17 @@ export class Comparison {
   /**
    * Draws the whole Unet's picture, unless the last one is it, then the plan's, and what is between them. At last it
    * predicts the times, for which parts are run that were never timed on this device.
+   * @param key what the whole Unet's picture depends on
    */
   async draw(
     model: Pipeline,
-    settings: Settings,
+    request: Request,
+    key: string,
     plan: Plan,
     signal: AbortSignal,
   ): Promise<void> {
     say("Looking at the plan …");
-    await this.predict(model, settings, plan, signal);
-    const { plan: _, ...rest } = settings;
-    const key = JSON.stringify(rest);
-    const request = requestOf(settings);
+    await this.predict(model, request, plan, signal);
     if (this.#whole?.key !== key) {
       for (const which of ["full", "skipped", "difference"])
         get(`${which}-note`).textContent = "–";
@@ -95,6 +102,7 @@ export class Comparison {
     );
     get("skipped-note").textContent = seconds(unetTime(skipped));
     compare(full, skipped);
+    this.#timeline.open();
     showProgress(0, "timing parts for the prediction …");
     const options = { ...request, signal };
     showPrediction(await describeBoth(model, plan, options));
@@ -107,6 +115,7 @@ export class Comparison {
     signal: AbortSignal,
   ): Promise<Generated> {
     say(`${names[which]} draws …`);
+    const kept = this.#timeline.begin(which);
     const steps = model.denoise({ ...request, signal, preview: 1 });
     for (;;) {
       const next = await steps.next();
@@ -120,8 +129,10 @@ export class Comparison {
       const { stepIndex, stepCount, report, preview } = next.value;
       if (which === "skipped") this.#strip.add(report);
       const words = `step ${stepIndex + 1} of ${stepCount}`;
-      if (preview)
+      if (preview) {
+        kept.add(report, preview[0]!);
         show(canvases[which], preview[0]!, `${names[which]}, ${words}`);
+      }
       showProgress((stepIndex + 1) / stepCount, words);
     }
   }
@@ -138,16 +149,6 @@ async function describeBoth(
   };
 }
 
-function requestOf(settings: Settings): Request {
-  const { prompt, seed, steps, scheduler, guidance } = settings;
-  return {
-    ...(prompt !== "" && { prompt }),
-    ...{ seed, numInferenceSteps: steps },
-    ...(scheduler !== "" && { scheduler: scheduler as "ddim" }),
-    ...(guidance !== "" && { guidanceScale: Number(guidance) }),
-  };
-}
-
 function compare(full: Generated, skipped: Generated): void {
   const [a, b] = [full.images[0]!, skipped.images[0]!];
   const alike = `SSIM ${likeness(a, b).toFixed(3)}`;
@@ -156,6 +157,5 @@ function compare(full: Generated, skipped: Generated): void {
   showMeasured(full, skipped);
   const { device, threads, warnings } = skipped.report;
   const many = threads > 1 ? ` on ${threads} threads` : "";
-  const where = device === "webgpu" ? "WebGPU" : "WebAssembly";
-  say(`Drawn by ${where}${many}. ${alike}.`, warnings);
+  say(`Drawn by ${deviceName(device)}${many}. ${alike}.`, warnings);
 }

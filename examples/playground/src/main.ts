@@ -1,27 +1,39 @@
 // The page: settings from the form and the address, the plan from the editor, and who does what when.
 
-import { type Plan, describePlan } from "phaseskip";
+import type { Pipeline, Plan } from "phaseskip";
 import { Comparison } from "./comparison.js";
-import { type ModelEntry, ModelLoader, listModels } from "./models.js";
+import { ModelForm } from "./inputs/model-form.js";
+import {
+  type ModelEntry,
+  ModelLoader,
+  elsewhere,
+  isFar,
+  listModels,
+} from "./models.js";
+import { deviceName } from "./numbers.js";
 import { field, form, get, say, sayError, showProgress } from "./page.js";
-import { methods, planText } from "./plan-choices.js";
-import type { PlanEditor } from "./plan-editor.js";
+import { PlanPanel } from "./plan-panel.js";
+import { requestOf } from "./request.js";
 import { type Settings, fromHash, toHash } from "./settings.js";
 import { Strip } from "./strip.js";
+import { Timeline } from "./timeline.js";
 
-const choice = get<HTMLSelectElement>("plan-choice");
-/** Most of the page's script is the editor's: it comes while the form is filled. */
-let editor: PlanEditor;
-const comparison = new Comparison(new Strip(get("strip")));
+const strip = new Strip(get("strip"));
+const comparison = new Comparison(strip, new Timeline(strip));
+const modelForm = new ModelForm(() => comparison.lastPicture, fail);
 const loader = new ModelLoader();
 let models: readonly ModelEntry[] = [];
 let run: AbortController | undefined;
 /** A prediction that waits or is made. */
 let forecast: AbortController | undefined;
-/** The plan that was chosen last, on its way into the editor. */
-let choosing: Promise<void> = Promise.resolve();
 
-const opened = openEditor();
+const plans = new PlanPanel({
+  model: () => settings().model,
+  numInferenceSteps: () => settings().steps,
+  load,
+  onChange: onPlanChange,
+  onError: fail,
+});
 const started = start();
 started.then(drawLinked, fail);
 
@@ -30,16 +42,10 @@ async function start(): Promise<void> {
   models = await listModels();
   field("model").replaceChildren(
     ...models.map(({ name, url }) => new Option(name, url)),
+    new Option("another one …", elsewhere),
   );
   restore();
-  await opened;
-}
-
-async function openEditor(): Promise<void> {
-  const { PlanEditor } = await import("./plan-editor.js");
-  // a task of its own, so that neither is long
-  await new Promise((resolve) => setTimeout(resolve));
-  editor = new PlanEditor(get("editor"), onPlanChange);
+  await plans.opened;
 }
 
 function listen(): void {
@@ -55,9 +61,15 @@ function listen(): void {
   });
   field("model").addEventListener("change", () => {
     onModelChange();
-    choosePlan();
+    plans.choose();
+    loadSoon();
   });
-  choice.addEventListener("change", choosePlan);
+  for (const name of ["device", "dtype", "address"])
+    field(name).addEventListener("change", () => {
+      if (name === "address") onModelChange();
+      loadSoon();
+    });
+  get("load").addEventListener("click", loadNow);
   get("cancel").addEventListener("click", () => {
     run?.abort();
     loader.cancel();
@@ -74,97 +86,84 @@ function listen(): void {
   });
 }
 
-/** A link is its result: where the address says what to draw, it is drawn. */
+/** A link is its result: where the address says what to draw, it is drawn, unless that would ask another host. */
 async function drawLinked(): Promise<void> {
-  if (location.hash.length > 1) await drawBoth();
+  const { model, lacks } = { lacks: "", ...fromHash(location.hash) };
+  if (location.hash.length < 2) return;
+  if (model !== undefined && isFar(model, models))
+    say(`This link’s model is ${model}: “Draw both” fetches it from its host.`);
+  else if (lacks !== "") {
+    await load().catch(fail);
+    modelForm.open();
+    say(
+      `A link holds no pictures, and this one was drawn with ${lacks}: add what you like to “Size, pictures, dtype”, then press “Draw both”.`,
+    );
+  } else await drawBoth();
 }
 
 /** Sets what the address says, and the usual where it says nothing. */
 function restore(): void {
+  modelForm.reset();
   const said = fromHash(location.hash);
-  const model = models.find(({ url }) => url === said.model) ?? models[0]!;
-  const usual: Settings = {
-    ...{ model: model.url, prompt: model.prompt ?? "" },
-    ...{ seed: 7, steps: 50, scheduler: "", guidance: "" },
-    ...{ device: "auto", plan: "" },
+  const model = said.model ?? models[0]!.url;
+  const listed = models.find(({ url }) => url === model);
+  const { plan = "", ...fields } = {
+    ...usual,
+    prompt: listed?.prompt ?? "",
+    ...said,
   };
-  const { plan, ...fields } = { ...usual, ...said, model: model.url };
-  for (const [name, value] of Object.entries(fields))
-    field(name).value = String(value);
+  const place = listed ? model : elsewhere;
+  const address = listed ? "" : model;
+  for (const [name, value] of Object.entries({
+    ...fields,
+    address,
+    model: place,
+  }))
+    if (name !== "lacks") field(name).value = String(value);
   onModelChange();
-  if (plan === "") choosePlan();
-  else take(Promise.resolve(plan));
+  if (plan === "") plans.choose();
+  else plans.take(Promise.resolve(plan));
 }
 
+/** What is set where neither the address nor the model says anything. */
+const usual = {
+  ...{ seed: 7, steps: 50, scheduler: "", guidance: "", negative: "" },
+  ...{ device: "auto", dtype: "", height: "", width: "", strength: "" },
+  ...{ imageGuidance: "", noiseLevel: "", classLabel: "", controlScale: "" },
+};
+
 function settings(): Settings {
-  const text = (name: string) => field(name).value;
+  const text = (name: string) =>
+    field(name).disabled && modelForm.takes ? "" : field(name).value;
+  const model = text("model");
   return {
-    model: text("model"),
-    prompt: field("prompt").disabled ? "" : text("prompt"),
+    model: model === elsewhere ? text("address") : model,
+    ...{ prompt: text("prompt"), negative: text("negative") },
     ...{ seed: Number(text("seed")), steps: Number(text("steps")) },
     ...{ scheduler: text("scheduler"), guidance: text("guidance") },
-    ...{ device: text("device"), plan: editor.text },
+    ...{ device: text("device"), dtype: text("dtype") },
+    ...{ height: text("height"), width: text("width") },
+    ...{ strength: text("strength"), imageGuidance: text("imageGuidance") },
+    ...{ noiseLevel: text("noiseLevel"), classLabel: text("classLabel") },
+    ...{ controlScale: text("controlScale"), lacks: modelForm.inWords },
+    plan: plans.text,
   };
 }
 
 /** Whether there is a prompt, and plans: shipped ones first, then published methods. */
 function onModelChange(): void {
-  const model = models.find(({ url }) => url === field("model").value)!;
-  field("prompt").disabled = model.prompt === undefined;
-  if (field("prompt").value === "") field("prompt").value = model.prompt ?? "";
-  choice.replaceChildren(
-    ...model.plans.map((name) => new Option(name, `shipped:${name}`)),
-    ...methods.map(({ label }, i) => new Option(label, `method:${i}`)),
-    new Option("nothing skipped", "none"),
-  );
-  // a method asks for the model's units, and so for the whole model
-  if (model.plans.length === 0) choice.value = "none";
-}
-
-function choosePlan(): void {
-  take(chosenPlan().then(planText));
-}
-
-/** Puts a plan into the editor, unless another one is asked for meanwhile. */
-function take(plan: Promise<string>): void {
-  const isLast = () => choosing === taken;
-  const taken: Promise<void> = Promise.all([plan, opened]).then(
-    ([text]) => {
-      if (isLast()) editor.text = text;
-    },
-    (error: unknown) => {
-      if (isLast()) fail(error);
-    },
-  );
-  choosing = taken;
-}
-
-async function chosenPlan(): Promise<Plan> {
-  const [kind, name] = choice.value.split(":");
-  if (kind === "shipped") {
-    const path = `${field("model").value}plans/${name}.json`;
-    const response = await fetch(new URL(path, document.baseURI));
-    const plan = (await response.json()) as Plan;
-    const { calibration: _, ...rest } = plan;
-    return rest;
-  }
-  if (kind === "method") {
-    const model = await load();
-    const { units } = await describePlan(model, "none", { time: false });
-    say("The plan is made for this model’s blocks.");
-    const numInferenceSteps = Number(field("steps").value);
-    return methods[Number(name)]!.make({ units, numInferenceSteps });
-  }
-  return {
-    ...{ format: "phaseskip-plan", version: 1, name: "none" },
-    ...{ phases: [], rules: [] },
-  };
+  const isElsewhere = field("model").value === elsewhere;
+  const model = models.find(({ url }) => url === field("model").value);
+  get("elsewhere").hidden = !isElsewhere;
+  field("address").disabled = !isElsewhere;
+  field("prompt").disabled = model !== undefined && model.prompt === undefined;
+  if (field("prompt").value === "") field("prompt").value = model?.prompt ?? "";
+  plans.offer(model?.plans ?? []);
 }
 
 function onPlanChange(): void {
   forecast?.abort();
-  const { plan, message } = editor.check();
-  showPlanStatus(message);
+  const { plan } = plans.check();
   // before a first picture nothing is loaded, and a visitor who only reads is sent no model
   if (!plan || run || !loader.ready) return;
   const controller = new AbortController();
@@ -174,27 +173,56 @@ function onPlanChange(): void {
 
 async function predict(plan: Plan, signal: AbortSignal): Promise<void> {
   const model = signal.aborted ? undefined : await loader.ready;
-  if (!model) return;
+  if (!model || modelForm.lacking.length > 0) return;
   try {
-    await comparison.predict(model, settings(), plan, signal);
+    await comparison.predict(model, request(model), plan, signal);
   } catch (error) {
     if (!signal.aborted) failPlan(error);
   }
 }
 
-function load() {
-  const { model, device } = settings();
+function request({ takes }: Pipeline) {
+  return requestOf(settings(), takes, modelForm.pictures);
+}
+
+async function load(): Promise<Pipeline> {
   if (!loader.ready) say("Loading the model …");
-  return loader
-    .load(model, device, (part) =>
+  const model = await loader
+    .load(settings(), (part) =>
       showProgress(part, `${Math.round(100 * part)} %`),
     )
     .finally(() => showProgress(0));
+  modelForm.show(model.takes);
+  field("prompt").disabled = !model.takes.options.includes("prompt");
+  return model;
+}
+
+let pause: ReturnType<typeof setTimeout> | undefined;
+
+/** Loads what was chosen, once no other choice follows: whoever goes through a list by keys chooses each entry. */
+function loadSoon(): void {
+  modelForm.reset();
+  clearTimeout(pause);
+  pause = setTimeout(loadNow, 500);
+}
+
+function loadNow(): void {
+  if (run || !form.reportValidity()) return;
+  get("cancel").ariaDisabled = "false";
+  load()
+    .then(({ device }) => say(`The model is loaded, on ${deviceName(device)}.`))
+    .catch((error: unknown) => {
+      if (!isAbort(error)) fail(error);
+      else if (loader.isIdle) say("Cancelled.");
+    })
+    .finally(() => {
+      if (!run) get("cancel").ariaDisabled = "true";
+    });
 }
 
 async function drawBoth(): Promise<void> {
-  await choosing;
-  const { plan, message } = editor.check();
+  await plans.settled;
+  const { plan, message } = plans.check();
   if (!plan) return sayError(message!);
   run?.abort();
   forecast?.abort();
@@ -202,13 +230,23 @@ async function drawBoth(): Promise<void> {
   run = controller;
   const { signal } = controller;
   get("cancel").ariaDisabled = "false";
-  history.replaceState(null, "", `#${toHash(settings())}`);
   // on a phone they lie below
   get("pictures").scrollIntoView({ block: "nearest" });
   try {
     const model = await load();
     signal.throwIfAborted();
-    await comparison.draw(model, settings(), plan, signal);
+    const { lacking } = modelForm;
+    const said = settings();
+    history.replaceState(null, "", `#${toHash(said)}`);
+    if (lacking.length > 0) {
+      modelForm.open();
+      return sayError(
+        `This model needs ${lacking.map((name) => howTo[name]).join(", and ")}; then press “Draw both”.`,
+      );
+    }
+    const { plan: _, ...rest } = said;
+    const key = JSON.stringify([rest, modelForm.version]);
+    await comparison.draw(model, request(model), key, plan, signal);
   } catch (error) {
     if (!signal.aborted) failPlan(error);
     else if (run === controller) say("Cancelled.");
@@ -221,22 +259,27 @@ async function drawBoth(): Promise<void> {
   }
 }
 
+/** What to do where a model does not draw without a picture. */
+const howTo: Readonly<Record<string, string>> = {
+  image: "an image: choose a file, or the last picture",
+  mask: "a mask: paint over the image what to draw anew",
+};
+
 async function share(): Promise<void> {
-  await choosing;
-  const hash = `#${toHash(settings())}`;
-  history.replaceState(null, "", hash);
+  await plans.settled;
+  const said = settings();
+  history.replaceState(null, "", `#${toHash(said)}`);
+  const lacks = said.lacks && ` It lacks your pictures: ${said.lacks}.`;
   try {
     await navigator.clipboard.writeText(location.href);
-    say("The link is in the clipboard.");
+    say(`The link is in the clipboard.${lacks}`);
   } catch {
-    say("The link is in the address bar.");
+    say(`The link is in the address bar.${lacks}`);
   }
 }
 
-function showPlanStatus(mistake: string | undefined): void {
-  get("plan-status").textContent = mistake ?? "The plan is well formed.";
-  get("plan-status").className = mistake === undefined ? "" : "error";
-}
+const isAbort = (error: unknown) =>
+  error instanceof DOMException && error.name === "AbortError";
 
 function fail(error: unknown): void {
   sayError(error instanceof Error ? error.message : String(error));
@@ -246,5 +289,5 @@ function fail(error: unknown): void {
 function failPlan(error: unknown): void {
   fail(error);
   if ((error as { code?: string }).code === "plan-invalid")
-    showPlanStatus(editor.mark((error as Error).message));
+    plans.mark((error as Error).message);
 }

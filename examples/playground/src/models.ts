@@ -1,6 +1,7 @@
 // The models beside the page, and the one that is loaded.
 
 import { type Pipeline, loadPipeline } from "phaseskip";
+import type { Settings } from "./settings.js";
 
 /** A model that the page can load, as `models.json` beside it lists them. */
 export interface ModelEntry {
@@ -11,6 +12,20 @@ export interface ModelEntry {
   readonly plans: readonly string[];
   /** What to draw at first; missing where the model takes no text. */
   readonly prompt?: string;
+}
+
+/** A model that is not on the list. */
+export const elsewhere = "elsewhere";
+
+/** Whether loading asks a host other than the page's own. */
+export function isFar(model: string, models: readonly ModelEntry[]): boolean {
+  if (models.some(({ url }) => url === model)) return false;
+  const isName = /^\w[\w.-]*\/\w[\w.-]*$/.test(model);
+  const { baseURI } = document;
+  const isHere =
+    URL.canParse(model, baseURI) &&
+    new URL(model, baseURI).origin === new URL(baseURI).origin;
+  return isName || !isHere;
 }
 
 /**
@@ -37,7 +52,7 @@ interface Held {
   isReady: boolean;
 }
 
-/** Holds one pipeline at a time: that of the model and device asked for last. */
+/** Holds one pipeline at a time: that of the model, device and dtype asked for last. */
 export class ModelLoader {
   #held: Held | undefined;
 
@@ -46,13 +61,17 @@ export class ModelLoader {
     return this.#held?.isReady ? this.#held.pipeline : undefined;
   }
 
+  /** Whether nothing is loaded, nor about to be. */
+  get isIdle(): boolean {
+    return this.#held === undefined;
+  }
+
   /** Loads, unless that is done or under way. `onProgress` is told the part done, in [0, 1]. */
   load(
-    model: string,
-    device: string,
+    { model, device, dtype }: Pick<Settings, "model" | "device" | "dtype">,
     onProgress: (part: number) => void,
   ): Promise<Pipeline> {
-    const key = JSON.stringify([model, device]);
+    const key = JSON.stringify([model, device, dtype]);
     if (this.#held?.key === key) return this.#held.pipeline;
     this.#release();
     const controller = new AbortController();
@@ -62,6 +81,7 @@ export class ModelLoader {
           type: "module",
         }),
       device: device as "auto",
+      ...(dtype !== "" && { dtype: dtype as "fp32" }),
       signal: controller.signal,
       onProgress: ({ modelLoaded, modelTotal }) => {
         if (modelTotal > 0) onProgress(modelLoaded / modelTotal);

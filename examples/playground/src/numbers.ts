@@ -54,3 +54,7 @@ export function unetTime({ report }: Generated): number {
 export const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`;
 const giga = (macs: number) => `${(macs / 1e9).toFixed(1)} G`;
 const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+
+/** A device as people call it. */
+export const deviceName = (device: string) =>
+  device === "webgpu" ? "WebGPU" : "WebAssembly";

@@ -25,15 +25,25 @@ const words: Record<State, string> = {
   off: "not needed",
 };
 
-const contextNames = { cond: "With the prompt", uncond: "Without the prompt" };
+const contextNames = {
+  cond: "With the prompt",
+  image: "With the image alone",
+  uncond: "Without the prompt",
+};
 
 /** A picture of a run: all of it as planned, then step by step as it was. */
 export class Strip {
   readonly #parent: HTMLElement;
+  /** Told of a step that is pressed. */
+  onPick: (step: number) => void = () => undefined;
   #rows: Row[] = [];
 
   constructor(parent: HTMLElement) {
     this.#parent = parent;
+    parent.addEventListener("click", ({ target }) => {
+      const cells = target instanceof Element && target.closest(".cells");
+      if (cells) this.onPick([...cells.children].indexOf(target));
+    });
   }
 
   /** Shows what is to happen, by the plan's phases. */
@@ -43,7 +53,7 @@ export class Strip {
     const all = [...steps, ...(least?.steps ?? [])].flatMap(
       ({ contexts }) => contexts,
     );
-    const tables = (["cond", "uncond"] as const).flatMap((context) => {
+    const tables = (["cond", "image", "uncond"] as const).flatMap((context) => {
       const acts = all.filter((act) => act.context === context);
       if (acts.length === 0) return [];
       const units = [...new Set(acts.flatMap(unitsOf))].sort(byPlace);
@@ -61,6 +71,11 @@ export class Strip {
   /** Shows what happened at a step. */
   add(step: Step): void {
     for (const row of this.#rows) row.add(step);
+  }
+
+  /** Marks a step, and no other. */
+  mark(step: number | undefined): void {
+    for (const row of this.#rows) row.mark(step);
   }
 }
 
@@ -102,6 +117,11 @@ class Row {
     this.#show(step.stepIndex, "");
     this.#done = step.stepIndex + 1;
     this.#sum();
+  }
+
+  mark(step: number | undefined): void {
+    for (const [i, cell] of this.#cells.entries())
+      cell.classList.toggle("at", i === step);
   }
 
   #stateAt({ contexts }: Step): State {

@@ -23,6 +23,7 @@ export type { InputOptions } from "./inputs/input-options.js";
 export type { ControlOptions } from "./inputs/control-options.js";
 export type { PromptStyle } from "./text/text-windows.js";
 export type { QualityName } from "./plan/quality.js";
+export type { ModelTakes, TakenOption } from "./pipeline/model-takes.js";
 export type { RunStep } from "./pipeline/run.js";
 export type { Lora } from "./lora/model-loras.js";
 export type { Picture } from "./picture/picture.js";

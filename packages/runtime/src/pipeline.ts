@@ -6,6 +6,7 @@ import type { UnetInputs } from "./folder/input-names.js";
 import type { HubOptions } from "./hub/hub-options.js";
 import type { Lora } from "./lora/model-loras.js";
 import type { Picture } from "./picture/picture.js";
+import type { ModelTakes } from "./pipeline/model-takes.js";
 import type { PlanDescription } from "./pipeline/plan-description.js";
 import type { Report } from "./pipeline/report.js";
 import type { DenoiseOptions, GenerateOptions } from "./pipeline/request.js";
@@ -101,6 +102,8 @@ export interface DescribeOptions extends Omit<GenerateOptions, "plan"> {
 export interface Pipeline {
   /** Where it runs. */
   readonly device: DeviceKind;
+  /** What the model takes: what a form for it has to ask. */
+  readonly takes: ModelTakes;
   /** What the caller should know of how it was loaded. */
   readonly warnings: readonly string[];
   /**

@@ -2,6 +2,7 @@
 export { createScheduler } from "./create-scheduler.js";
 export { loadScheduler } from "./load-scheduler.js";
 export {
+  findSchedulerName,
   schedulerClassNames,
   schedulerNameOf,
   schedulerNames,

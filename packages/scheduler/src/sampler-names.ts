@@ -37,14 +37,26 @@ export const schedulerClassNames: readonly string[] =
   /* @__PURE__ */ Object.freeze(Object.values(classNames));
 
 /**
- * The short name of a sampler under either of its names.
+ * The short name of a sampler under either of its names. Classes that step as another one does are that one: diffusers'
+ * for Flax, and those for parallel sampling.
+ *
+ * @returns undefined where there is none
+ */
+export function findSchedulerName(name: string): SchedulerName | undefined {
+  const plain = name.replace(/^Flax|Parallel(?=Scheduler$)/g, "");
+  return (
+    schedulerNames[schedulerClassNames.indexOf(plain)] ??
+    schedulerNames.find((short) => short === name)
+  );
+}
+
+/**
+ * The short name of a sampler, as {@link findSchedulerName} gives it.
  *
  * @throws {RangeError} If there is none.
  */
 export function schedulerNameOf(name: string): SchedulerName {
-  const index = schedulerClassNames.indexOf(name);
-  const known =
-    schedulerNames[index] ?? schedulerNames.find((short) => short === name);
+  const known = findSchedulerName(name);
   if (known !== undefined) return known;
   const list = [...schedulerNames, ...schedulerClassNames].join(", ");
   throw new RangeError(

@@ -87,6 +87,8 @@ export interface Scheduler {
   readonly initNoiseSigma: number;
   /** What the network predicts. */
   readonly predictionType: PredictionType;
+  /** Whether {@link Scheduler.step} takes a variance behind the network's prediction, of as many channels. */
+  readonly hasLearnedVariance: boolean;
   /**
    * Product of the alphas up to each training timestep, float32 values in [0, 1); empty for the
    * EDM samplers, `consistency` and `flow-euler`, which have none.

@@ -48,6 +48,14 @@ describe("createScheduler()", () => {
     );
   });
 
+  test.each([
+    ["FlaxPNDMScheduler", "pndm"],
+    ["DDIMParallelScheduler", "ddim"],
+    ["DDPMParallelScheduler", "ddpm"],
+  ])("takes a %s for what it steps as", (className, name) => {
+    expect(make(className, {}).name).toBe(name);
+  });
+
   test.each(["toString", "__proto__", ""])("does not know %j", (name) => {
     expect(() => make(name, {})).toThrow(RangeError);
   });
@@ -61,7 +69,7 @@ describe("createScheduler()", () => {
 describe("options that diffusers knows and this does not are refused by name", () => {
   test.each<[string, string, unknown, SchedulerConfig?]>([
     ["ddpm", "variance_type", "fixed_large_log"],
-    ["ddpm", "beta_schedule", "laplace"],
+    ["ddim", "beta_schedule", "laplace"],
     ["euler", "interpolation_type", "cubic"],
     ["euler", "final_sigmas_type", "none"],
     ["euler-ancestral", "prediction_type", "sample"],

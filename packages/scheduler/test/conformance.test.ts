@@ -194,7 +194,7 @@ describe.each(schedulerNames)("%s", (name) => {
   });
 
   test.runIf(hasBetas(name)).each([
-    ["beta_schedule", "sigmoid"],
+    ["beta_schedule", "quadratic"],
     ["beta_schedule", 3],
     ["prediction_type", "noise"],
     ["num_train_timesteps", 0],

@@ -114,7 +114,7 @@ function levelGroups(
   return [...groups.values()].sort((a, b) => a.level - b.level);
 }
 
-/** By node index: the lowest level possible, or for what depends on the text alone the highest. */
+/** By node index: the lowest level possible, or for what depends on the text alone, and for roundings, the highest. */
 function levelsOf(
   { graph, dependencies }: Unet,
   edges: CutEdges,
@@ -152,12 +152,15 @@ function levelsOf(
       levels[node.index] = Math.max(levels[node.index]!, levels[from]! + rise);
     }
   }
-  // what waits for nothing goes where it is read, so that it ends up in its reader's segment
+  // what waits for nothing goes where it is read, so that it ends up in its reader's segment; what rounds for a reader,
+  // too: floats go from segment to segment
   for (const node of graph.nodes.toReversed()) {
     const { index } = node;
     const isText =
       dependencies.nodes[index] === Dependency.text && keyOf[index] !== "text";
-    if (isText && highest[index]! < Infinity) levels[index] = highest[index]!;
+    const isReaders = isText || node.opType === "QuantizeLinear";
+    if (isReaders && highest[index]! < Infinity)
+      levels[index] = highest[index]!;
     for (const [from, rise] of edgesInto(node)) {
       highest[from] = Math.min(highest[from]!, levels[index]! - rise);
     }

@@ -26,6 +26,10 @@ export async function plainNodes(
     const { sliceProjections } = await import("./split-projections.js");
     nodes = sliceProjections(nodes, initializers);
   }
+  if (nodes.some(({ op_type }) => /^Q(Linear|Gemm)/.test(op_type))) {
+    const { floatEdges } = await import("./float-edges.js");
+    nodes = floatEdges(nodes);
+  }
   return nodes;
 }
 

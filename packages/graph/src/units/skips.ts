@@ -11,9 +11,9 @@ import type { ValueInfo } from "../shapes/rule.js";
 export interface Skip {
   /** Its unit's path, such as `up_blocks.2.resnets.0.skip`. */
   readonly path: string;
-  /** The concatenation that it enters. */
+  /** The concatenation that it enters; one of 8-bit values by way of what rounds for it. */
   readonly reader: GraphNode;
-  /** Which of the concatenation's inputs it is. */
+  /** Which of its inputs it is. */
   readonly slot: number;
   /** The value that it hands over. */
   readonly value: string;
@@ -47,6 +47,17 @@ export function findSkips(
     }
   }
   return skips;
+}
+
+/** Where a skip that enters a concatenation of 8-bit values is still a float. */
+export function floatEdge<E extends Omit<Skip, "path">>(
+  graph: Graph,
+  edge: E,
+): E {
+  const reader = graph.producers.get(edge.value);
+  return reader?.opType === "QuantizeLinear"
+    ? { ...edge, reader, slot: 0, value: reader.inputs[0]! }
+    : edge;
 }
 
 /** Which inputs a concatenation joins; quantised ones have a scale and a zero point beside each. */
@@ -86,7 +97,7 @@ function joined(graph: Graph, value: string): readonly string[] {
 
 /** Whether a node only turns floats into whole numbers, or those back. */
 export function isRounding({ opType }: GraphNode): boolean {
-  return opType === "QuantizeLinear" || opType === "DequantizeLinear";
+  return /^(Dynamic|De)?[Qq]uantizeLinear$/.test(opType);
 }
 
 /** Whether `value` is computed from `source`. */

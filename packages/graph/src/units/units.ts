@@ -13,7 +13,7 @@ import { nameFinder } from "./lost-names.js";
 import { deepestModule, wrapperPrefix } from "./scopes.js";
 import type { ValueInfo } from "../shapes/rule.js";
 import type { Skip } from "./skips.js";
-import { findSkips, isRounding } from "./skips.js";
+import { findSkips, floatEdge, isRounding } from "./skips.js";
 
 /**
  * Finds a Unet's units and skips: by the module names that exporters leave in nodes or weights, else by its shape.
@@ -191,8 +191,9 @@ function common(chains: readonly (readonly string[])[]): string {
 }
 
 /**
- * A node that does not depend on the sample moves up to the unit that encloses all its readers;
- * readers stand later in the list, so it is walked from its end.
+ * A node that does not depend on the sample moves up to the unit that encloses all its readers, and so does one that
+ * rounds for them, on a grid of its own for each value: what flows between units is the float before it. Readers stand
+ * later in the list, so it is walked from its end.
  */
 function assignNodes(
   graph: Graph,
@@ -203,7 +204,8 @@ function assignNodes(
   const unitOf = chains.map((chain) => chain.at(-1) ?? "");
   const outputs = new Set(graph.outputs.map((output) => output.name));
   for (const node of [...graph.nodes].reverse()) {
-    if (dependencies.nodes[node.index]! & Dependency.sample) continue;
+    const isSignal = dependencies.nodes[node.index]! & Dependency.sample;
+    if (isSignal && node.opType !== "DynamicQuantizeLinear") continue;
     const readers = node.outputs.flatMap(
       (output) => graph.consumers.get(output) ?? [],
     );
@@ -248,7 +250,8 @@ function nameSkips(
     const count = names.get(base) ?? 0;
     names.set(base, count + 1);
     const path = count === 0 ? `${base}.skip` : `${base}.${count}.skip`;
-    skips.set(edgeKey(edge.reader.index, edge.slot), { ...edge, path });
+    const skip = floatEdge(graph, { ...edge, path });
+    skips.set(edgeKey(skip.reader.index, skip.slot), skip);
   }
   return skips;
 }

@@ -3,6 +3,22 @@
 import type { DenoiseOptions } from "../pipeline/request.js";
 import type { Plan } from "../plan/plan.js";
 
+/** Attributes of a request: those of {@link imageRequest}, and those that name pictures. */
+export const requestAttributes: readonly string[] = [
+  ...["prompt", "negative-prompt", "seed", "steps", "guidance-scale"],
+  ...["scheduler", "plan", "quality", "height", "width", "class-label"],
+  ...["strength", "image-guidance-scale", "noise-level", "control-scale"],
+  ...["image", "mask-image", "control-image"],
+];
+
+/** Attributes that name pictures. */
+const pictureAttributes = ["image", "mask-image", "control-image"];
+
+/** Whether a request needs pictures to be fetched. */
+export function namesPictures(element: Element): boolean {
+  return pictureAttributes.some((name) => element.getAttribute(name));
+}
+
 /** Steps between two previews. */
 const previewSteps = 5;
 
@@ -19,6 +35,12 @@ export function imageRequest(
     numInferenceSteps: numberAttribute(element, "steps"),
     guidanceScale: numberAttribute(element, "guidance-scale"),
     scheduler: text("scheduler"),
+    height: numberAttribute(element, "height"),
+    width: numberAttribute(element, "width"),
+    strength: numberAttribute(element, "strength"),
+    imageGuidanceScale: numberAttribute(element, "image-guidance-scale"),
+    noiseLevel: numberAttribute(element, "noise-level"),
+    classLabel: numberAttribute(element, "class-label"),
     plan,
     quality: text("quality"),
     preview: previewSteps,

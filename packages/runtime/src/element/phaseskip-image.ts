@@ -1,11 +1,17 @@
 // <phaseskip-image>: a picture drawn in the page, for pages that want no code.
 
-import type { Generated, LoadOptions } from "../pipeline.js";
+import type { Generated, LoadOptions, Pipeline } from "../pipeline.js";
 import type { RunStep } from "../pipeline/run.js";
 import type { QualityName } from "../plan/quality.js";
 import type { Plan } from "../plan/plan.js";
+import type { PicturesIn } from "./attribute-pictures.js";
 import { drawImage } from "./draw-image.js";
-import { imageRequest, numberAttribute } from "./image-request.js";
+import {
+  imageRequest,
+  namesPictures,
+  numberAttribute,
+  requestAttributes,
+} from "./image-request.js";
 import { ImageView } from "./image-view.js";
 import { PipelineChoice } from "./pipeline-choice.js";
 
@@ -40,9 +46,13 @@ const Base =
  * same model and worker share them. With `manual` it draws only when `generate()` is called; with `loading="lazy"`
  * it waits until it comes near the window.
  *
- * Attributes: `model`, `prompt`, `negative-prompt`, `seed`, `plan` (a name), `quality` (a word),
- * `steps`, `guidance-scale`, `scheduler`, `device`, `dtype`, `worker-src`, `alt`, `manual`, `loading`. Parts for styling: `canvas`, `bar`,
- * `progress`, `cancel`, `status`.
+ * Attributes: `model`, `worker-src`, `device`, `dtype`, `manual`, `loading`, `alt`; and as a call's options, with hyphens,
+ * `prompt`, `negative-prompt`, `seed`, `steps`, `plan` (a name), `quality` (a word), `scheduler`, `guidance-scale`, `height`,
+ * `width`, `strength`, `image-guidance-scale`, `noise-level`, `class-label`. `image`, `mask-image` and `control-image`
+ * (one for each ControlNet, with spaces between; `control-scale` says how much they count) are URLs of pictures, whose middle
+ * is taken at the size that is drawn.
+ *
+ * Parts for styling: `canvas`, `bar`, `progress`, `cancel`, `status`.
  *
  * @example
  * ```ts
@@ -55,16 +65,8 @@ const Base =
 export class PhaseskipImage extends Base {
   /** Attributes whose change draws anew. */
   static readonly observedAttributes: readonly string[] = [
-    ...["model", "prompt", "negative-prompt", "seed", "plan", "steps"],
-    ...[
-      "quality",
-      "guidance-scale",
-      "scheduler",
-      "device",
-      "dtype",
-      "worker-src",
-      "manual",
-    ],
+    ...requestAttributes,
+    ...["model", "device", "dtype", "worker-src", "manual"],
   ];
 
   readonly #choice = new PipelineChoice();
@@ -239,7 +241,12 @@ export class PhaseskipImage extends Base {
       },
       signal,
     );
-    const request = { ...imageRequest(this, this.#asked), signal };
+    const request = {
+      ...imageRequest(this, this.#asked),
+      ...(namesPictures(this) && (await this.#pictures(pipeline))),
+      signal,
+    };
+    signal.throwIfAborted();
     const generated = await drawImage(view, pipeline, request, (step) => {
       this.#tell("phaseskip-progress", {
         doing: "drawing",
@@ -249,6 +256,11 @@ export class PhaseskipImage extends Base {
     });
     view.describe(this.getAttribute("alt") ?? this.prompt);
     return generated;
+  }
+
+  async #pictures({ takes }: Pipeline): Promise<PicturesIn> {
+    const { attributePictures } = await import("./attribute-pictures.js");
+    return attributePictures(this, takes);
   }
 
   #unwatch(): void {

@@ -127,9 +127,13 @@ async function filesIn(root: string, depth: number): Promise<string[]> {
   const files: string[] = [];
   for (const entry of entries) {
     if (entry.name.startsWith(".")) continue;
-    if (!entry.isDirectory()) files.push(entry.name);
+    const at = join(root, entry.name);
+    const isFolder = entry.isSymbolicLink()
+      ? await isDiskFolder(at)
+      : entry.isDirectory();
+    if (!isFolder) files.push(entry.name);
     else if (depth > 0)
-      for (const path of await filesIn(join(root, entry.name), depth - 1))
+      for (const path of await filesIn(at, depth - 1))
         files.push(`${entry.name}/${path}`);
   }
   return files.sort();

@@ -110,8 +110,12 @@ export async function loadModelIndex(
   let schedulerConfig =
     (await config("scheduler/scheduler_config.json")) ??
     (await config("scheduler_config.json"));
+  const schedulerClass = partClass(index, "scheduler");
+  // whichever class wrote the file: diffusers makes the one that the index names
+  if (schedulerConfig && schedulerClass !== undefined)
+    schedulerConfig = { ...schedulerConfig, _class_name: schedulerClass };
   if (!schedulerConfig) {
-    const isNamed = text(index["_class_name"]) !== undefined;
+    const isNamed = className(index) !== undefined;
     if (isNamed && !has.vae)
       throw missing(folder, "scheduler/scheduler_config.json");
     schedulerConfig = has.vae ? stableDiffusionScheduler : {};
@@ -170,7 +174,7 @@ async function readIndex(
   const path = "model_index.json";
   const index = await optionalObject(folder, path, signal);
   if (index) {
-    if (text(index["_class_name"]) !== undefined) return index;
+    if (className(index) !== undefined) return index;
     throw invalid(folder, path, "it has no _class_name");
   }
   const paths = await folder.paths(signal);
@@ -210,6 +214,12 @@ async function partsOf(
   };
 }
 
+/** The pipeline's class; one that a folder brings along is named as `[module, class]`. */
+function className(index: Record<string, unknown>): string | undefined {
+  const said = index["_class_name"];
+  return text(Array.isArray(said) ? said[1] : said);
+}
+
 function partClass(
   index: Record<string, unknown>,
   part: string,
@@ -228,8 +238,8 @@ function knownClass(
   index: Record<string, unknown>,
   has: Parts,
 ): string {
-  const said = text(index["_class_name"]) ?? "";
-  const bare = said.replace(/^(ORT|Onnx)/, "");
+  const said = className(index) ?? "";
+  const bare = said.replace(/^(ORT|Onnx|Flax)/, "");
   const plain = bare.replace(/(Img2Img|Inpaint)(Legacy)?(?=Pipeline$)/, "");
   const known: readonly string[] = PIPELINE_CLASSES;
   const isXl = has.textEncoders.includes("text_encoder_2");
@@ -238,8 +248,8 @@ function knownClass(
   const encoder = partClass(index, "text_encoder") ?? "CLIPTextModel";
   const isText =
     has.textEncoders.length > 0 &&
-    /^(UNet2DConditionModel|ORT|Onnx)/.test(unet) &&
-    /^(CLIPText|ORT|Onnx)/.test(encoder);
+    /^(UNet2DConditionModel|ORT|Onnx|Flax)/.test(unet) &&
+    /^(CLIPText|ORT|Onnx|Flax)/.test(encoder);
   if (isText && has.vae)
     return isXl ? known.at(-1)! : "StableDiffusionPipeline";
   if (isText && !isXl) return bare;

@@ -3,8 +3,8 @@
 import { PhaseskipError } from "@phaseskip/graph";
 import type { Scheduler } from "@phaseskip/scheduler";
 import {
+  findSchedulerName,
   loadScheduler,
-  schedulerClassNames,
   schedulerNameOf,
   schedulerNames,
   schedulerOptions,
@@ -38,7 +38,7 @@ export async function makeScheduler(
       : (request.scheduler ?? {});
   const said = schedulerConfig["_class_name"];
   const own = typeof said === "string" ? said : "";
-  if (asked === undefined && !schedulerClassNames.includes(own)) {
+  if (asked === undefined && !findSchedulerName(own)) {
     const reason =
       own === ""
         ? "as neither the model nor the call names a scheduler"

@@ -15,19 +15,17 @@ import type { Request } from "./request.js";
  */
 export function sampleSize(
   folder: ModelFolder,
-  { unetConfig, vaeScaleFactor, hasVae, hasTextEncoder2 }: ModelIndex,
+  index: ModelIndex,
   graph: Graph,
   request: Pick<Request, "height" | "width" | "image" | "initNoiseShape"> &
     Partial<Pick<Request, "latents">>,
   enlargement = 1,
 ): readonly [height: number, width: number] {
   const { image, latents } = request;
-  // diffusers' classes draw 512 pixels, Stable Diffusion XL's 1024, where no configuration says a size
-  const ofClass = hasVae ? (hasTextEncoder2 ? 128 : 64) : undefined;
-  const dims = graph.inputs.find(({ name }) => name === "sample")?.dims;
+  const { unetConfig, vaeScaleFactor } = index;
+  const fixedSides = fixedSize(graph);
   const side = (name: "height" | "width", axis: 0 | 1): number => {
-    const dim = dims?.[axis + 2];
-    const fixed = typeof dim === "number" ? dim : undefined;
+    const fixed = fixedSides[axis];
     const drawn = image
       ? image[name] * enlargement
       : latents && latents.shape[axis + 2]! * vaeScaleFactor;
@@ -36,7 +34,7 @@ export function sampleSize(
       fixed ??
       unetConfig.sampleSize?.[axis] ??
       request.initNoiseShape?.[axis + 2] ??
-      ofClass;
+      classSide(index);
     if (pixels === undefined) {
       if (own !== undefined) return own;
       throw new PhaseskipError(
@@ -67,4 +65,35 @@ export function sampleSize(
     return pixels / vaeScaleFactor;
   };
   return [side("height", 0), side("width", 1)];
+}
+
+/** A size in the sample's pixels; a side is undefined where it is open. */
+type OpenSize = readonly [
+  height: number | undefined,
+  width: number | undefined,
+];
+
+/** Height and width of the sample that an export is fixed to. */
+export function fixedSize({ inputs }: Pick<Graph, "inputs">): OpenSize {
+  const dims = inputs.find(({ name }) => name === "sample")?.dims;
+  const side = (axis: number) => {
+    const dim = dims?.[axis];
+    return typeof dim === "number" ? dim : undefined;
+  };
+  return [side(2), side(3)];
+}
+
+/** Height and width of the sample where a call says none. */
+export function usualSize(index: ModelIndex, graph: Graph): OpenSize {
+  const [height, width] = fixedSize(graph);
+  const said = index.unetConfig.sampleSize;
+  return [
+    height ?? said?.[0] ?? classSide(index),
+    width ?? said?.[1] ?? classSide(index),
+  ];
+}
+
+/** diffusers' classes draw 512 pixels, Stable Diffusion XL's 1024, where no configuration says a size. */
+function classSide({ hasVae, hasTextEncoder2 }: ModelIndex) {
+  return hasVae ? (hasTextEncoder2 ? 128 : 64) : undefined;
 }

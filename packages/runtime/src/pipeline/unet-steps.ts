@@ -10,6 +10,7 @@ import type { UnetExecutor } from "../unet/executor.js";
 import { weightedSum } from "../unet/weighted-sum.js";
 import type { UnetCall } from "../unet/unet-call.js";
 import { guided } from "../guidance/guided.js";
+import { varianceHalves, withVariance } from "../guidance/learned-variance.js";
 import type { Chunk, RunSetup } from "./run-setup.js";
 
 /** What the Unet made of one step. */
@@ -33,10 +34,16 @@ export class UnetSteps {
   readonly #deltas = new Map<number, Float32Array[][]>();
   readonly #rescale: { readonly weight: number; readonly rows: number };
   readonly #imageGuidanceScale: number;
+  /** Numbers of a chunk's samples. */
+  readonly #sampleLength: number;
+  readonly #hasLearnedVariance: boolean;
 
   constructor(unet: UnetExecutor, setup: RunSetup) {
     const { schedule, chunks, isPaired, guidanceRescale, rows } = setup;
     this.#imageGuidanceScale = setup.imageGuidanceScale;
+    const [, channels, height, width] = setup.shape;
+    this.#sampleLength = rows * channels * height * width;
+    this.#hasLearnedVariance = setup.scheduler.hasLearnedVariance;
     this.#isPaired = isPaired;
     this.#rescale = { weight: guidanceRescale, rows };
     this.#unet = unet;
@@ -72,7 +79,7 @@ export class UnetSteps {
       milliseconds.push(performance.now() - before);
       if (!this.#adaptive) this.#given.push(...scheduled.decisions);
     }
-    const all = outputs.map((made, i) => this.#guide(step, made, i));
+    const all = outputs.map((made, i) => this.#combine(step, made, i));
     for (const done of step.dropsDeltas ?? []) this.#deltas.delete(done);
     return {
       step: { ...step, contexts },
@@ -101,7 +108,7 @@ export class UnetSteps {
     const outputs = made.map((both, i) => {
       const half = both.length / 2;
       const pair = [both.slice(0, half), both.slice(half)];
-      return this.#guide(step, pair, i);
+      return this.#combine(step, pair, i);
     });
     const each = (performance.now() - before) / 2;
     return { step, outputs, milliseconds: [each, each] };
@@ -177,6 +184,27 @@ export class UnetSteps {
     } finally {
       for (const call of calls) call.dispose();
     }
+  }
+
+  /**
+   * The contexts' outputs as the scheduler takes them. Guidance mixes what is predicted and takes the variance of `cond`
+   * as it is, and a scheduler that learned no variance is handed none (diffusers 0.42.1,
+   * pipelines/deepfloyd_if/pipeline_if.py).
+   */
+  #combine(
+    step: ScheduledStep,
+    outputs: readonly Float32Array<ArrayBuffer>[],
+    chunk: number,
+  ): Float32Array<ArrayBuffer> {
+    if (outputs[0]!.length !== 2 * this.#sampleLength)
+      return this.#guide(step, outputs, chunk);
+    const { rows } = this.#rescale;
+    const halves = outputs.map((output) => varianceHalves(output, rows));
+    const means = halves.map(({ mean }) => mean);
+    const mean = this.#guide(step, means, chunk);
+    return this.#hasLearnedVariance
+      ? withVariance({ mean, variance: halves[0]!.variance }, rows)
+      : mean;
   }
 
   #guide(

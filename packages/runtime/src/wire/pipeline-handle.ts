@@ -6,6 +6,7 @@ import type { Pipeline } from "../pipeline.js";
 /** A pipeline that may lie in a Vue `ref`, a Svelte `$state`, a MobX `observable` or a Solid store. */
 export class PipelineHandle implements Pipeline {
   declare readonly device: Pipeline["device"];
+  declare readonly takes: Pipeline["takes"];
   declare readonly warnings: Pipeline["warnings"];
   readonly generate: Pipeline["generate"];
   readonly denoise: Pipeline["denoise"];
@@ -17,7 +18,7 @@ export class PipelineHandle implements Pipeline {
     this.denoise = pipeline.denoise.bind<Pipeline["denoise"]>(pipeline);
     this.describe = pipeline.describe.bind(pipeline);
     this.dispose = pipeline.dispose.bind(pipeline);
-    for (const name of ["device", "warnings"] as const)
+    for (const name of ["device", "takes", "warnings"] as const)
       Object.defineProperty(this, name, { get: () => pipeline[name] });
   }
 }

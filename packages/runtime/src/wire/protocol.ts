@@ -7,6 +7,7 @@ import type { FolderProgress } from "../download/load-progress.js";
 import type { UnetInputs } from "../folder/input-names.js";
 import type { HubRequest, Token } from "../hub/hub-options.js";
 import type { BitmapStep } from "../pipeline.js";
+import type { ModelTakes } from "../pipeline/model-takes.js";
 import type { PlanDescription } from "../pipeline/plan-description.js";
 import type { DenoiseOptions, GenerateOptions } from "../pipeline/request.js";
 import type { RunResult, RunStep } from "../pipeline/run.js";
@@ -47,7 +48,7 @@ export interface WorkerApi {
 }
 
 /** The protocol's version: page and worker must be of one release. */
-export const protocol = 6;
+export const protocol = 7;
 
 /** How a worker introduces itself. */
 export interface HelloMessage {
@@ -77,6 +78,7 @@ export interface LoadMessage extends DeviceOptions {
 export interface LoadedMessage {
   readonly pipeline: number;
   readonly device: DeviceKind;
+  readonly takes: ModelTakes;
   readonly warnings: readonly string[];
 }
 

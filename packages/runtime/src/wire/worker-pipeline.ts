@@ -14,6 +14,7 @@ import type {
 import type { Lora } from "../lora/model-loras.js";
 import { plainOptions } from "./plain-options.js";
 import { modelUrls, pageUrl } from "../page-url.js";
+import type { ModelTakes } from "../pipeline/model-takes.js";
 import type { PlanDescription } from "../pipeline/plan-description.js";
 import type { DenoiseOptions, GenerateOptions } from "../pipeline/request.js";
 import type { RunStep } from "../pipeline/run.js";
@@ -48,6 +49,10 @@ export class WorkerPipeline implements Pipeline {
 
   get device(): DeviceKind {
     return this.#loaded!.device;
+  }
+
+  get takes(): ModelTakes {
+    return this.#loaded!.takes;
   }
 
   get warnings(): readonly string[] {

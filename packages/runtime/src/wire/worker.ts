@@ -137,12 +137,15 @@ function serveOn(
             );
             const { device } = model;
             await queue.run(() => model!.start(signal), signal);
+            const { modelTakes } = await import("../pipeline/model-takes.js");
+            const takes = await modelTakes(model, signal);
             const pipeline = pipelineCount++;
             pipelines.set(pipeline, { model, runs: new Mutex() });
             const { warnings = [] } = chosen ?? {};
             return {
               pipeline,
               device: device.kind,
+              takes,
               warnings: [
                 ...warnings,
                 ...model.index.warnings,

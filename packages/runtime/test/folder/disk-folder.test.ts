@@ -1,4 +1,12 @@
-import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import {
+  mkdir,
+  mkdtemp,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -52,6 +60,16 @@ describe("a folder on disk", () => {
         code: "disposed",
       });
     }
+  });
+
+  test("lists files behind links, as caches of downloads have them", async () => {
+    await rename(join(root, "unet"), join(root, ".blobs"));
+    await symlink(join(root, ".blobs"), join(root, "unet"));
+    await symlink(".blobs/model.onnx", join(root, "vae.onnx"));
+    const folder = await openFolder(root);
+    const paths = ["model_index.json", "unet/model.onnx", "vae.onnx"];
+    expect(await folder.paths()).toEqual(paths);
+    await folder.close();
   });
 
   test("gives undefined for what is no file", async () => {

@@ -103,7 +103,10 @@ describe("loadModelIndex()", () => {
       vaeTileSize: Infinity,
       constants: {},
       preconditioning: "outside",
-      schedulerConfig: { beta_schedule: "linear" },
+      schedulerConfig: {
+        beta_schedule: "linear",
+        _class_name: "DDPMScheduler",
+      },
       scalingFactor: 1,
       vaeScaleFactor: 1,
       forceZerosForEmptyPrompt: true,
@@ -152,7 +155,7 @@ describe("loadModelIndex()", () => {
   });
 
   test("leaves out the prefix that exporters put before the class", async () => {
-    for (const prefix of ["ORT", "Onnx"]) {
+    for (const prefix of ["ORT", "Onnx", "Flax"]) {
       const files = withIndex(stableDiffusion, {
         ...stableDiffusion["model_index.json"],
         _class_name: `${prefix}StableDiffusionPipeline`,
@@ -160,6 +163,35 @@ describe("loadModelIndex()", () => {
       const { pipelineClass } = await loadModelIndex(await folderWith(files));
       expect(pipelineClass).toBe("StableDiffusionPipeline");
     }
+  });
+
+  test("takes the scheduler's class from model_index.json, whichever wrote its file", async () => {
+    const files = {
+      ...ddpm,
+      "scheduler/scheduler_config.json": {
+        _class_name: "PNDMScheduler",
+        beta_schedule: "linear",
+      },
+    };
+    const named = await loadModelIndex(await folderWith(files));
+    expect(named.schedulerConfig).toEqual({
+      _class_name: "DDPMScheduler",
+      beta_schedule: "linear",
+    });
+    const unnamed = withIndex(files, { _class_name: "DDPMPipeline" });
+    const own = await loadModelIndex(await folderWith(unnamed));
+    expect(own.schedulerConfig["_class_name"]).toBe("PNDMScheduler");
+  });
+
+  test("knows a pipeline that the folder brings along by its class", async () => {
+    const files = withIndex(stableDiffusion, {
+      ...stableDiffusion["model_index.json"],
+      _class_name: ["pipeline", "StableDiffusionCustomPipeline"],
+    });
+    expect(await loadModelIndex(await folderWith(files))).toMatchObject({
+      pipelineClass: "StableDiffusionPipeline",
+      hasVae: true,
+    });
   });
 
   test("looks at the folder where model_index.json lists no parts", async () => {

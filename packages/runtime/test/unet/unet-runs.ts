@@ -43,11 +43,12 @@ export async function openUnet(
   device: Device,
   size: Partial<UnetSize> = {},
   holding?: WeightHolding,
+  path = "unet/model.onnx",
 ): Promise<OpenUnet> {
   const folder = await openFolder(fixtureFolder(name));
-  const file = await folder.file("unet/model.onnx");
+  const file = await folder.file(path);
   const graph = await loadGraph(file!, name);
-  const weights = new Weights(folder, "unet/model.onnx");
+  const weights = new Weights(folder, path);
   const executor = new UnetExecutor(
     device,
     graph,

@@ -33,16 +33,14 @@ export interface NoiseScheduleDefaults {
   readonly betaSchedule?: BetaSchedule;
   /** Whether the class knows `rescale_betas_zero_snr`. @default true */
   readonly isRescalable?: boolean;
-  /** Whether the class knows the beta schedule `exp`. @default false */
-  readonly knowsExp?: boolean;
+  /** Beta schedules that the class knows beside `linear`, `scaled_linear` and `squaredcos_cap_v2`. @default none */
+  readonly ownSchedules?: readonly BetaSchedule[];
 }
 
 type BetaSchedule = (typeof betaSchedules)[number];
 const betaSchedules = [
-  "linear",
-  "scaled_linear",
-  "squaredcos_cap_v2",
-  "exp",
+  ...(["linear", "scaled_linear", "squaredcos_cap_v2"] as const),
+  ...(["exp", "laplace", "sigmoid"] as const),
 ] as const;
 
 /** Steps of a training that a schedule is laid out for; published models have 1000. */
@@ -91,7 +89,7 @@ function readBetas(
     betaStart = 0.0001,
     betaEnd = 0.02,
     betaSchedule = "linear",
-    knowsExp = false,
+    ownSchedules = [],
   }: NoiseScheduleDefaults,
   count: number,
 ): Float32Array {
@@ -112,11 +110,10 @@ function readBetas(
   }
   const start = config.number("beta_start", betaStart);
   const end = config.number("beta_end", betaEnd);
-  const schedule = config.choice(
-    "beta_schedule",
-    betaSchedule,
-    betaSchedules.filter((known) => knowsExp || known !== "exp"),
-  );
+  const schedule = config.choice("beta_schedule", betaSchedule, [
+    ...betaSchedules.slice(0, 3),
+    ...ownSchedules,
+  ]);
   switch (schedule) {
     case "linear":
       return linspace32(start, end, count);
@@ -128,6 +125,14 @@ function readBetas(
       return betasForAlphaBar(cosineAlphaBar, count);
     case "exp":
       return betasForAlphaBar((time) => Math.exp(time * -12), count);
+    case "laplace":
+      return betasForAlphaBar(laplaceAlphaBar, count);
+    case "sigmoid": {
+      const range = f(end - start);
+      return linspace32(-6, 6, count).map(
+        (x) => f(f(1 / f(1 + f(Math.exp(-x)))) * range) + f(start),
+      );
+    }
     default:
       return schedule satisfies never;
   }
@@ -144,6 +149,14 @@ function betasForAlphaBar(
 
 function cosineAlphaBar(time: number): number {
   return Math.cos((((time + 0.008) / 1.008) * Math.PI) / 2) ** 2;
+}
+
+/** Hang et al. 2024 (arXiv 2407.03297). */
+function laplaceAlphaBar(time: number): number {
+  const half = 0.5 - time;
+  const tail = Math.log(1 - 2 * Math.abs(half) + 1e-6);
+  const snr = Math.exp(-0.5 * (half < 0 ? -tail : tail));
+  return Math.sqrt(snr / (1 + snr));
 }
 
 /**

@@ -38,7 +38,9 @@ const f = Math.fround;
  */
 export function ddpm(options: SchedulerConfig & RunOptions): Scheduler {
   const config = configReader("DDPM scheduler", options);
-  const { numTrainTimesteps, alphasCumprod } = noiseSchedule(config);
+  const { numTrainTimesteps, alphasCumprod } = noiseSchedule(config, {
+    ownSchedules: ["laplace", "sigmoid"],
+  });
   const predictionType = readPredictionType(config);
   const varianceType = config.choice(
     "variance_type",

@@ -41,7 +41,7 @@ export function heun(options: SchedulerConfig & RunOptions): Scheduler {
     betaStart: 0.00085,
     betaEnd: 0.012,
     isRescalable: false,
-    knowsExp: true,
+    ownSchedules: ["exp"],
   });
   const predictionType = readPredictionType(config);
   const bounded = sampleBound(config, false, false) ?? unbounded;

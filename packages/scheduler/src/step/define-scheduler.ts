@@ -152,6 +152,7 @@ export function defineScheduler(parts: SchedulerParts): Scheduler {
     ),
     initNoiseSigma: parts.initNoiseSigma ?? 1,
     predictionType: parts.predictionType,
+    hasLearnedVariance,
     alphasCumprod: Object.freeze(parts.alphasCumprod),
     ...(sigmas && { sigmas: Object.freeze([...sigmas]) }),
     initialState: () => freshState,
