@@ -3,7 +3,6 @@
 import { deleteModel, listModels } from "phaseskip";
 import {
   check,
-  pause,
   rejectionCode,
   settled,
   skip,
