@@ -1,6 +1,7 @@
 // npm run e2e: the conformance page in Chromium, Firefox and WebKit; a table of engines and cases at the end.
 //   npm run e2e -- --engine firefox --case draw,threads   narrows
 //   npm run e2e -- --no-build                             tests what lies in dist
+//   npm run e2e -- --case long-day,many-loads --runs 200 --loads 40   long days of fewer runs and loads
 //   npm run e2e -- --no-install                           installs no browser that is missing
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
@@ -14,6 +15,8 @@ const { values } = parseArgs({
   options: {
     engine: { type: "string", multiple: true },
     case: { type: "string", multiple: true },
+    runs: { type: "string" },
+    loads: { type: "string" },
     "no-build": { type: "boolean" },
     "no-install": { type: "boolean" },
   },
@@ -68,6 +71,10 @@ const versions = new Map<string, string>();
 const results = await runConformance({
   engines,
   cases: names,
+  counts: {
+    ...(values.runs !== undefined && { runs: values.runs }),
+    ...(values.loads !== undefined && { loads: values.loads }),
+  },
   onEngine(engine, version) {
     versions.set(engine, version);
     console.log(version);

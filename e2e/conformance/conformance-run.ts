@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly engines: readonly EngineName[];
   /** Names of cases. @default all */
   readonly cases?: readonly string[];
+  /** Fewer `runs` and `loads` of a long day than it has. */
+  readonly counts?: Readonly<Record<string, string>>;
   /** Told of an engine that is up. */
   readonly onEngine?: (engine: EngineName, version: string) => void;
   /** Told of each result as it comes. */
@@ -40,6 +42,7 @@ const scripts = "build/conformance";
 export async function runConformance({
   engines,
   cases: names,
+  counts = {},
   onEngine,
   onResult,
 }: RunOptions): Promise<CaseResult[]> {
@@ -48,6 +51,7 @@ export async function runConformance({
   await bundlePage();
   const wanted = cases.filter(({ name }) => names?.includes(name) ?? true);
   const server = await serveConformance(scripts, await drawGolden());
+  const query = new URLSearchParams(counts).toString();
   const results: CaseResult[] = [];
   const note = (result: CaseResult) => {
     results.push(result);
@@ -55,17 +59,22 @@ export async function runConformance({
   };
   try {
     for (const name of engines)
-      await runEngine(name, wanted, server, note, onEngine);
+      await runEngine(name, wanted, { ...server, query }, note, onEngine);
   } finally {
     await server.close();
   }
   return results;
 }
 
+/** The server, and what is added to its pages' addresses. */
+interface Served extends ConformanceServer {
+  readonly query: string;
+}
+
 async function runEngine(
   name: EngineName,
   wanted: readonly ConformanceCase[],
-  server: ConformanceServer,
+  server: Served,
   note: (result: CaseResult) => void,
   onEngine: RunOptions["onEngine"],
 ): Promise<void> {
@@ -118,7 +127,7 @@ async function runCase(
     isQuiet = true,
     patience = 300_000,
   }: ConformanceCase,
-  server: ConformanceServer,
+  server: Served,
 ): Promise<Outcome> {
   const origin = page === "insecure" ? server.insecureOrigin : server.origin;
   if (origin === undefined)
@@ -128,7 +137,7 @@ async function runCase(
     };
   try {
     const { result, errors, violations } = await engine.openPage(
-      `${origin}/${page}/page.html?case=${name}`,
+      `${origin}/${page}/page.html?case=${name}&${server.query}`,
       { result: "globalThis.conformance", patience, isBehind },
     );
     const outcome = result as Outcome;

@@ -6,10 +6,16 @@ import { requests } from "./requests.js";
 import { makeWorker, serveTestModel } from "./test-model.js";
 
 const { full, reuse } = requests;
+/** How many the page's address asks for; Node, which reads the cases, too, has none. */
+const counted = (name: string, usual: number) => {
+  const { location } = globalThis as Partial<typeof globalThis>;
+  const asked = new URLSearchParams(location?.search).get(name);
+  return asked === null ? usual : Number(asked);
+};
 /** Runs of a long day. */
-const runs = 2000;
+const runs = counted("runs", 2000);
 /** Loads of one page. */
-const loads = 200;
+const loads = counted("loads", 200);
 
 /** A run's options: size, plan, prompt and batch change from one to the next, and come back. */
 function optionsOf(run: number): DenoiseOptions {
@@ -87,7 +93,7 @@ export const longCases: readonly ConformanceCase[] = [
       pipeline.dispose();
       const said = compared(many, few);
       check((await lockCount()) === 0, "a lock is left");
-      return said;
+      return `${runs} runs: ${said}`;
     },
   },
   {
@@ -116,7 +122,7 @@ export const longCases: readonly ConformanceCase[] = [
       const many = await rounds(5, loads);
       const said = compared(many, few);
       check((await lockCount()) === 0, "a lock is left");
-      return said;
+      return `${loads} loads: ${said}`;
     },
   },
 ];

@@ -15,8 +15,7 @@ const odd: Readonly<Record<string, () => void>> = {
     const { fetch } = globalThis;
     globalThis.fetch = async (...given) => {
       const answer = await fetch(...given);
-      if (answer.url.endsWith("unet/model.onnx"))
-        await answer.arrayBuffer();
+      if (answer.url.endsWith("unet/model.onnx")) await answer.arrayBuffer();
       return answer;
     };
   },

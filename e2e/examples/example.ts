@@ -52,6 +52,12 @@ const own = [
   "connect-src 'self'",
 ];
 
+/** Of pages that make their workers by `<phaseskip-image>` alone. */
+const trusted = [
+  "require-trusted-types-for 'script'",
+  "trusted-types phaseskip",
+];
+
 const isolation = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
@@ -105,7 +111,10 @@ const minimal = (name: string, headers: Readonly<Record<string, string>>) => ({
     await copyExample("minimal", folder);
     await unpackPrebuilt(tarballs, join(folder, "phaseskip"));
     await layModel(folder);
-    const served = await serveSite(folder, { ...strict(...own), ...headers });
+    const served = await serveSite(folder, {
+      ...strict(...own, ...trusted),
+      ...headers,
+    });
     return { url: served.origin, servers: [served] };
   },
 });
@@ -127,7 +136,7 @@ const embedded = (
     const widget = await serveSite(
       widgetFolder,
       {
-        ...strict(...own, "style-src 'self'"),
+        ...strict(...own, ...trusted, "style-src 'self'"),
         "Access-Control-Allow-Origin": "*",
         "Access-Control-Expose-Headers": "ETag, Content-Range",
         "Cross-Origin-Resource-Policy": "cross-origin",
@@ -139,7 +148,7 @@ const embedded = (
     await replaceIn(host, files, "https://widget.example", widget.origin);
     const shop = await serveSite(
       host,
-      { ...strict(...policy(widget.origin)), ...headers },
+      { ...strict(...policy(widget.origin), ...trusted), ...headers },
       page,
     );
     return { url: shop.origin, servers: [shop, widget] };

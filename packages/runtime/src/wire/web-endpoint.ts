@@ -29,7 +29,7 @@ export function watchWorker(
     onLost(
       message
         ? `its script failed: ${message}${hint}`
-        : "its script could not be loaded (is the URL right, is it JavaScript and served as such, does the content security policy allow it?)",
+        : "its script could not be loaded (is the URL right, is it JavaScript and served as such, is it made with type module, does the content security policy allow it?)",
     );
   };
   target.addEventListener("error", listener);
