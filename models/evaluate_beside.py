@@ -1,9 +1,9 @@
 """Evaluates what was trained beside `scenes`: does the ControlNet follow lines, does the inpainting Unet fit in; as JSON.
 
-    python evaluate_beside.py --model runs/scenes-control/final --out ../docs/study/scenes-control.json
-    python evaluate_beside.py --model runs/scenes-inpaint/final --out ../docs/study/scenes-inpaint.json
+    python evaluate_beside.py --model runs/scenes-control/final --out evaluations/scenes-control/evaluation.json
+    python evaluate_beside.py --model runs/scenes-inpaint/final --out evaluations/scenes-inpaint/evaluation.json
 
-Nobody picks the prompts: the first 64 captions of a series that training never draws, one seed each. Of a line
+Nobody picks the prompts: the first 48 captions of a series that training never draws, one seed each. Of a line
 drawing it is measured which share of its lines has an edge of the picture within a pixel: of the picture that the
 drawing was made from, of one drawn with it, and of the same prompt and noise drawn without. Of a mask, how far the
 kept part is from the picture's, and whether the judge finds the caption's facts.
@@ -28,7 +28,7 @@ from networks import load_networks
 from sampling import encode_prompts, make_scheduler, sample, save_grid, to_uint8
 
 #: Series of captions that no training draws from.
-SEED, COUNT, STEPS, GUIDANCE = 5006, 64, 50, 1.5
+SEED, COUNT, STEPS, GUIDANCE = 5006, 48, 50, 1.5
 #: Difference of neighbouring pixels, in [0, 255], from which on they are two sides of an edge.
 EDGE = 24
 

@@ -17,12 +17,27 @@ import { writeServiceWorker } from "./offline.mjs";
 
 const site = "docs/.vitepress/dist";
 const playground = "packages/phaseskip/dist/playground";
-/** What the playground offers, the first at once: folders of models/ with what to draw at first; those that are there. */
+/**
+ * What the playground offers, the first at once, with what to draw at first. `parts` are the folders of models/ that its
+ * folder is laid from, and where in it.
+ */
 const models = [
-  { name: "scenes", prompt: "a red boat on the left on the sea at sunset" },
-  { name: "scenes-control", prompt: "a house and a tree on a green meadow" },
-  { name: "scenes-inpaint", prompt: "a red boat on the sea at sunset" },
-].filter(({ name }) => existsSync(`models/${name}/model_index.json`));
+  {
+    name: "scenes",
+    parts: { scenes: "" },
+    prompt: "a red boat on the left on the sea at sunset",
+  },
+  {
+    name: "scenes, drawn after lines",
+    parts: { scenes: "", "scenes-control": "controlnet" },
+    prompt: "a house with a red roof on grass at day with a sun",
+  },
+  {
+    name: "scenes, painted in",
+    parts: { "scenes-inpaint": "" },
+    prompt: "a red boat on the sea at sunset",
+  },
+].map((model) => ({ ...model, folder: Object.keys(model.parts).at(-1) }));
 
 /** One page for each entry point of `phaseskip`. */
 async function writeApi() {
@@ -59,6 +74,20 @@ function plansOf(name) {
   return order.filter(has);
 }
 
+/** A model's folder, of its parts; over HTTP nothing lists a folder, so that its index names the ControlNet. */
+function layModel(to, folder, parts) {
+  const at = (...path) => join(to, "models", folder, ...path);
+  for (const [part, place] of Object.entries(parts))
+    cpSync(`models/${part}`, at(place), {
+      recursive: true,
+      filter: (path) => !/features|\.png$|README/.test(path),
+    });
+  if (!Object.values(parts).includes("controlnet")) return;
+  const index = JSON.parse(readFileSync(at("model_index.json"), "utf8"));
+  index.controlnet = ["diffusers", "ControlNetModel"];
+  writeFileSync(at("model_index.json"), JSON.stringify(index));
+}
+
 /** The playground as it is served, with models beside it, under the site's policy. */
 async function layPlayground() {
   const to = join(site, "playground");
@@ -66,14 +95,11 @@ async function layPlayground() {
   cpSync("packages/phaseskip/dist/prebuilt", join(to, "prebuilt"), {
     recursive: true,
   });
-  for (const { name } of models)
-    cpSync(`models/${name}`, join(to, "models", name), {
-      recursive: true,
-      filter: (path) => !/features|\.png$|README/.test(path),
-    });
-  const list = models.map(({ name, prompt }) => ({
-    ...{ name, url: `models/${name}/`, plans: plansOf(name), prompt },
-  }));
+  for (const { folder, parts } of models) layModel(to, folder, parts);
+  const list = models.map(({ name, folder, parts, prompt }) => {
+    const plans = plansOf(Object.keys(parts)[0]);
+    return { name, url: `models/${folder}/`, plans, prompt };
+  });
   writeFileSync(join(to, "models.json"), JSON.stringify(list));
   const register = 'navigator.serviceWorker?.register("sw.js");\n';
   writeFileSync(join(to, "register.js"), register);
