@@ -302,8 +302,8 @@ test("everything is reached, read and set by keyboard alone, in the order of the
     }
     expect(seen).toEqual([
       ...["prompt", "model", "device", "seed", "dice", "steps"],
-      ...["scheduler", "guidance", "?", "cancel", "share"],
-      ...["plan-choice", "Plan as JSON"],
+      ...["scheduler", "guidance", "more-title", "?", "cancel", "share"],
+      ...["play", "plan-choice", "Plan as JSON"],
     ]);
     // Enter in the first field draws
     await page.locator("[name=prompt]").focus();

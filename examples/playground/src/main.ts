@@ -28,8 +28,8 @@ let run: AbortController | undefined;
 let forecast: AbortController | undefined;
 
 const plans = new PlanPanel({
-  model: () => settings().model,
-  numInferenceSteps: () => settings().steps,
+  model: modelAddress,
+  numInferenceSteps: () => Number(field("steps").value),
   load,
   onChange: onPlanChange,
   onError: fail,
@@ -132,12 +132,16 @@ const usual = {
   ...{ imageGuidance: "", noiseLevel: "", classLabel: "", controlScale: "" },
 };
 
+function modelAddress(): string {
+  const model = field("model").value;
+  return model === elsewhere ? field("address").value.trim() : model;
+}
+
 function settings(): Settings {
   const text = (name: string) =>
     field(name).disabled && modelForm.takes ? "" : field(name).value;
-  const model = text("model");
   return {
-    model: model === elsewhere ? text("address") : model,
+    model: modelAddress(),
     ...{ prompt: text("prompt"), negative: text("negative") },
     ...{ seed: Number(text("seed")), steps: Number(text("steps")) },
     ...{ scheduler: text("scheduler"), guidance: text("guidance") },

@@ -116,14 +116,19 @@ export class Timeline {
   }
 }
 
-/** What a step computed and reused, in words. */
+/** What a step computed and reused of the blocks that the plan acts on, in words. */
 function whatRan({ timestep, contexts }: StepReport): string {
   const computed = new Set(contexts.flatMap((one) => one.computed));
   const reused = new Set(contexts.flatMap((one) => Object.keys(one.reused)));
   for (const unit of computed) reused.delete(unit);
-  const units = computed.size === 1 ? "block" : "blocks";
-  const also = reused.size > 0 ? `, ${reused.size} reused or forecast` : "";
-  return `${computed.size} ${units} computed${also}; timestep ${Math.round(timestep)}`;
+  const count = ({ size }: ReadonlySet<string>) =>
+    `${size} ${size === 1 ? "block" : "blocks"}`;
+  const what = [
+    ...(computed.size > 0 ? [`${count(computed)} computed`] : []),
+    ...(reused.size > 0 ? [`${count(reused)} reused or forecast`] : []),
+  ];
+  const whole = what.length > 0 ? what.join(", ") : "the whole Unet computed";
+  return `${whole}; timestep ${Math.round(timestep)}`;
 }
 
 const capital = (text: string) => `${text[0]!.toUpperCase()}${text.slice(1)}`;

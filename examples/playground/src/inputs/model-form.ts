@@ -28,6 +28,8 @@ export class ModelForm {
   #image: HTMLCanvasElement | undefined;
   #controls: readonly { readonly name: string; readonly pad: Pad }[] = [];
   #takes: ModelTakes | undefined;
+  /** Options of the model that was shown last. */
+  #kind = "";
   #version = 0;
 
   /**
@@ -66,6 +68,11 @@ export class ModelForm {
   show(takes: ModelTakes): void {
     if (JSON.stringify(takes) === JSON.stringify(this.#takes)) return;
     this.#takes = takes;
+    const kind = JSON.stringify([takes.options, takes.needs]);
+    // what was chosen for another kind of model is kept where this one cannot do without
+    const isOther = kind !== this.#kind && !takes.needs.includes("image");
+    this.#kind = kind;
+    if (isOther) this.#removeImage();
     get("more-note").hidden = true;
     const has = (name: string) =>
       name === "size"
@@ -153,15 +160,17 @@ export class ModelForm {
           new Error("Cannot take the last picture: none is drawn yet"),
         );
     });
-    this.#remove.addEventListener("click", () => {
-      file.value = "";
-      this.#imagePad.clear();
-      this.#use(undefined);
-    });
+    this.#remove.addEventListener("click", () => this.#removeImage());
     const tools = document.createElement("div");
     tools.className = "tools";
     tools.append(this.#useLast, this.#remove);
     get("image").append(file, tools, this.#imagePad.element);
+    this.#use(undefined);
+  }
+
+  #removeImage(): void {
+    this.#file.value = "";
+    this.#imagePad.clear();
     this.#use(undefined);
   }
 

@@ -110,8 +110,11 @@ export async function loadModelIndex(
   let schedulerConfig =
     (await config("scheduler/scheduler_config.json")) ??
     (await config("scheduler_config.json"));
-  const schedulerClass = partClass(index, "scheduler");
-  // whichever class wrote the file: diffusers makes the one that the index names
+  // whichever class wrote the file: diffusers makes the one that the index names, and DDIMPipeline DDIM of any
+  const schedulerClass =
+    pipelineClass === "DDIMPipeline"
+      ? "DDIMScheduler"
+      : partClass(index, "scheduler");
   if (schedulerConfig && schedulerClass !== undefined)
     schedulerConfig = { ...schedulerConfig, _class_name: schedulerClass };
   if (!schedulerConfig) {

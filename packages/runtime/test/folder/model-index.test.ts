@@ -181,6 +181,9 @@ describe("loadModelIndex()", () => {
     const unnamed = withIndex(files, { _class_name: "DDPMPipeline" });
     const own = await loadModelIndex(await folderWith(unnamed));
     expect(own.schedulerConfig["_class_name"]).toBe("PNDMScheduler");
+    const ddim = withIndex(files, { _class_name: "DDIMPipeline" });
+    const made = await loadModelIndex(await folderWith(ddim));
+    expect(made.schedulerConfig["_class_name"]).toBe("DDIMScheduler");
   });
 
   test("knows a pipeline that the folder brings along by its class", async () => {
