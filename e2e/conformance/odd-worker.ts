@@ -4,7 +4,7 @@ import "phaseskip/worker";
 
 const odd: Readonly<Record<string, () => void>> = {
   /** What libraries of old and careless pages do to prototypes and constructors. */
-  littered: litter,
+  littered: () => void litter(),
   /** The GPU process hangs. */
   "gpu-silent": () => giveGpu(() => new Promise(() => undefined)),
   /** The browser refuses to say whether there is a GPU. */

@@ -27,7 +27,7 @@ export interface OpenOptions {
   readonly result: string;
   /** How long the result may take, in ms. @default 60000 */
   readonly patience?: number;
-  /** Another tab is opened in front of it; where that hides nothing, it is frozen for a second. @default false */
+  /** Another tab is opened in front of it. @default false */
   readonly isBehind?: boolean;
 }
 

@@ -21,18 +21,6 @@ export interface PlaywrightOptions {
   readonly preferences?: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** Without windows Chromium shows every tab; it can stop one as it stops those that have been hidden for long. */
-async function freeze(
-  context: playwright.BrowserContext,
-  page: playwright.Page,
-): Promise<void> {
-  const session = await context.newCDPSession(page);
-  for (const state of ["frozen", "active"] as const) {
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    await session.send("Page.setWebLifecycleState", { state });
-  }
-}
-
 /** Starts a browser with a profile of its own: its storage is on disk, as a visitor's is. */
 export async function playwrightEngine(
   name: EngineName,
@@ -70,7 +58,6 @@ export async function playwrightEngine(
         if (options.isBehind) {
           front = await context.newPage();
           await front.bringToFront();
-          if (name === "chromium") await freeze(context, page);
         }
         const evaluate = (expression: string) =>
           page.evaluate<string | undefined>(

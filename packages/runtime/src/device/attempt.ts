@@ -19,11 +19,6 @@ const kinds: readonly (readonly [PhaseskipErrorCode, RegExp, string])[] = [
   ],
   [
     "fetch-failed",
-    /content security policy|blocked by CSP/i,
-    " as the content security policy must allow WebAssembly, by 'wasm-unsafe-eval' in script-src, in the page's headers and in those of the worker's file",
-  ],
-  [
-    "fetch-failed",
     /no available backend|failed to (fetch|load).*(wasm|module)|error loading dynamically imported|importing a module/i,
     " as ONNX Runtime's files must be where wasmPaths says, or beside the file that imports it, served with the type text/javascript (.mjs) or application/wasm, and allowed by the content security policy",
   ],

@@ -1,4 +1,4 @@
-// Why a browser did not import one of ONNX Runtime's modules, which its own error does not say. Fetched only then.
+// Why a browser did not import or run one of ONNX Runtime's modules, which its own error hardly says. Fetched only then.
 
 /**
  * Asks for the module that an error names, and says what is wrong with the answer.
@@ -6,6 +6,8 @@
  * @returns undefined where it names none, or the answer is as it should be
  */
 export async function moduleProblem(said: string): Promise<string | undefined> {
+  if (/content security policy|blocked by CSP/i.test(said))
+    return "the content security policy must allow WebAssembly, by 'wasm-unsafe-eval' in script-src, in the page's headers and in those of the worker's file";
   const url = /https?:\/\/[^\s"']+\.m?js\b[^\s"']*/.exec(said)?.[0];
   const answer =
     url && (await fetch(url, { method: "HEAD" }).catch(() => null));

@@ -67,7 +67,7 @@ export async function receive(
   if (response.bodyUsed || response.body?.locked) {
     throw new PhaseskipError(
       "fetch-failed",
-      `Cannot fetch ${address} as other code has read its answer already: what stands in for fetch in the worker must hand on an unread one, such as a clone()`,
+      `Cannot fetch ${address} as other code has read its answer: what replaces fetch must hand on a clone()`,
     );
   }
   const reader = (response.body ?? new Blob().stream()).getReader();

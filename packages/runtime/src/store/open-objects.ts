@@ -14,7 +14,7 @@ const OPEN_MS = 8_000;
  */
 export function openObjects(name: string, objects: string): UseStore {
   let opened: Promise<IDBDatabase> | undefined;
-  const forget = (): void => (opened = undefined);
+  const forget = () => (opened = undefined);
   const open = async () => {
     const request = indexedDB.open(name);
     request.onupgradeneeded = () => request.result.createObjectStore(objects);
@@ -44,6 +44,6 @@ export function openObjects(name: string, objects: string): UseStore {
 function silent(): PhaseskipError {
   return new PhaseskipError(
     "quota",
-    `Cannot use this origin's cache of models as the browser did not open it within ${OPEN_MS / 1000} s, maybe as another tab holds it up: close other tabs of this site, or load again`,
+    `Cannot open this origin's cache of models within ${OPEN_MS / 1000} s: close other tabs of this site, which may hold it up`,
   );
 }

@@ -44,3 +44,18 @@ test.each([
 test("attempt() does not blame wasmPaths for a wrong type", async () => {
   await expect(failing("/wrong.mjs")).rejects.not.toThrow(/wasmPaths/);
 });
+
+test.each([
+  "Aborted(CompileError: WebAssembly.instantiate(): violates the following Content Security policy directive)",
+  "Aborted(CompileError: call to WebAssembly.instantiate() blocked by CSP)",
+])("attempt() names the policy that forbids WebAssembly: %s", async (said) => {
+  const failed = attempt("create a session", () =>
+    Promise.reject(
+      new Error(`no available backend found. ERR: [wasm] ${said}`),
+    ),
+  );
+  await expect(failed).rejects.toMatchObject({
+    code: "fetch-failed",
+    message: expect.stringMatching(/must allow.*'wasm-unsafe-eval'/) as string,
+  });
+});
