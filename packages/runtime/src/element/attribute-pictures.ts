@@ -1,13 +1,13 @@
 // Pictures that an element's attributes name, cut to the size that is drawn. A file of its own in an app, fetched where there
 // are such attributes.
 
-import type { InputOptions } from "../inputs/input-options.js";
 import type { InputPicture } from "../picture/input-picture.js";
 import type { ModelTakes } from "../pipeline/model-takes.js";
-import { numberAttribute } from "./image-request.js";
+import type { GenerateOptions } from "../pipeline/request.js";
+import type { numberAttribute } from "./image-request.js";
 
 /** What a call is told of pictures. */
-export interface PicturesIn extends Pick<InputOptions, "control"> {
+export interface PicturesIn extends Pick<GenerateOptions, "control"> {
   /** A picture to start from. */
   readonly image?: InputPicture;
   /** What of it to draw anew. */
@@ -17,14 +17,16 @@ export interface PicturesIn extends Pick<InputOptions, "control"> {
 /**
  * Fetches what `image`, `mask-image` and `control-image` name.
  * @param takes what says the size where `height` and `width` do not
+ * @param read reads a number; handed over, as this file imports nothing of the element's
  * @throws {TypeError} If one cannot be fetched, or is no picture
  */
 export async function attributePictures(
   element: Element,
   { height, width, enlargement }: ModelTakes,
+  read: typeof numberAttribute,
 ): Promise<PicturesIn> {
   const side = (name: "height" | "width", usual: number | undefined) =>
-    numberAttribute(element, name) ?? usual;
+    read(element, name) ?? usual;
   const size = [side("width", width), side("height", height)] as const;
   const small = size.map((one) => one && one / enlargement);
   const picture = async (url: string, [w, h]: OpenSize) => {
@@ -35,7 +37,7 @@ export async function attributePictures(
   const image = said("image");
   const mask = said("mask-image");
   const controls = said("control-image").split(/\s+/).filter(Boolean);
-  const scale = numberAttribute(element, "control-scale");
+  const scale = read(element, "control-scale");
   const control = controls.map(async (url) => ({
     image: await picture(url, size),
     ...(scale !== undefined && { scale }),

@@ -260,7 +260,7 @@ export class PhaseskipImage extends Base {
 
   async #pictures({ takes }: Pipeline): Promise<PicturesIn> {
     const { attributePictures } = await import("./attribute-pictures.js");
-    return attributePictures(this, takes);
+    return attributePictures(this, takes, numberAttribute);
   }
 
   #unwatch(): void {

@@ -1,18 +1,37 @@
 // Unets that give a variance beside the noise, as DeepFloyd IF's and Kandinsky's do: twice the sample's channels.
+// A file of its own in an app.
 
 /** What a Unet gives of its rows, the halves apart. */
-export interface VarianceHalves {
+interface VarianceHalves {
   /** `[row, channel, height, width]`, as the sample. */
   readonly mean: Float32Array<ArrayBuffer>;
   /** The same shape. */
   readonly variance: Float32Array<ArrayBuffer>;
 }
 
-/** The two halves of each row's channels. */
-export function varianceHalves(
-  output: Float32Array,
+/**
+ * The contexts' outputs as the scheduler takes them. Guidance mixes what is predicted and takes the variance of `cond` as
+ * it is, and a scheduler that learned no variance is handed none (diffusers 0.42.1, pipelines/deepfloyd_if/pipeline_if.py).
+ * @param outputs of the contexts, `cond` first
+ * @param rows samples that each holds
+ * @param guide mixes what is predicted
+ */
+export function guidedMean(
+  outputs: readonly Float32Array[],
   rows: number,
-): VarianceHalves {
+  hasLearnedVariance: boolean,
+  guide: (
+    means: readonly Float32Array<ArrayBuffer>[],
+  ) => Float32Array<ArrayBuffer>,
+): Float32Array<ArrayBuffer> {
+  const halves = outputs.map((output) => varianceHalves(output, rows));
+  const mean = guide(halves.map(({ mean }) => mean));
+  const { variance } = halves[0]!;
+  return hasLearnedVariance ? withVariance({ mean, variance }, rows) : mean;
+}
+
+/** The two halves of each row's channels. */
+function varianceHalves(output: Float32Array, rows: number): VarianceHalves {
   const length = output.length / rows / 2;
   const half = (which: number) => {
     const part = new Float32Array(rows * length);
@@ -26,7 +45,7 @@ export function varianceHalves(
 }
 
 /** The halves of each row's channels as one again. */
-export function withVariance(
+function withVariance(
   { mean, variance }: VarianceHalves,
   rows: number,
 ): Float32Array<ArrayBuffer> {

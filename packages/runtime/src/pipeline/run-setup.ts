@@ -28,6 +28,9 @@ export interface RunSetup extends PlannedRun {
   readonly chunks: readonly Chunk[];
   /** Whether pictures go through the VAE in tiles. */
   readonly isTiled: boolean;
+  /** What takes the halves of a Unet's output apart, where it gives a variance. */
+  readonly variance:
+    typeof import("../guidance/learned-variance.js") | undefined;
 }
 
 /**
@@ -83,7 +86,12 @@ export async function beginRun(
       `pictures go through the VAE in tiles of ${vaeTileSize} pixels, as this device cannot hold them whole: tiles may differ a little in tone; vaeTiling: false tries without`,
     );
   }
-  return { ...run, chunks, isTiled, warnings };
+  const { outChannels, sampleChannels } = model.index.unetConfig;
+  const variance =
+    outChannels === 2 * sampleChannels
+      ? await import("../guidance/learned-variance.js")
+      : undefined;
+  return { ...run, chunks, isTiled, variance, warnings };
 }
 
 /** Begins the streams of all chunks; those that were begun are freed where one fails. */

@@ -10,7 +10,6 @@ import type { UnetExecutor } from "../unet/executor.js";
 import { weightedSum } from "../unet/weighted-sum.js";
 import type { UnetCall } from "../unet/unet-call.js";
 import { guided } from "../guidance/guided.js";
-import { varianceHalves, withVariance } from "../guidance/learned-variance.js";
 import type { Chunk, RunSetup } from "./run-setup.js";
 
 /** What the Unet made of one step. */
@@ -34,15 +33,13 @@ export class UnetSteps {
   readonly #deltas = new Map<number, Float32Array[][]>();
   readonly #rescale: { readonly weight: number; readonly rows: number };
   readonly #imageGuidanceScale: number;
-  /** Numbers of a chunk's samples. */
-  readonly #sampleLength: number;
+  readonly #variance: RunSetup["variance"];
   readonly #hasLearnedVariance: boolean;
 
   constructor(unet: UnetExecutor, setup: RunSetup) {
     const { schedule, chunks, isPaired, guidanceRescale, rows } = setup;
     this.#imageGuidanceScale = setup.imageGuidanceScale;
-    const [, channels, height, width] = setup.shape;
-    this.#sampleLength = rows * channels * height * width;
+    this.#variance = setup.variance;
     this.#hasLearnedVariance = setup.scheduler.hasLearnedVariance;
     this.#isPaired = isPaired;
     this.#rescale = { weight: guidanceRescale, rows };
@@ -186,25 +183,18 @@ export class UnetSteps {
     }
   }
 
-  /**
-   * The contexts' outputs as the scheduler takes them. Guidance mixes what is predicted and takes the variance of `cond`
-   * as it is, and a scheduler that learned no variance is handed none (diffusers 0.42.1,
-   * pipelines/deepfloyd_if/pipeline_if.py).
-   */
   #combine(
     step: ScheduledStep,
     outputs: readonly Float32Array<ArrayBuffer>[],
     chunk: number,
   ): Float32Array<ArrayBuffer> {
-    if (outputs[0]!.length !== 2 * this.#sampleLength)
-      return this.#guide(step, outputs, chunk);
-    const { rows } = this.#rescale;
-    const halves = outputs.map((output) => varianceHalves(output, rows));
-    const means = halves.map(({ mean }) => mean);
-    const mean = this.#guide(step, means, chunk);
-    return this.#hasLearnedVariance
-      ? withVariance({ mean, variance: halves[0]!.variance }, rows)
-      : mean;
+    const guide = (some: typeof outputs) => this.#guide(step, some, chunk);
+    return this.#variance
+      ? this.#variance.guidedMean(
+          ...([outputs, this.#rescale.rows, this.#hasLearnedVariance] as const),
+          guide,
+        )
+      : guide(outputs);
   }
 
   #guide(
