@@ -2,6 +2,7 @@
 
 import { checkTensorSizes, mayBeLarge } from "../device/device-fit.js";
 import { breathe } from "../device/macrotask.js";
+import type * as LearnedVariance from "../guidance/learned-variance.js";
 import type { Context } from "../plan/plan.js";
 import { channelsBeside, checkChannels } from "../inputs/sample-channels.js";
 import type { UnetStream } from "../unet/stream.js";
@@ -29,8 +30,7 @@ export interface RunSetup extends PlannedRun {
   /** Whether pictures go through the VAE in tiles. */
   readonly isTiled: boolean;
   /** What takes the halves of a Unet's output apart, where it gives a variance. */
-  readonly variance:
-    typeof import("../guidance/learned-variance.js") | undefined;
+  readonly variance: typeof LearnedVariance | undefined;
 }
 
 /**

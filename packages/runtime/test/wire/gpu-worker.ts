@@ -16,6 +16,7 @@ gpu.requestAdapter = async (options) => {
     if (self.name === "small") {
       const most = 65_536; // bytes: the tiny models' tensors, but no weight of scenes
       const limits: Record<string, number> = {};
+      // eslint-disable-next-line guard-for-in -- they are its prototype's
       for (const name in device.limits)
         limits[name] = device.limits[name as keyof GPUSupportedLimits];
       limits["maxBufferSize"] = limits["maxStorageBufferBindingSize"] = most;
