@@ -62,6 +62,7 @@ export default {
           ...page("Start", "start"),
           ...page("Drawing", "drawing"),
           ...page("Pictures in", "pictures-in"),
+          ...page("The element", "element"),
           ...page("Models by name", "hub"),
           ...page("Publish a model", "publish"),
           ...page("Exports that run", "exports"),

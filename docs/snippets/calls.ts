@@ -61,3 +61,21 @@ export async function controlled(
   await pipeline.generate({ prompt: "a red boat", control });
 }
 // #endregion control
+
+// #region takes
+/** A call with what a model cannot do without, and a prompt where it takes one. */
+export async function drawAny(
+  pipeline: Pipeline,
+  prompt: string,
+  given: { image: InputPicture; mask: InputPicture; classLabel: number },
+): Promise<void> {
+  const { options, needs } = pipeline.takes;
+  const needed = Object.entries(given).filter(([name]) =>
+    (needs as readonly string[]).includes(name),
+  );
+  await pipeline.generate({
+    ...Object.fromEntries(needed),
+    ...(options.includes("prompt") && { prompt }),
+  });
+}
+// #endregion takes

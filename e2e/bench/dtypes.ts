@@ -1,4 +1,4 @@
-// npm run bench:dtypes FOLDER [RUNS]: a model's Unet in each dtype that the folder has a file of, beside float32: how long a
+// npm run bench:dtypes FOLDER [RUNS] [STEPS]: a model's Unet in each dtype that the folder has a file of, beside float32: how long a
 // call takes, in runs taken in turn on one thread, and how much of float32's picture is left. Prints a table.
 // models/quantised.py writes such folders.
 
@@ -9,16 +9,15 @@ import type { Dtype, Pipeline } from "@phaseskip/runtime";
 import { openPipeline } from "../../packages/cli/src/node-pipeline.js";
 import { formatTable } from "../../packages/cli/src/terminal/table.js";
 
-const STEPS = 20;
 const prompts = [
   "a red boat at sunset",
   "a house with a blue roof in the snow at night",
   "a yellow flower on grass at dawn",
 ];
 
-const [folder, runs = "6"] = process.argv.slice(2);
+const [folder, runs = "6", steps = "20"] = process.argv.slice(2);
 if (folder === undefined)
-  throw new TypeError("Usage: npm run bench:dtypes FOLDER [RUNS]");
+  throw new TypeError("Usage: npm run bench:dtypes FOLDER [RUNS] [STEPS]");
 
 const files = (await readdir(join(folder, "unet"))).flatMap(
   (file) => /^model_(\w+)\.onnx$/.exec(file)?.[1] ?? [],
@@ -44,7 +43,7 @@ for (let run = -1; run < Number(runs); run++) {
         seed,
         scheduler: "ddim",
         // the first run of each is there to warm up
-        numInferenceSteps: run < 0 ? 2 : STEPS,
+        numInferenceSteps: run < 0 ? 2 : Number(steps),
       }),
     );
   if (run < 0) continue;

@@ -46,7 +46,7 @@ const Base =
  * same model and worker share them. With `manual` it draws only when `generate()` is called; with `loading="lazy"`
  * it waits until it comes near the window.
  *
- * Attributes: `model`, `worker-src`, `device`, `dtype`, `manual`, `loading`, `alt`; and as a call's options, with hyphens,
+ * Attributes: `model`, `controlnet` (addresses of ControlNets beside it, with spaces between), `worker-src`, `device`, `dtype`, `manual`, `loading`, `alt`; and as a call's options, with hyphens,
  * `prompt`, `negative-prompt`, `seed`, `steps`, `plan` (a name), `quality` (a word), `scheduler`, `guidance-scale`, `height`,
  * `width`, `strength`, `image-guidance-scale`, `noise-level`, `class-label`. `image`, `mask-image` and `control-image`
  * (one for each ControlNet, with spaces between; `control-scale` says how much they count) are URLs of pictures, whose middle
@@ -66,7 +66,7 @@ export class PhaseskipImage extends Base {
   /** Attributes whose change draws anew. */
   static readonly observedAttributes: readonly string[] = [
     ...requestAttributes,
-    ...["model", "device", "dtype", "worker-src", "manual"],
+    ...["model", "controlnet", "device", "dtype", "worker-src", "manual"],
   ];
 
   readonly #choice = new PipelineChoice();

@@ -1,4 +1,4 @@
-// Which pipeline an element draws with: that of its attributes model, device, dtype and worker-src, shared with others.
+// Which pipeline an element draws with: that of its attributes model, controlnet, device, dtype and worker-src, shared with others.
 
 import type { FolderProgress } from "../download/load-progress.js";
 import type { LoadOptions, Pipeline } from "../pipeline.js";
@@ -23,8 +23,9 @@ export class PipelineChoice {
     signal: AbortSignal,
   ): Promise<Pipeline> {
     const request = pipelineRequest(element, worker);
-    const { model, device, dtype, workerSrc } = request;
-    const of = [model, device, dtype, worker ?? workerSrc];
+    const { model, controlnet, device, dtype, workerSrc } = request;
+    const nets = controlnet.join(" ");
+    const of = [model, nets, device, dtype, worker ?? workerSrc];
     if (this.#share && !of.every((part, i) => part === this.#share?.of[i]))
       this.leave();
     this.#share ??= { of, ...sharePipeline(request, onProgress) };
@@ -75,5 +76,8 @@ function pipelineRequest(
     "auto") as PipelineRequest["device"];
   const dtype = (element.getAttribute("dtype") ??
     undefined) as PipelineRequest["dtype"];
-  return { model, device, dtype, worker, workerSrc };
+  const controlnet = (element.getAttribute("controlnet") ?? "")
+    .split(/\s+/)
+    .filter(Boolean);
+  return { model, controlnet, device, dtype, worker, workerSrc };
 }

@@ -9,6 +9,8 @@ import { PipelineShares, type PipelineShare } from "../pipeline-shares.js";
 export type PipelineRequest = Pick<LoadOptions, "worker"> & {
   /** URL of the model folder. */
   readonly model: string;
+  /** Where ControlNets lie that are beside the model; empty: those in its folder. */
+  readonly controlnet: readonly string[];
   /** The worker file's URL, where `worker` is made from it; else an identity is taken of `worker` itself. */
   readonly workerSrc: string | undefined;
   readonly device: NonNullable<LoadOptions["device"]>;
@@ -26,11 +28,12 @@ export function sharePipeline(
 ): PipelineShare {
   const key = JSON.stringify([
     request.model,
+    request.controlnet,
     request.workerSrc ?? workerNumber(request.worker),
     request.device,
     request.dtype,
   ]);
-  const { model, worker, device, dtype } = request;
+  const { model, controlnet, worker, device, dtype } = request;
   return shares.take(
     key,
     (own) =>
@@ -38,6 +41,7 @@ export function sharePipeline(
         worker,
         device,
         ...(dtype !== undefined && { dtype }),
+        ...(controlnet.length > 0 && { controlnet }),
         ...own,
       }),
     onProgress,

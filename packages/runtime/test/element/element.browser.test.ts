@@ -55,6 +55,18 @@ function pixels(element: PhaseskipImage): Uint8ClampedArray {
     .getImageData(0, 0, canvas.width, canvas.height).data;
 }
 
+/** The address of a picture of one colour, or of two, side by side. */
+function picture(left: string, right = left): string {
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: 40, height: 20 });
+  const context = canvas.getContext("2d")!;
+  context.fillStyle = left;
+  context.fillRect(0, 0, 20, 20);
+  context.fillStyle = right;
+  context.fillRect(20, 0, 20, 20);
+  return canvas.toDataURL();
+}
+
 describe("<phaseskip-image>", { timeout: 60_000 }, () => {
   test("draws by itself what generate() draws, and says how far it is", async () => {
     const element = make();
@@ -115,6 +127,64 @@ describe("<phaseskip-image>", { timeout: 60_000 }, () => {
     const second = next(element, "phaseskip-image");
     element.setAttribute(name, value);
     expect((await second).sample).not.toEqual(before);
+  });
+
+  test.for([
+    [
+      "tiny-sd-image-ts",
+      {},
+      [
+        ["image", picture("#f40")],
+        ["strength", "0.5"],
+        ["mask-image", picture("#fff", "#000")],
+        ["control-image", picture("#000", "#fff")],
+        ["control-scale", "0.5"],
+        ["height", "32"],
+      ],
+    ],
+    [
+      "tiny-pix2pix-ts",
+      { image: picture("#f40") },
+      [["image-guidance-scale", "3"]],
+    ],
+    ["tiny-upscale-ts", { image: picture("#f40") }, [["noise-level", "200"]]],
+  ] as const)(
+    "%s draws another picture with each attribute more",
+    async ([name, given, attributes]) => {
+      const element = make({
+        ...{ model: `/models/${name}/`, prompt: "boat", steps: "3" },
+        ...(name === "tiny-sd-image-ts" && {
+          controlnet: "/models/tiny-control-ts/controlnet_0/model.onnx",
+        }),
+        ...given,
+      });
+      const samples: Float32Array[] = [];
+      const first = next(element, "phaseskip-image");
+      document.body.append(element);
+      samples.push((await first).sample);
+      for (const [attribute, value] of attributes) {
+        const drawn = next(element, "phaseskip-image");
+        element.setAttribute(attribute, value);
+        const { sample } = await drawn;
+        for (const other of samples)
+          expect(sample, attribute).not.toEqual(other);
+        samples.push(sample);
+      }
+    },
+  );
+
+  test("class-label is a class's number", async () => {
+    const element = make({ "class-label": "boat" });
+    const failed = next(element, "phaseskip-error");
+    document.body.append(element);
+    expect(String(await failed)).toMatch(/classLabel must be the number/);
+  });
+
+  test("a picture that is none is told by its address", async () => {
+    const element = make({ image: "/models/nowhere.png" });
+    const failed = next(element, "phaseskip-error");
+    document.body.append(element);
+    expect(String(await failed)).toMatch(/Cannot draw from .*nowhere\.png/);
   });
 
   test("takes a plan by name or whole, and reports it", async () => {
