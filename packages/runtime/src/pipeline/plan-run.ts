@@ -28,7 +28,7 @@ import type { HandoverRequest } from "../inputs/handover-options.js";
 import type { InputRequest } from "../inputs/input-options.js";
 import type { Request } from "./request.js";
 
-import { pairsContexts } from "./paired-contexts.js";
+import { pairsContexts } from "../inputs/paired-contexts.js";
 import { timestepWarnings } from "../unet/timestep-rounding.js";
 import { textRuns } from "./text-chunks.js";
 
