@@ -95,7 +95,7 @@ export class ModelForm {
     this.#imagePad.isOpen = has("mask") && this.#image !== undefined;
     this.#showControls(takes);
     this.#resize();
-    if (takes.needs.length > 0) this.#details.open = true;
+    if (takes.needs.length > 0 || has("control")) this.#details.open = true;
   }
 
   /** Forgets what a model took, as another one is chosen. */
