@@ -63,7 +63,7 @@ export function toWeight(
     const location = entries.get("location") ?? "";
     if (!staysInside(location)) {
       throw invalid(
-        `must lie inside the model's folder: it lies at "${location}"`,
+        `must lie inside the model's folder: it lies at "${location}"; save the model again with a plain file's name for its weights`,
       );
     }
     const offset = Number(entries.get("offset") ?? 0);

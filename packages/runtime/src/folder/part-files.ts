@@ -74,7 +74,13 @@ export class PartFiles {
     if (path !== undefined) return path;
     const paths = (await this.folder.paths(signal)) ?? [];
     const networks = paths.filter((one) => one.endsWith(".onnx"));
-    const has = networks.length > 0 ? `: it has ${networks.join(", ")}` : "";
+    const torch = paths.find((one) => /\.(safetensors|bin|ckpt)$/.test(one));
+    const has =
+      networks.length > 0
+        ? `: it has ${networks.join(", ")}`
+        : torch !== undefined
+          ? `: it has PyTorch's weights (${torch}); export it to ONNX first, as Optimum does`
+          : "";
     throw new PhaseskipError(
       "model-invalid",
       `Cannot load the model at ${this.folder.location} as it has no ${part}/model.onnx, nor a file whose name says ${part}${has}`,

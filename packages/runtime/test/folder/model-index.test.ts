@@ -360,6 +360,14 @@ describe("loadModelIndex()", () => {
     ["a page for an index", { "model_index.json": "<html>" }, /web page/],
     ["no Unet", { "unet/model.onnx": undefined }, /has no unet\/model\.onnx/],
     [
+      "PyTorch's weights alone",
+      {
+        "unet/model.onnx": undefined,
+        "unet/diffusion_pytorch_model.safetensors": "\b",
+      },
+      /PyTorch's weights \(unet\/diffusion_pytorch_model\.safetensors\); export it to ONNX/,
+    ],
+    [
       "no scheduler",
       { "scheduler/scheduler_config.json": undefined },
       /scheduler_config/,
