@@ -63,7 +63,7 @@ export function toWeight(
     const location = entries.get("location") ?? "";
     if (!staysInside(location)) {
       throw invalid(
-        `must lie inside the model's folder: it lies at "${location}"; save the model again with a plain file's name for its weights`,
+        `must lie inside the model's folder: it lies at "${location}"; save it again with its weights beside it`,
       );
     }
     const offset = Number(entries.get("offset") ?? 0);

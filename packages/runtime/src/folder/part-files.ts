@@ -79,7 +79,7 @@ export class PartFiles {
       networks.length > 0
         ? `: it has ${networks.join(", ")}`
         : torch !== undefined
-          ? `: it has PyTorch's weights (${torch}); export it to ONNX first, as Optimum does`
+          ? `: it has PyTorch's weights (${torch}); export it to ONNX`
           : "";
     throw new PhaseskipError(
       "model-invalid",
