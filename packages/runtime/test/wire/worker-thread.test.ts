@@ -46,6 +46,17 @@ test("a pipeline draws, aborts, and draws again", async () => {
   expect((await second).sample).toEqual(first.sample);
 });
 
+test("using disposes a pipeline at the end of its block", async () => {
+  let kept: Pipeline;
+  {
+    using pipeline = await load(makeWorker);
+    kept = pipeline;
+  }
+  await expect(kept.generate(fewSteps)).rejects.toMatchObject({
+    code: "disposed",
+  });
+});
+
 test("a pipeline draws while another model's files are on their way to the same worker", async () => {
   const folder = fileURLToPath(
     new URL("../../../../models/tiny-text-ts/", import.meta.url),
