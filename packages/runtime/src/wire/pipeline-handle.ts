@@ -3,9 +3,10 @@
 
 import type { Pipeline } from "../pipeline.js";
 
+const known: { readonly dispose?: typeof Symbol.dispose } = Symbol;
 /** `Symbol.dispose`; where an engine has none, what a compiler's `using` looks for there. */
-const atEnd: typeof Symbol.dispose = ((Symbol.dispose as symbol | undefined) ??
-  Symbol.for("Symbol.dispose")) as typeof Symbol.dispose;
+const atEnd: typeof Symbol.dispose =
+  known.dispose ?? (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);
 
 /** A pipeline that may lie in a Vue `ref`, a Svelte `$state`, a MobX `observable` or a Solid store. */
 export class PipelineHandle implements Pipeline {
