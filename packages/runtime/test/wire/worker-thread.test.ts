@@ -134,6 +134,19 @@ test.each([
   });
 });
 
+test("a web worker, as Bun and Deno have them, is refused by name", async () => {
+  const worker = {
+    postMessage: () => undefined,
+    terminate: () => undefined,
+    addEventListener: () => undefined,
+  };
+  await expect(load(worker)).rejects.toThrow(
+    new TypeError(
+      "Cannot load a pipeline as its worker must be a Worker of node:worker_threads outside a page: this one is a web worker",
+    ),
+  );
+});
+
 test("previews cannot be bitmaps in Node", async () => {
   const pipeline = await load(makeWorker);
   const steps = pipeline.denoise({ ...fewSteps, previewAs: "bitmap" });
