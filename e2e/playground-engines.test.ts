@@ -73,8 +73,6 @@ test.for(engineNames)(
   "%s: a mask and lines change the picture, and a run is played step by step",
   { timeout: 240_000 },
   async (name, { skip }) => {
-    // the conformance page draws in it; here it had loaded no model after four minutes, on a machine that was busy
-    skip(name === "webkit", "not known yet whether WebKitGTK is slow or stuck");
     const engine = await launchEngine(name);
     if ("reason" in engine) return skip(true, engine.reason);
     try {

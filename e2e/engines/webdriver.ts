@@ -7,8 +7,11 @@ export interface WebDriverSession {
   readonly capabilities: Readonly<Record<string, unknown>>;
   /** Navigates; with the page load strategy `none` it does not wait. */
   navigate(url: string): Promise<void>;
-  /** Runs a function's body in the page; its value crosses as JSON. */
-  execute(script: string): Promise<unknown>;
+  /**
+   * Runs a function's body in the page; its value crosses as JSON.
+   * @param patience how long the answer may take, in ms @throws If it takes longer
+   */
+  execute(script: string, patience: number): Promise<unknown>;
   /** Opens a tab and goes there; returns a function that closes it and goes back. */
   openTab(): Promise<() => Promise<void>>;
   /** Opens a tab in front of this one, and stays; returns a function that closes it. */
@@ -26,10 +29,15 @@ export async function webDriverSession(
   server: string,
   capabilities: Readonly<Record<string, unknown>>,
 ): Promise<WebDriverSession> {
-  const ask = async (method: string, path: string, body?: unknown) => {
+  const ask = async (
+    method: string,
+    path: string,
+    body?: unknown,
+    patience = 120_000,
+  ) => {
     const response = await fetch(server + path, {
       method,
-      signal: AbortSignal.timeout(120_000),
+      signal: AbortSignal.timeout(patience),
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     const { value } = (await response.json()) as { value: unknown };
@@ -52,8 +60,8 @@ export async function webDriverSession(
     async navigate(url) {
       await ask("POST", `${session}/url`, { url });
     },
-    execute: (script) =>
-      ask("POST", `${session}/execute/sync`, { script, args: [] }),
+    execute: (script, patience) =>
+      ask("POST", `${session}/execute/sync`, { script, args: [] }, patience),
     async openTab() {
       const before = (await ask("GET", `${session}/window`)) as string;
       await switchTo(await newTab());

@@ -19,6 +19,12 @@ export interface WebKitPrograms {
 }
 
 /**
+ * A script that meets a page on its way to another process, as COOP sends it, is never answered, whatever the session's
+ * timeout for scripts: asked again after so many ms, the new process answers.
+ */
+const lostAfter = 5_000;
+
+/**
  * Starts WebKitGTK. Its driver shows no console: what the page complains of is collected in the page, from its first
  * moments on, and violations of the content security policy from its very first.
  */
@@ -69,6 +75,7 @@ export async function webKitEngine(programs: WebKitPrograms): Promise<Engine> {
           const evaluate = async (expression: string) =>
             ((await session.execute(
               `return JSON.stringify((${expression}) ?? undefined)`,
+              lostAfter,
             )) ?? undefined) as string | undefined;
           return await watchPage({ errors: [], evaluate }, url, options);
         } finally {
@@ -108,7 +115,7 @@ async function watchEarly(
     earlier.observe();
     return true;`;
   while (Date.now() < end) {
-    if (await session.execute(script).catch(() => false)) return;
+    if (await session.execute(script, lostAfter).catch(() => false)) return;
   }
   throw new Error(`Cannot open ${url}: the browser did not go there`);
 }

@@ -46,8 +46,8 @@ async function choose(model: string): Promise<void> {
 }
 
 async function draw(): Promise<string> {
+  get("#status").textContent = ""; // two small pictures may be drawn between two looks
   press("Draw both");
-  await until("it begins", () => !says("#status", "Drawn by")());
   await until("it draws", says("#status", "Drawn by"));
   const cancel = get("#cancel");
   await until("it ends", () => cancel.ariaDisabled === "true");
