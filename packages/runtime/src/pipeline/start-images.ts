@@ -8,7 +8,6 @@ import type {
 } from "@phaseskip/scheduler";
 import { generator } from "@phaseskip/scheduler";
 import type { SampleChannels } from "../inputs/sample-channel.js";
-import { imageArray, maskArray } from "../picture/input-picture.js";
 import { drawLatent } from "../picture/latent.js";
 import type { Context } from "../plan/plan.js";
 import { contexts } from "../plan/plan.js";
@@ -64,14 +63,16 @@ export async function startImages(
     );
   }
   const isStart = image !== undefined && (beside?.isStart ?? true);
-  const mask = picture && maskArray(picture, height, width);
+  const pictures =
+    (picture || isStart) && (await import("../picture/input-picture.js"));
+  const mask = picture && pictures!.maskArray(picture, height, width);
   const given = givenLatents(request, shape);
   const isNoisy = denoisingStart !== undefined;
   const isPureNoise =
     !(isStart || given) ||
     (mask && !isNoisy && strengthOf(model.index, request) === 1);
   const pixels = isStart
-    ? imageArray(image, model.index.hasVae ? 3 : channels)
+    ? pictures!.imageArray(image, model.index.hasVae ? 3 : channels)
     : undefined;
   const isKept = mask !== undefined && !beside;
   const latents =
