@@ -90,7 +90,7 @@ export async function planRun(
     added: controlRules(controlNets, request, timesteps.length),
   });
   const fixed = fixedBatch(model.unetGraph);
-  const isPaired = mayPair && pairsContexts(fixed, schedule);
+  const isPaired = mayPair && pairsContexts(fixed, sized.shape[0], schedule);
   const rows = isPaired ? sized.batch / 2 : sized.batch;
   const measured = await readMeasured(plan, scheduler, sized.guidanceScale);
   const isLatent = sized.channels?.isSmall === false;
