@@ -2,7 +2,7 @@
 
     python step_layouts.py --model scenes --calls 25 22 14 --out ../out/layouts
 
-writes ``calls-N.json`` for each number of calls. What a skipped step loses is known before any plan is run: over whole
+writes ``calls-N.json`` for each number of calls; ``--computed 0 1 2 5 9 …`` writes that layout instead. What a skipped step loses is known before any plan is run: over whole
 runs, the error of a fitted forecast of the guided output is multiplied with the derivative of the final sample by that
 output, along random directions of the final sample (backpropagation through all later steps). Losses of a stretch of
 skipped steps add up before they are squared, those of stretches after; pairs whose picture is easily lost count by half
@@ -175,6 +175,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("scenes"))
     parser.add_argument("--calls", type=int, nargs="+", default=[25, 22, 14])
+    parser.add_argument("--computed", type=int, nargs="+", help="a layout of one's own, in place of the best ones")
     parser.add_argument("--runs", type=int, default=24, help="runs to fit on")
     parser.add_argument("--directed", type=int, default=16, help="of these, those whose end is differentiated")
     parser.add_argument("--out", type=Path, default=Path("../out/layouts"))
@@ -182,7 +183,16 @@ def main() -> None:
     torch.set_num_threads(1)
     runs = Runs(o.model, "forecast-fit", o.runs)
     timesteps = runs.scheduler.timesteps.tolist()
-    products, projections, weight, known = runs.products(), runs.projections(o.directed), costs(), {}
+    products = runs.products()
+    o.out.mkdir(parents=True, exist_ok=True)
+
+    def write(computed: list[int]) -> None:
+        made = plan(f"{len(computed)} calls", computed, products, timesteps)
+        (o.out / f"calls-{len(computed)}.json").write_text(json.dumps(made) + "\n")
+
+    if o.computed:
+        return write(sorted(o.computed))
+    projections, weight, known = runs.projections(o.directed), costs(), {}
 
     def lose(kept: tuple[int, ...], step: int) -> float:
         skipped = range(kept[0] + 1, step)
@@ -193,11 +203,10 @@ def main() -> None:
             known[kept, step] = (0.5 * size.mean() + 0.5 * np.sqrt(size).mean() ** 2) * weight[skipped].mean()
         return known.get((kept, step), 0.0)
 
-    o.out.mkdir(parents=True, exist_ok=True)
     found = layouts(lose, max(o.calls))
     for calls in o.calls:
         loss, computed = found[calls]
-        (o.out / f"calls-{calls}.json").write_text(json.dumps(plan(f"{calls} calls", computed, products, timesteps)) + "\n")
+        write(computed)
         print(f"{calls} calls: predicted loss {loss:.6f}, computed at {computed}", flush=True)
 
 

@@ -1,0 +1,83 @@
+"""Refinement of forecasts, on a Unet whose output is known."""
+
+import base64
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import refine_plan
+
+PICTURES = Path(__file__).parents[2] / "packages/metrics/test/golden/pictures.json"
+
+
+class Curved:
+    """Runs whose output is the same pattern at every step, times a cubic of the step, with a little of the sample."""
+
+    def __init__(self, count: int):
+        self.noise = torch.randn(count, 3, 16, 16, generator=torch.Generator().manual_seed(3)).double()
+
+    def output(self, x, at, step):
+        return self.noise[at] * (0.2 + (step / 20) ** 3) + 0.3 * torch.tanh(x), None
+
+    def step(self, output, x, step):
+        return x - 0.05 * output
+
+
+@pytest.fixture
+def plan(monkeypatch):
+    monkeypatch.setattr(refine_plan, "STEPS", 10)
+    rule = {
+        "units": [""],
+        "values": 3,
+        "coefficients": [[2.0, -1.0, 0.0], [3.0, -2.0, 0.0], [1.5, -0.5]],
+        "steps": [4, 5, 8],
+        "ages": [[1, 2, 3], [2, 3, 4], [1, 2]],
+    }
+    return refine_plan.Forecasts({"rules": [rule]})
+
+
+def test_loss_is_that_of_scikit_image():
+    golden = json.loads(PICTURES.read_text())
+
+    def read(text):
+        levels = np.frombuffer(base64.b64decode(text), np.uint8).reshape(golden["height"], golden["width"], 3)
+        return torch.from_numpy(levels.copy()).permute(2, 0, 1)[None].double() / 127.5 - 1
+
+    for case in golden["cases"]:
+        lost = refine_plan.lost(read(golden["picture"]), read(case["picture"])).item()
+        assert lost == pytest.approx(1 - case["ssim"], abs=1e-9), case["name"]
+
+
+def test_slopes_are_those_of_small_changes(plan):
+    plan.table = plan.table.double()
+    runs = Curved(3)
+    ends = refine_plan.whole_ends(runs)
+    _, slope, _ = refine_plan.derive(plan, runs, ends, plan.table, 0)
+
+    def total(change):
+        table = (plan.table + change).expand(3, -1, -1)
+        return torch.log1p(refine_plan.lost(plan.ends(runs, slice(0, 3), table), ends) / refine_plan.TURNING).mean().item()
+
+    for at in (0, 1, 4):
+        change = torch.zeros(9).double()
+        change[at] = 1e-4
+        change = change.reshape(3, 3)
+        assert slope[at].item() == pytest.approx((total(change) - total(-change)) / 2e-4, rel=1e-4)
+    assert slope[8] == 0  # the last forecast has two values
+
+
+def test_refinement_finds_what_the_line_misses(plan, monkeypatch):
+    monkeypatch.setattr(refine_plan, "CURVED", range(12))
+    plan.table = plan.table.double()
+    runs, held = Curved(8), Curved(12)
+    norms = torch.eye(9, dtype=torch.float64)
+
+    def loss(table):
+        ends = refine_plan.whole_ends(held)
+        return refine_plan.lost(plan.ends(held, slice(0, 12), table.expand(12, -1, -1)), ends).mean().item()
+
+    *_, (_, _, table) = refine_plan.refine(plan, runs, refine_plan.whole_ends(runs), norms, 12, 4, 1.0)
+    assert loss(table) < 0.1 * loss(plan.table)
