@@ -7,15 +7,15 @@ import type { Schedule } from "../schedule/scheduled.js";
 /**
  * Whether a run pairs its contexts: where both do the same with values of their own at every step that has both, and that
  * takes no more calls. At a step with `cond` alone the other rows go along, and nothing reads what they give.
- * @param batch samples that the export is fixed to; undefined where it leaves them open
+ * @param batch samples that the export is fixed to, an even number
  * @param images samples of the run
  */
 export function pairsContexts(
-  batch: number | undefined,
+  batch: number,
   images: number,
   { steps, adaptive }: Pick<Schedule, "steps" | "adaptive">,
 ): boolean {
-  if (batch === undefined || batch % 2 !== 0 || adaptive) return false;
+  if (adaptive) return false;
   const counts = steps.map(({ contexts }) => contexts.length);
   if (!counts.includes(2) || counts.some((count) => count > 2)) return false;
   const apart = counts.reduce((sum, count) => sum + count, 0);
