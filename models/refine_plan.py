@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from step_layouts import STEPS, Runs
+from step_layouts import STEPS, Runs, difference
 
 #: A loss of SSIM from which on a pair pulls less.
 TURNING = 0.01
@@ -56,48 +56,85 @@ def curvature(ends: torch.Tensor) -> torch.Tensor:
     return functional.conv_transpose2d(1 / (2 * spread + C2) / (4 * spread[0].numel()), KERNEL.to(ends), groups=3)
 
 
+class Table:
+    """What a rule of a plan forecasts: at which steps, from which, and by which coefficients."""
+
+    def __init__(self, rule: dict):
+        self.rule = rule
+        self.kept = {s: [s - age for age in ages] for s, ages in zip(rule["steps"], rule["ages"])}
+        self.first = torch.zeros(len(self.kept), rule["values"])
+        for row, given in zip(self.first, rule["coefficients"]):
+            row[: len(given)] = torch.tensor(given)
+
+    def forecast(self, values: dict[int, torch.Tensor], table: torch.Tensor, step: int) -> torch.Tensor:
+        """The value at a step, from those computed so far; the table is each run's own: ``[run, forecast, value]``."""
+        row = self.rule["steps"].index(step)
+        return sum(c[:, None, None, None] * values[k] for c, k in zip(table[:, row].unbind(1), self.kept[step]))
+
+    def norms(self, products: np.ndarray, whole: np.ndarray) -> torch.Tensor:
+        """The matrix of a change's square, in units of the whole output's own: ``[coefficient, coefficient]``."""
+        blocks = []
+        for step, kept in self.kept.items():
+            block = np.eye(self.first.shape[1])
+            block[: len(kept), : len(kept)] = products[np.ix_(kept, kept)] / whole[step, step]
+            blocks.append(torch.from_numpy(block))
+        return torch.block_diag(*blocks) + 1e-7 * torch.eye(self.first.numel())
+
+    def changed(self, table: torch.Tensor) -> dict:
+        """The rule with other coefficients."""
+        rows = zip(table, self.kept.values())
+        return {**self.rule, "coefficients": [[float(f"{c:.7g}") for c in row[: len(kept)].tolist()] for row, kept in rows]}
+
+
 class Forecasts:
-    """The table of a plan that computes the whole Unet at some steps and forecasts its output at the others."""
+    """A plan that computes the whole Unet at some steps and forecasts its output at the others, guidance's too."""
 
     def __init__(self, plan: dict):
-        (self.rule,) = plan["rules"]
-        if self.rule["units"] != [""] or "coefficients" not in self.rule:
-            raise SystemExit("Cannot refine this plan as it must have one rule: a table that forecasts the whole Unet's output")
-        self.plan, self.steps = plan, self.rule["steps"]
-        self.kept = [[step - age for age in ages] for step, ages in zip(self.steps, self.rule["ages"])]
-        self.table = torch.zeros(len(self.steps), self.rule["values"])
-        for row, given in zip(self.table, self.rule["coefficients"]):
-            row[: len(given)] = torch.tensor(given)
+        self.plan, rules = plan, [*plan["rules"], *plan.get("guidance", [])]
+        acts = [(rule.get("units"), rule["action"]) for rule in rules]
+        if acts not in ([([""], "forecast")], [([""], "forecast"), (None, "delta")]) or any("ages" not in rule for rule in rules):
+            raise SystemExit(
+                "Cannot refine this plan as it must have one rule with a table that forecasts the whole Unet's output, and "
+                f"perhaps such a rule for guidance's delta: current rules are {acts}"
+            )
+        self.tables = [Table(rule) for rule in rules]
+        self.table = torch.cat([table.first for table in self.tables])
 
     def ends(self, runs: Runs, at: slice, table: torch.Tensor) -> torch.Tensor:
         """Final samples of some runs under the plan; the table is each run's own: ``[run, forecast, value]``."""
-        x, outputs = runs.noise[at], {}
+        own = table.split([len(each.kept) for each in self.tables], 1)
+        x, outputs, differences = runs.noise[at], {}, {}
         for step in range(STEPS):
-            if step in self.steps:
-                row = self.steps.index(step)
-                terms = zip(table[:, row, :, None, None, None].unbind(1), self.kept[row])
-                output = sum(c * outputs[k] for c, k in terms)
-            else:
+            has_output, *has_difference = [step not in each.kept for each in self.tables]
+            if not has_output:
+                output = self.tables[0].forecast(outputs, own[0], step)
+            elif not has_difference:
                 output = outputs[step] = runs.output(x, at, step)[0]
+            elif has_difference[0]:
+                both = runs.output(x, at, step)[1]
+                output = outputs[step] = both[0]
+                differences[step] = difference(both)
+            else:
+                output = outputs[step] = runs.conditional(x, at, step)
+            if has_difference:
+                apart = differences.get(step)
+                if apart is None:
+                    apart = self.tables[1].forecast(differences, own[1], step)
+                output = output + (1 - runs.guidance) * apart
             x = runs.step(output, x, step)
         return x
 
-    def norms(self, products: np.ndarray) -> torch.Tensor:
-        """The matrix of a change's square, in units of the forecast outputs' own: ``[coefficient, coefficient]``."""
-        size = self.table.shape[1]
-        blocks = []
-        for step, kept in zip(self.steps, self.kept):
-            block = np.eye(size)
-            block[: len(kept), : len(kept)] = products[np.ix_(kept, kept)] / products[step, step]
-            blocks.append(torch.from_numpy(block))
-        return torch.block_diag(*blocks) + 1e-7 * torch.eye(self.table.numel())
+    def norms(self, runs: Runs) -> torch.Tensor:
+        """The matrix of a change's square over all tables."""
+        whole = runs.products()
+        products = [whole, *(runs.products(difference) for _ in self.tables[1:])]
+        return torch.block_diag(*(each.norms(own, whole) for each, own in zip(self.tables, products)))
 
     def write(self, table: torch.Tensor, out: Path) -> None:
-        """The plan with another table."""
-        rows = [[float(f"{c:.7g}") for c in row[: len(kept)].tolist()] for row, kept in zip(table, self.kept)]
-        changed = {**self.plan, "rules": [{**self.rule, "coefficients": rows}]}
+        """The plan with other tables."""
+        rules = [each.changed(own) for each, own in zip(self.tables, table.split([len(each.kept) for each in self.tables]))]
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(changed) + "\n")
+        out.write_text(json.dumps({**self.plan, "rules": rules[:1], **({"guidance": rules[1:]} if rules[1:] else {})}) + "\n")
 
 
 def chunks(count: int) -> list[slice]:
@@ -178,7 +215,7 @@ def main() -> None:
     plan = Forecasts(json.loads(o.plan.read_text()))
     runs, held = Runs(o.model, "refine-train", o.runs), Runs(o.model, "refine-test", o.held)
     ends, held_ends = whole_ends(runs), whole_ends(held)
-    norms = plan.norms(Runs(o.model, "forecast-fit", 24).products())
+    norms = plan.norms(Runs(o.model, "forecast-fit", 24))
 
     @torch.no_grad()
     def on_held(table: torch.Tensor) -> str:

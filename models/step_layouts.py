@@ -18,6 +18,7 @@ import argparse
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,12 @@ class Runs:
             self.hidden = text(torch.cat([encode_prompts(texts, vocabulary), torch.tensor([encode([])])])).last_hidden_state
         self.noise = seeded_noise(seeds, SIZE)
 
+    def conditional(self, x: torch.Tensor, at: slice, i: int) -> torch.Tensor:
+        """The Unet's output at step ``i`` with the prompts alone."""
+        return self.unet(x, self.scheduler.timesteps[i], self.hidden[:-1][at]).sample
+
     def output(self, x: torch.Tensor, at: slice, i: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """The Unet's output at step ``i``: guided, and of both contexts ``[2, batch, …]``."""
+        """The Unet's output at step ``i``: guided, and of both contexts ``[2, batch, …]``, that with the prompts first."""
         hidden = torch.cat([self.hidden[:-1][at], self.hidden[-1:].expand(len(x), -1, -1)])
         both = self.unet(torch.cat([x, x]), self.scheduler.timesteps[i], hidden).sample.unflatten(0, (2, -1))
         return both[1] + self.guidance * (both[0] - both[1]), both
@@ -67,8 +72,8 @@ class Runs:
         """The sample of the next step."""
         return self.scheduler.step(output, self.scheduler.timesteps[i], x).prev_sample
 
-    def products(self) -> np.ndarray:
-        """Inner products of the outputs of both contexts over all runs: ``[step, step]``."""
+    def products(self, of: Callable[[torch.Tensor], torch.Tensor] = torch.flatten) -> np.ndarray:
+        """Inner products, over all runs, of what ``of`` makes of both contexts' outputs: ``[step, step]``."""
         total = torch.zeros(STEPS, STEPS, dtype=torch.float64)
         for start in range(0, len(self.noise), CHUNK):
             at, outputs = slice(start, start + CHUNK), []
@@ -76,7 +81,7 @@ class Runs:
             with torch.no_grad():
                 for i in range(STEPS):
                     guided, both = self.output(x, at, i)
-                    outputs.append(both.flatten())
+                    outputs.append(of(both).flatten())
                     x = self.step(guided, x, i)
             rows = torch.stack(outputs)
             total += (rows @ rows.T).double()
@@ -108,10 +113,12 @@ class Runs:
 
 
 def coefficients(products: np.ndarray, timesteps: list[float], kept: list[int], step: int) -> np.ndarray:
-    """What the values of ``kept``, newest first, count at ``step``; the ridge leads to the line through two."""
+    """What the values of ``kept``, newest first, count at ``step``; the ridge leads to the line through two, if any."""
     line = np.zeros(len(kept))
-    slope = (timesteps[step] - timesteps[kept[0]]) / (timesteps[kept[0]] - timesteps[kept[1]])
-    line[:2] = 1 + slope, -slope
+    line[0] = 1
+    if len(kept) > 1:
+        slope = (timesteps[step] - timesteps[kept[0]]) / (timesteps[kept[0]] - timesteps[kept[1]])
+        line[:2] = 1 + slope, -slope
     matrix = products[np.ix_(kept, kept)]
     damp = RIDGE * matrix.diagonal().mean() * np.eye(len(kept))
     return line + np.linalg.solve(matrix + damp, products[kept, step] - matrix @ line)
@@ -151,23 +158,33 @@ def steps_of(state: tuple[int, ...], way: tuple) -> list[int]:
     return sorted(steps)
 
 
-def plan(name: str, computed: list[int], products: np.ndarray, timesteps: list[float]) -> dict:
-    """The plan, with its table."""
+def difference(both: torch.Tensor) -> torch.Tensor:
+    """Guidance's difference: without the prompt less with it."""
+    return both[1] - both[0]
+
+
+def forecast(computed: list[int], products: np.ndarray, timesteps: list[float]) -> dict:
+    """What a rule says of a value that is computed at some steps and forecast at the others."""
     skipped = [step for step in range(STEPS) if step not in computed]
     kept = [sorted((c for c in computed if c < step), reverse=True)[:VALUES] for step in skipped]
     table = [coefficients(products, timesteps, k, step) for k, step in zip(kept, skipped)]
-    rule = {
-        "units": [""],
-        "action": "forecast",
+    return {
         "values": VALUES,
         "coefficients": [[float(f"{c:.7g}") for c in row] for row in table],
         "steps": skipped,
         "ages": [[step - k for k in row] for row, step in zip(kept, skipped)],
         "refresh": {"at": computed},
     }
+
+
+def plan(name: str, output: dict, guidance: dict | None = None) -> dict:
+    """The plan that forecasts the whole output, and guidance's difference."""
     valid = {"schedulers": ["ddim"], "numInferenceSteps": [STEPS, STEPS]}
     head = {"format": "phaseskip-plan", "version": 1, "name": name, "phases": []}
-    return {**head, "rules": [rule], "steps": {"numInferenceSteps": STEPS}, "valid": valid}
+    rules = {"rules": [{"units": [""], "action": "forecast", **output}]}
+    if guidance is not None:
+        rules["guidance"] = [{"action": "delta", **guidance}]
+    return {**head, **rules, "steps": {"numInferenceSteps": STEPS}, "valid": valid}
 
 
 def main() -> None:
@@ -176,6 +193,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=Path("scenes"))
     parser.add_argument("--calls", type=int, nargs="+", default=[25, 22, 14])
     parser.add_argument("--computed", type=int, nargs="+", help="a layout of one's own, in place of the best ones")
+    parser.add_argument("--guided", type=int, nargs="+", help="with --computed: the steps, of these, that run without the prompt, too")
     parser.add_argument("--runs", type=int, default=24, help="runs to fit on")
     parser.add_argument("--directed", type=int, default=16, help="of these, those whose end is differentiated")
     parser.add_argument("--out", type=Path, default=Path("../out/layouts"))
@@ -186,12 +204,14 @@ def main() -> None:
     products = runs.products()
     o.out.mkdir(parents=True, exist_ok=True)
 
-    def write(computed: list[int]) -> None:
-        made = plan(f"{len(computed)} calls", computed, products, timesteps)
-        (o.out / f"calls-{len(computed)}.json").write_text(json.dumps(made) + "\n")
+    def write(computed: list[int], guided: list[int] | None = None) -> None:
+        name = f"calls-{len(computed)}" + (f"-{len(guided)}" if guided else "")
+        made = guided and forecast(guided, runs.products(difference), timesteps)
+        made = plan(name, forecast(computed, products, timesteps), made)
+        (o.out / f"{name}.json").write_text(json.dumps(made) + "\n")
 
     if o.computed:
-        return write(sorted(o.computed))
+        return write(sorted(o.computed), o.guided and sorted(o.guided))
     projections, weight, known = runs.projections(o.directed), costs(), {}
 
     def lose(kept: tuple[int, ...], step: int) -> float:

@@ -31,6 +31,7 @@ def plan(monkeypatch):
     monkeypatch.setattr(refine_plan, "STEPS", 10)
     rule = {
         "units": [""],
+        "action": "forecast",
         "values": 3,
         "coefficients": [[2.0, -1.0, 0.0], [3.0, -2.0, 0.0], [1.5, -0.5]],
         "steps": [4, 5, 8],

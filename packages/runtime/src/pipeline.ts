@@ -1,4 +1,5 @@
 // A pipeline as an app sees it.
+/// <reference lib="esnext.disposable" preserve="true" />
 
 import type { FolderProgress } from "./download/load-progress.js";
 import type { Dtype } from "./folder/dtype.js";
@@ -99,7 +100,7 @@ export interface DescribeOptions extends Omit<GenerateOptions, "plan"> {
 }
 
 /** A model that draws. */
-export interface Pipeline {
+export interface Pipeline extends Disposable {
   /** Where it runs. */
   readonly device: DeviceKind;
   /** What the model takes: what a form for it has to ask. */
@@ -133,4 +134,6 @@ export interface Pipeline {
   ): Promise<PlanDescription>;
   /** Frees the model; a worker that the pipeline owns ends. Calls that wait or run reject with `disposed`. */
   dispose(): void;
+  /** Does what `dispose` does, at the end of the block of a `using pipeline = await loadPipeline(…)`. */
+  [Symbol.dispose](): void;
 }

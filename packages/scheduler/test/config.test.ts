@@ -82,6 +82,7 @@ describe("options that diffusers knows and this does not are refused by name", (
     ["dpmpp-2m", "use_beta_sigmas", true, { use_karras_sigmas: true }],
     ["unipc", "final_sigmas_type", "zero", { predict_x0: false }],
     ["unipc", "use_dynamic_shifting", true],
+    ["unipc", "shift_terminal", 0.1],
     ["dpmpp-2m", "prediction_type", "flow_prediction"],
     ["dpm-singlestep", "prediction_type", "flow_prediction"],
     ["deis", "prediction_type", "flow_prediction"],

@@ -37,7 +37,8 @@ export function sliceProjections(
     const axis = split.attribute.find(({ name }) => name === "axis")?.i ?? 0;
     let start = 0;
     const slices = tensorValues(lengths).flatMap((length, i) => {
-      const at = { ...split, output: [split.output[i]!] };
+      // without its name, which only one node may have
+      const at = { ...split, name: "", output: [split.output[i]!] };
       const from = start;
       start += length;
       return slice(at, split.input[0]!, Number(axis), from, start);

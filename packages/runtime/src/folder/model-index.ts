@@ -117,6 +117,15 @@ export async function loadModelIndex(
       : partClass(index, "scheduler");
   if (schedulerConfig && schedulerClass !== undefined)
     schedulerConfig = { ...schedulerConfig, _class_name: schedulerClass };
+  const outdates = stableDiffusion.exec(className(index) ?? pipelineClass);
+  if (schedulerConfig && outdates && !isCurrent(schedulerConfig)) {
+    const { outdatedKeys, outdatedNote } =
+      await import("./outdated-scheduler.js");
+    const keys = outdatedKeys(schedulerConfig, outdates[1] === "Inpaint");
+    schedulerConfig = { ...schedulerConfig, ...keys };
+    const told = outdatedNote(keys);
+    if (told !== undefined) warnings.push(told);
+  }
   if (!schedulerConfig) {
     const isNamed = className(index) !== undefined;
     if (isNamed && !has.vae)
@@ -154,6 +163,17 @@ export async function loadModelIndex(
     warnings,
   };
 }
+
+/** Pipelines that put what they want in place of what an outdated scheduler file says. */
+const stableDiffusion =
+  /^(?:ORT|Onnx)?StableDiffusion(Img2Img|Inpaint)?Pipeline$/;
+
+/** Whether such a pipeline leaves the file as it is; most are, and cost no more code. */
+const isCurrent = (config: Readonly<Record<string, unknown>>) =>
+  config["steps_offset"] === 1 &&
+  config["clip_sample"] === false &&
+  config["skip_prk_steps"] !== false &&
+  !config["_use_default_values"];
 
 /** The scheduler of Stable Diffusion 1 and 2.1 base, as its folder has it. */
 const stableDiffusionScheduler = {

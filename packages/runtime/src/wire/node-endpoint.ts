@@ -9,11 +9,16 @@ export type { WorkerLike } from "./web-endpoint.js";
 /**
  * On the page: calls back when the worker is lost: it threw, or ended.
  * @returns ends the watch
+ * @throws {TypeError} If it is a web worker, as Bun and Deno have them, too
  */
 export function watchWorker(
   worker: WorkerLike,
   onLost: (reason: string) => void,
 ): () => void {
+  if (!("on" in worker))
+    throw new TypeError(
+      "Cannot load a pipeline as its worker must be a Worker of node:worker_threads outside a page: this one is a web worker",
+    );
   const thread = worker as Worker;
   const onError = (error: Error) => onLost(`it failed: ${error.message}`);
   const onExit = (code: number) => onLost(`it ended with code ${code}`);

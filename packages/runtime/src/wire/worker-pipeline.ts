@@ -30,7 +30,7 @@ interface Connection {
 const fatal = ["worker-lost", "device-lost", "out-of-memory"];
 
 /** What `loadPipeline` returns. */
-export class WorkerPipeline implements Pipeline {
+export class WorkerPipeline implements Omit<Pipeline, typeof Symbol.dispose> {
   readonly #location: string;
   readonly #options: LoadOptions;
   readonly #calls = new Set<AbortController>();

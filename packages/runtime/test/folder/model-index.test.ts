@@ -83,6 +83,91 @@ function withIndex<T extends object>(base: T, index: object) {
   return { ...base, "model_index.json": index };
 }
 
+describe("an outdated scheduler file in a pipeline of Stable Diffusion", () => {
+  const load = async (
+    _class_name: string,
+    scheduler: string,
+    file: Record<string, unknown>,
+  ) => {
+    const { "model_index.json": index } = stableDiffusion;
+    const folder = await folderWith({
+      ...stableDiffusion,
+      "model_index.json": {
+        ...index,
+        _class_name,
+        scheduler: ["diffusers", scheduler],
+      },
+      "scheduler/scheduler_config.json": file,
+    });
+    return loadModelIndex(folder);
+  };
+
+  // what diffusers 0.42.1 has in scheduler.config after the pipeline is made
+  test.each([
+    ["StableDiffusionPipeline", "DDIMScheduler", {}, 1, false],
+    ["StableDiffusionPipeline", "PNDMScheduler", {}, 1, undefined],
+    [
+      "StableDiffusionImg2ImgPipeline",
+      "DDIMScheduler",
+      { steps_offset: 0, clip_sample: true },
+      ...[1, false],
+    ],
+    [
+      "OnnxStableDiffusionPipeline",
+      "DDPMScheduler",
+      {
+        steps_offset: 1,
+        clip_sample: false,
+        _use_default_values: ["steps_offset", "clip_sample"],
+      },
+      ...[1, false],
+    ],
+    [
+      "StableDiffusionInpaintPipeline",
+      "DDIMScheduler",
+      { clip_sample: true },
+      ...[1, true],
+    ],
+    [
+      "StableDiffusionPipeline",
+      "EDMEulerScheduler",
+      {},
+      ...[undefined, undefined],
+    ],
+  ] as const)(
+    "%s with %s and %j: as diffusers reads it",
+    async (pipeline, scheduler, file, offset, clip) => {
+      const { schedulerConfig, warnings } = await load(
+        pipeline,
+        scheduler,
+        file,
+      );
+      expect(schedulerConfig["steps_offset"]).toBe(offset);
+      expect(schedulerConfig["clip_sample"]).toBe(clip);
+      expect(schedulerConfig["_use_default_values"] ?? []).toEqual([]);
+      const told = warnings.filter((one) => one.includes("outdated"));
+      expect(told).toHaveLength(offset === undefined ? 0 : 1);
+    },
+  );
+
+  test("PNDM starts short for inpainting, as its pipeline wants", async () => {
+    const pipeline = "StableDiffusionInpaintPipeline";
+    const { schedulerConfig } = await load(pipeline, "PNDMScheduler", {
+      steps_offset: 1,
+      clip_sample: false,
+      skip_prk_steps: false,
+    });
+    expect(schedulerConfig["skip_prk_steps"]).toBe(true);
+  });
+
+  test("a pipeline with a ControlNet leaves the file as it is", async () => {
+    const file = { steps_offset: 0, clip_sample: true };
+    const pipeline = "StableDiffusionControlNetPipeline";
+    const { schedulerConfig } = await load(pipeline, "DDIMScheduler", file);
+    expect(schedulerConfig).toMatchObject(file);
+  });
+});
+
 describe("loadModelIndex()", () => {
   test("reads an unconditional model in pixel space", async () => {
     expect(await loadModelIndex(await folderWith(ddpm))).toEqual({
@@ -244,7 +329,10 @@ describe("loadModelIndex()", () => {
       "unet/model.onnx": sdUnet,
       "text_encoder/model.onnx": textEncoder,
       "vae_decoder/model.onnx": vaeDecoder,
-      "scheduler/scheduler_config.json": {},
+      "scheduler/scheduler_config.json": {
+        steps_offset: 1,
+        clip_sample: false,
+      },
     };
     expect(await loadModelIndex(await folderWith(files))).toMatchObject({
       unetConfig: {

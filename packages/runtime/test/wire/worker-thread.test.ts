@@ -46,6 +46,17 @@ test("a pipeline draws, aborts, and draws again", async () => {
   expect((await second).sample).toEqual(first.sample);
 });
 
+test("using disposes a pipeline at the end of its block", async () => {
+  let kept: Pipeline;
+  {
+    using pipeline = await load(makeWorker);
+    kept = pipeline;
+  }
+  await expect(kept.generate(fewSteps)).rejects.toMatchObject({
+    code: "disposed",
+  });
+});
+
 test("a pipeline draws while another model's files are on their way to the same worker", async () => {
   const folder = fileURLToPath(
     new URL("../../../../models/tiny-text-ts/", import.meta.url),
@@ -121,6 +132,19 @@ test.each([
     code: "worker-lost",
     message: expect.stringMatching(reason) as string,
   });
+});
+
+test("a web worker, as Bun and Deno have them, is refused by name", async () => {
+  const worker = {
+    postMessage: () => undefined,
+    terminate: () => undefined,
+    addEventListener: () => undefined,
+  };
+  await expect(load(worker)).rejects.toThrow(
+    new TypeError(
+      "Cannot load a pipeline as its worker must be a Worker of node:worker_threads outside a page: this one is a web worker",
+    ),
+  );
 });
 
 test("previews cannot be bitmaps in Node", async () => {

@@ -14,13 +14,19 @@ const EPSILON = 1e-6;
 /**
  * Reads how UniPC spaces flow matching's sigmas.
  *
- * @throws {RangeError} If they are to depend on the size of the picture: that is not implemented.
+ * @throws {RangeError} If they are to depend on the size of the picture, which is not implemented, or to end at a sigma while
+ * they are not used.
  */
 export function unipcFlowSigmas(
   config: ConfigReader,
   numTrainTimesteps: number,
 ): (count: number) => number[] {
   rejectDynamicShifting(config);
+  const terminal = config.value("shift_terminal");
+  if (terminal !== undefined && !config.boolean("use_flow_sigmas", false)) {
+    const wanted = "null where use_flow_sigmas is false";
+    config.reject("shift_terminal", wanted, terminal);
+  }
   const shift = config.number("flow_shift", 1);
   const stretch = readTerminalStretch(config);
   return (count) => {
