@@ -147,8 +147,9 @@ function levelsOf(
       ...node.captured.flatMap((value) => edge(value, -1)),
     ];
   };
+  const edgesOf = graph.nodes.map(edgesInto);
   for (const node of graph.nodes) {
-    for (const [from, rise] of edgesInto(node)) {
+    for (const [from, rise] of edgesOf[node.index]!) {
       levels[node.index] = Math.max(levels[node.index]!, levels[from]! + rise);
     }
   }
@@ -161,7 +162,7 @@ function levelsOf(
     const isReaders = isText || node.opType === "QuantizeLinear";
     if (isReaders && highest[index]! < Infinity)
       levels[index] = highest[index]!;
-    for (const [from, rise] of edgesInto(node)) {
+    for (const [from, rise] of edgesOf[index]!) {
       highest[from] = Math.min(highest[from]!, levels[index]! - rise);
     }
   }

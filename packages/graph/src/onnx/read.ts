@@ -5,6 +5,7 @@ import type { ByteSource } from "../byte-source.js";
 import { PhaseskipError } from "../errors.js";
 import type { ModelProto, TensorProto } from "./onnx_pb.js";
 import { readGraphProto, readModelProto, readTensorProto } from "./onnx_pb.js";
+import { windowedSource } from "./windowed-source.js";
 import { StrictReader, decode } from "./wire.js";
 
 /** Bytes of one weight: where in which file. */
@@ -38,12 +39,9 @@ const largestModelField = 26;
 const mostFields = 2 ** 18;
 /** Enough for a field's tag and its length. */
 const headerBytes = 20;
-const windowBytes = 1 << 16;
 
-/** Reads protobuf fields in order, fetching a window of the source at a time. */
+/** Reads protobuf fields in order. */
 class FieldCursor {
-  #window = new Uint8Array(0);
-  #start = 0;
   #count = 0;
   readonly source: ByteSource;
   readonly end: number;
@@ -61,7 +59,10 @@ class FieldCursor {
     if (++this.#count > mostFields)
       throw new Error(`a message of more than ${mostFields} fields`);
     const at = this.position;
-    const header = new StrictReader(await this.#peek(headerBytes)).header();
+    const length = Math.min(headerBytes, this.end - at);
+    const header = new StrictReader(
+      await this.source.read(at, length),
+    ).header();
     this.position = at + header.end;
     if (this.position > this.end)
       throw new Error(`field ${header.number} ends beyond the file`);
@@ -71,28 +72,6 @@ class FieldCursor {
       start: at + header.start,
       end: this.position,
     };
-  }
-
-  async #peek(length: number): Promise<Uint8Array> {
-    const end = Math.min(this.position + length, this.end);
-    if (
-      this.position < this.#start ||
-      end > this.#start + this.#window.byteLength
-    ) {
-      const wanted = Math.min(
-        Math.max(length, windowBytes),
-        this.end - this.position,
-      );
-      this.#window = (await this.source.read(
-        this.position,
-        wanted,
-      )) as Uint8Array<ArrayBuffer>;
-      this.#start = this.position;
-    }
-    return this.#window.subarray(
-      this.position - this.#start,
-      end - this.#start,
-    );
   }
 }
 
@@ -143,7 +122,7 @@ export async function readOnnx(
   };
   let file: OnnxFile;
   try {
-    file = await readFields(watched);
+    file = await readFields(windowedSource(watched));
   } catch (cause) {
     if (lost) throw lost.reason;
     throw invalid(`${(cause as Error).message} (${source.size} bytes)`, cause);
@@ -197,10 +176,9 @@ async function readInitializer(
   ranges: Map<string, WeightRange>,
 ): Promise<TensorProto> {
   if (message.end - message.start <= inlineLimit) {
-    return decode(
-      readTensorProto,
-      await source.read(message.start, message.end - message.start),
-    );
+    const own = await source.read(message.start, message.end - message.start);
+    // a copy: what is decoded is a view, and would hold its whole window
+    return decode(readTensorProto, own.slice());
   }
   const rest: Uint8Array[] = [];
   let range: WeightRange | undefined;

@@ -47,27 +47,24 @@ export function widenFloats(
   narrow: Uint8Array,
   target: Uint8Array<ArrayBuffer> = new Uint8Array(narrow.byteLength * 2),
 ): Uint8Array<ArrayBuffer> {
-  const source = new DataView(
-    narrow.buffer,
-    narrow.byteOffset,
-    narrow.byteLength,
-  );
+  // unaligned bytes are copied: a view of whole numbers is several times as fast as reading them one by one
+  const { buffer, byteOffset } =
+    narrow.byteOffset % 2 === 0 ? narrow : narrow.slice();
+  const source = new Uint16Array(buffer, byteOffset, narrow.byteLength / 2);
   const isAligned = target.byteOffset % 4 === 0;
   if (!isAligned)
     throw new RangeError(
       "Cannot widen float16 as the target must be aligned to 4 bytes",
     );
-  const count = narrow.byteLength / 2;
+  const count = source.length;
   if (type === ElementType.BFLOAT16) {
     // the upper half of a float32
     const bits = new Uint32Array(target.buffer, target.byteOffset, count);
-    for (let i = 0; i < count; i++)
-      bits[i] = source.getUint16(i * 2, true) << 16;
+    for (let i = 0; i < count; i++) bits[i] = source[i]! << 16;
     return target;
   }
   const values = widened();
   const floats = new Float32Array(target.buffer, target.byteOffset, count);
-  for (let i = 0; i < count; i++)
-    floats[i] = values[source.getUint16(i * 2, true)]!;
+  for (let i = 0; i < count; i++) floats[i] = values[source[i]!]!;
   return target;
 }

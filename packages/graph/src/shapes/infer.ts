@@ -172,13 +172,21 @@ export function inferKnownShapes(
   }
 }
 
-function weightInfo({ type, dims, data }: Weight): ValueInfo {
+/** What is known of weights, whatever the inputs' dimensions are. */
+const weightInfos = new WeakMap<Weight, ValueInfo>();
+
+function weightInfo(weight: Weight): ValueInfo {
+  const known = weightInfos.get(weight);
+  if (known) return known;
+  const { type, dims, data } = weight;
   // elements below a byte and strings are never part of a shape
   const isSmall =
     "data_type" in data &&
     elementCount(dims) <= dataLimit &&
     (elementSize(type) ?? 0) >= 1;
-  return { type, dims, ...(isSmall && { data: tensorValues(data) }) };
+  const info = { type, dims, ...(isSmall && { data: tensorValues(data) }) };
+  weightInfos.set(weight, info);
+  return info;
 }
 
 function nodeInfo(node: GraphNode, values: Known, opset: number): ValueInfo[] {

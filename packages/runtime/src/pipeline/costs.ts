@@ -57,12 +57,15 @@ export function partCosts(
   return costs;
 }
 
-/** Unet calls that each context of a step counts for: those of a pair share one. */
-export function callsPerContext({
-  chunkCount,
-  isPaired,
-}: Pick<PlannedRun, "chunkCount" | "isPaired">): number {
-  return isPaired ? chunkCount / 2 : chunkCount;
+/**
+ * Unet calls that each context of a step counts for: those of a pair share one.
+ * @param contexts how many the step has
+ */
+export function callsPerContext(
+  { chunkCount, isPaired }: Pick<PlannedRun, "chunkCount" | "isPaired">,
+  contexts: number,
+): number {
+  return isPaired ? chunkCount / contexts : chunkCount;
 }
 
 /** Whether a signature runs any of the Unet; where the whole output is kept, nothing runs. */
@@ -74,8 +77,7 @@ export function runsAnything({ isLive }: LiveGraph): boolean {
 export class RunCosts {
   /** The parts of one call. */
   readonly parts: PartCosts;
-  /** Unet calls for each context of a step; half of one for a context in a pair. */
-  readonly #calls: number;
+  readonly #shared: Pick<PlannedRun, "chunkCount" | "isPaired">;
   readonly #textRuns: TextRuns;
   readonly #begun = new Set<Context>();
   readonly #runs: readonly boolean[];
@@ -96,7 +98,7 @@ export class RunCosts {
   ) {
     this.parts = partCosts(run.unet, run.schedule, run.idleNets);
     this.#runs = run.schedule.signatures.map(runsAnything);
-    this.#calls = callsPerContext(run);
+    this.#shared = run;
     this.#textRuns = run.textRuns;
   }
 
@@ -111,8 +113,9 @@ export class RunCosts {
     this.#timestep = timestep;
     this.#steps++;
     if (isNew) this.#timesteps++;
+    const calls = callsPerContext(this.#shared, contexts.length);
     return contexts.map(({ context, signature }) => {
-      let macs = signatures[signature]! * this.#calls;
+      let macs = signatures[signature]! * calls;
       if (!this.#begun.has(context))
         macs += text.used * this.#textRuns[context];
       this.#begun.add(context);
@@ -135,13 +138,13 @@ export class RunCosts {
    * @param contexts 2 or 3 where guidance is on, else 1
    */
   full(contexts: number): number {
-    return this.#steps * contexts * this.#calls * this.parts.whole;
+    return this.#calls(contexts) * this.parts.whole;
   }
 
   /** The same with what depends on the text or the timestep alone computed once: the exact savings. */
   exact(contexts: number): number {
     const { text, timestep } = this.parts;
-    const calls = this.#steps * contexts * this.#calls;
+    const calls = this.#calls(contexts);
     const { cond, uncond } = this.#textRuns;
     const texts = cond + (contexts - 1) * uncond;
     return (
@@ -149,5 +152,10 @@ export class RunCosts {
       text.whole * (calls - texts) -
       timestep.whole * (calls - this.#timesteps)
     );
+  }
+
+  /** Calls of all steps so far, each with that many contexts. */
+  #calls(contexts: number): number {
+    return this.#steps * contexts * callsPerContext(this.#shared, contexts);
   }
 }

@@ -141,7 +141,12 @@ function describeSteps(
     maxSegmentBytes,
     maxScores,
   );
-  const caches = cacheBytes(unet, schedule.signatures, parts, steps, hasHalf);
+  // a pair goes by its first context, whose values have both contexts' rows
+  const keeping = isPaired
+    ? steps.map((step) => ({ ...step, contexts: step.contexts.slice(0, 1) }))
+    : steps;
+  const { signatures } = schedule;
+  const caches = cacheBytes(unet, signatures, parts, keeping, hasHalf);
   const costs = new RunCosts(run);
   const clock = times && new Clock(run, parts.segments, times);
   const outputBytes = 4 * elementCount(run.shape);
@@ -163,9 +168,7 @@ function describeSteps(
         ...contextActs(scheduled),
         macs: macs[c]!,
         ...(spent && { milliseconds: spent[c]! }),
-        // what a pair keeps holds both contexts' rows
-        cacheBytes:
-          (isPaired ? kept.at(-1)! / 2 : kept[c]!) * chunkCount + delta,
+        cacheBytes: kept[isPaired ? 0 : c]! * chunkCount + delta,
       })),
     };
   });
@@ -227,7 +230,7 @@ class Clock {
   /** Time of a step by context; what depends on the timestep alone counts in its first, as it does in a report. */
   step({ timestep, contexts }: ScheduledStep): number[] {
     const { unet, schedule } = this.#run;
-    const calls = callsPerContext(this.#run);
+    const calls = callsPerContext(this.#run, contexts.length);
     const partition = { segments: this.#segments };
     return contexts.map(({ signature, stores, reads }) => {
       const live = schedule.signatures[signature]!;

@@ -4,6 +4,7 @@
 import type { Scheduler } from "@phaseskip/scheduler";
 import type { MeasuredKeep } from "../plan/measured-keep.js";
 import type { PlannedRun } from "./planned-run.js";
+import type { RunSize } from "./run-size.js";
 import { sizeRun, type SizeRequest } from "./run-size.js";
 import type { PlannableModel } from "./plannable-model.js";
 import { PhaseskipError, fixedBatch, type Unet } from "@phaseskip/graph";
@@ -28,7 +29,6 @@ import type { HandoverRequest } from "../inputs/handover-options.js";
 import type { InputRequest } from "../inputs/input-options.js";
 import type { Request } from "./request.js";
 
-import { pairsContexts } from "../inputs/paired-contexts.js";
 import { timestepWarnings } from "../unet/timestep-rounding.js";
 import { textRuns } from "./text-chunks.js";
 
@@ -90,7 +90,8 @@ export async function planRun(
     added: controlRules(controlNets, request, timesteps.length),
   });
   const fixed = fixedBatch(model.unetGraph);
-  const isPaired = mayPair && pairsContexts(fixed, schedule);
+  const isPaired =
+    mayPair && fixed !== undefined && (await pairs(fixed, sized, schedule));
   const rows = isPaired ? sized.batch / 2 : sized.batch;
   const measured = await readMeasured(plan, scheduler, sized.guidanceScale);
   const isLatent = sized.channels?.isSmall === false;
@@ -129,6 +130,17 @@ export async function planRun(
   const { kindWords } = await import("./kind-words.js");
   const words = kindWords(model.index, request, run);
   return { ...run, warnings: [...run.warnings, ...words] };
+}
+
+/** Whether both contexts share calls; what tells is loaded for exports of an even batch. */
+async function pairs(
+  batch: number,
+  { shape }: RunSize,
+  schedule: Schedule,
+): Promise<boolean> {
+  if (batch % 2 !== 0) return false;
+  const { pairsContexts } = await import("../inputs/paired-contexts.js");
+  return pairsContexts(batch, shape[0], schedule);
 }
 
 /** What a plan needs is loaded for those that do something. */

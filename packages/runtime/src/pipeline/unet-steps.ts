@@ -85,7 +85,7 @@ export class UnetSteps {
     };
   }
 
-  /** Both contexts in one call: the first half of its rows is `cond`, the other `uncond`. */
+  /** Both contexts in one call: the first half of its rows is `cond`, the other `uncond`, whether it is asked for or not. */
   async #runPairs(
     step: ScheduledStep,
     samples: readonly Float32Array[],
@@ -104,11 +104,13 @@ export class UnetSteps {
     const made = await this.#call(step, step.contexts[0]!, twice, signal);
     const outputs = made.map((both, i) => {
       const half = both.length / 2;
-      const pair = [both.slice(0, half), both.slice(half)];
+      const pair = step.contexts.map((_, c) =>
+        both.slice(c * half, (c + 1) * half),
+      );
       return this.#combine(step, pair, i);
     });
-    const each = (performance.now() - before) / 2;
-    return { step, outputs, milliseconds: [each, each] };
+    const each = (performance.now() - before) / step.contexts.length;
+    return { step, outputs, milliseconds: step.contexts.map(() => each) };
   }
 
   /** What the Unet reads of a chunk in a context. */

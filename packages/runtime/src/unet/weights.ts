@@ -10,6 +10,8 @@ import type {
 import { PhaseskipError, tensorBytes, widenFloats } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
 import type { ExternalFile } from "../device/session.js";
+import type { FiledWeight, WeightRun } from "./weight-runs.js";
+import { weightRuns } from "./weight-runs.js";
 
 /** Bytes read at a time: no weight is ever held twice. */
 const pieceBytes = 4 << 20;
@@ -113,10 +115,12 @@ export class Weights {
       this.#space = new ArrayBuffer(model.externalBytes);
     }
     const bytes = new Uint8Array(this.#space, 0, model.externalBytes);
-    for (const placement of model.placements) {
+    for (const run of weightRuns(this.#filed(model, bytes), pieceBytes)) {
       signal?.throwIfAborted();
-      await this.#place(placement, bytes);
-      const { weight, offset, byteLength } = placement;
+      await this.#read(run, bytes);
+    }
+    for (const { weight, offset, byteLength } of model.placements) {
+      signal?.throwIfAborted();
       if (this.isChanged(weight.name)) {
         const own = bytes.subarray(offset, offset + byteLength);
         await this.changes!.apply(weight, own);
@@ -130,36 +134,45 @@ export class Weights {
     this.#space = new ArrayBuffer(0);
   }
 
-  async #place(
-    { weight, offset, byteLength }: WeightPlacement,
+  /** Places the weights that the graph has in itself; gives the others. */
+  #filed(
+    { placements }: SegmentModel,
+    target: Uint8Array<ArrayBuffer>,
+  ): FiledWeight[] {
+    return placements.flatMap((placement) => {
+      const { data } = placement.weight;
+      if ("data_type" in data) {
+        place(placement, tensorBytes(data), 0, target);
+        return [];
+      }
+      const { location, offset, length } = data;
+      const path = data.path ?? this.#directory + (location || this.#name);
+      return [{ placement, path, offset, length }];
+    });
+  }
+
+  async #read(
+    { path, offset, length, weights }: WeightRun,
     target: Uint8Array<ArrayBuffer>,
   ): Promise<void> {
-    const growth = byteLength / weight.byteLength;
-    const put = (piece: Uint8Array, at: number) => {
-      const start = offset + at * growth;
-      if (growth === 1) target.set(piece, start);
-      else
-        widenFloats(
-          weight.type,
-          piece,
-          target.subarray(start, start + piece.byteLength * growth),
-        );
-    };
-    if ("data_type" in weight.data) {
-      put(tensorBytes(weight.data), 0);
-      return;
-    }
-    const { location, offset: from, length } = weight.data;
-    const path = weight.data.path ?? this.#directory + (location || this.#name);
     const file = await this.#file(path);
-    if (from + length > file.size) {
+    for (const { placement, offset: from, length: own } of weights) {
+      if (from + own <= file.size) continue;
       throw new PhaseskipError(
         "model-invalid",
-        `Cannot read the weight ${weight.name} as ${path} must have ${from + length} bytes: it has ${file.size}`,
+        `Cannot read the weight ${placement.weight.name} as ${path} must have ${from + own} bytes: it has ${file.size}`,
       );
     }
     for (let at = 0; at < length; at += pieceBytes) {
-      put(await file.read(from + at, Math.min(pieceBytes, length - at)), at);
+      const piece = await file.read(
+        offset + at,
+        Math.min(pieceBytes, length - at),
+      );
+      // a run of several weights is one piece; what is larger is one weight
+      for (const { placement, offset: from, length: own } of weights) {
+        const start = from - offset;
+        place(placement, piece.subarray(start, start + own), at, target);
+      }
     }
   }
 
@@ -174,4 +187,25 @@ export class Weights {
     opened.catch(() => this.#files.delete(path));
     return opened;
   }
+}
+
+/**
+ * Puts bytes of a weight where its session reads them, in the type that it holds.
+ * @param at the piece's first byte in the weight's own bytes
+ */
+function place(
+  { weight, offset, byteLength }: WeightPlacement,
+  piece: Uint8Array,
+  at: number,
+  target: Uint8Array<ArrayBuffer>,
+): void {
+  const growth = byteLength / weight.byteLength;
+  const start = offset + at * growth;
+  if (growth === 1) target.set(piece, start);
+  else
+    widenFloats(
+      weight.type,
+      piece,
+      target.subarray(start, start + piece.byteLength * growth),
+    );
 }

@@ -93,6 +93,7 @@ const said = ({ steps, ...rest }: PlanDescription | Report) => ({
 
 describe.each([
   ["tiny-text-ts", { prompt: "a red boat" }],
+  ["tiny-text-ts-static", { prompt: "a red boat" }],
   ["tiny-text-ts-static", { prompt: "a red boat", numImagesPerPrompt: 3 }],
   ["tiny-sd-ts", { prompt: "a red boat", numImagesPerPrompt: 2 }],
   ["tiny-ddpm-ts", {}],
@@ -127,6 +128,34 @@ describe.each([
 });
 
 describe("a description's memory", () => {
+  test("is what the caches hold where both contexts share a call", async () => {
+    const { device: counting, alive } = countingDevice(device);
+    const folder = await openFolder(fixtureFolder("tiny-text-ts-static"));
+    const model = await Model.load(folder, counting);
+    const plan = plans["nested reuse, zeros, and guidance that ends"];
+    const request = parseRequest({
+      prompt: "a red boat",
+      plan,
+      numInferenceSteps: 8,
+    });
+    const { steps } = await describeModel(model, request, false);
+    const held: number[] = [];
+    // the second time no constant is new
+    for (let round = 0; round < 2; round++) {
+      held.length = 0;
+      for await (const step of runPipeline(model, request)) {
+        void step;
+        held.push(alive.bytes);
+      }
+    }
+    const predicted = steps.map(({ contexts }) => contexts[0]!.cacheBytes);
+    const beyondFirst = (bytes: number[]) =>
+      bytes.map((each) => each - bytes[0]!);
+    expect(beyondFirst(held)).toEqual(beyondFirst(predicted));
+    expect(new Set(held).size).toBeGreaterThan(2);
+    await model.dispose();
+  });
+
   test.each(Object.entries(plans))(
     "is what the caches hold: %s",
     async (_, plan) => {

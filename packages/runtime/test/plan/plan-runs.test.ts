@@ -225,6 +225,57 @@ describe("runPipeline() with a fixed batch", () => {
     const drawn = others.sample.subarray(2 * length, 3 * length);
     expect(distance(drawn, cat.sample)).toBeLessThan(same);
   });
+
+  const late = { phases: ["late"] };
+  const reuse = { action: "reuse", refresh: { every: 3 } };
+  test.each<[string, Plan]>([
+    [
+      "guidance that ends, and what goes on being kept",
+      planOf(
+        [{ units: ["mid_block"], ...reuse }],
+        [{ ...late, action: "off" }],
+      ),
+    ],
+    [
+      "guidance that begins late",
+      {
+        ...planOf(
+          [{ units: ["mid_block"], ...reuse, ...late }],
+          [{ phases: ["early"], action: "off" }],
+        ),
+        phases: [
+          { name: "early", from: 1000, to: 600 },
+          { name: "late", from: 600, to: 0 },
+        ],
+      },
+    ],
+    [
+      "a difference kept, and the whole output forecast",
+      planOf(
+        [
+          {
+            units: [""],
+            action: "extrapolate",
+            order: 1,
+            refresh: { every: 2 },
+          },
+        ],
+        [{ action: "delta", refresh: { every: 4 } }],
+      ),
+    ],
+  ])("calls the Unet once a step for one picture: %s", async (_, plan) => {
+    const beside = await draw({ plan, numImagesPerPrompt: 2 }, fixed);
+    const alone = await draw({ plan }, fixed);
+    const own = beside.sample.subarray(0, alone.sample.length);
+    expect(distance(alone.sample, own)).toBeLessThan(same);
+    // two pictures fill a call themselves: guidance is a call of its own
+    const calls = ({ report: { steps, fullMacs } }: RunResult) =>
+      fullMacs / steps.length;
+    expect(calls(beside)).toBe(2 * calls(alone));
+    expect(alone.report.steps.map(({ contexts }) => contexts.length)).toEqual(
+      beside.report.steps.map(({ contexts }) => contexts.length),
+    );
+  });
 });
 
 test("runPipeline() reports what else was changed, and takes means", async () => {
