@@ -1,6 +1,6 @@
 // What ControlNets read, as entries of the table of inputs.
 
-import { levels } from "../picture/input-picture.js";
+import { levels } from "../picture/levels.js";
 import type { InputGiven, RunInput } from "./run-input.js";
 
 /** A ControlNet's control by the name of an input of it; undefined where the call has none for it. */

@@ -4,7 +4,7 @@ import type { SchedulerName } from "@phaseskip/scheduler";
 import type { AdaptiveDecision } from "../schedule/adaptive-decision.js";
 import { isDecisionList } from "../schedule/adaptive-decision.js";
 import type { ChannelMeans } from "../plan/channel-means.js";
-import { isChannelMeans } from "../plan/channel-means.js";
+import { isChannelMeans } from "../plan/check-means.js";
 import type { Plan } from "../plan/plan.js";
 import type { InputPicture } from "../picture/input-picture.js";
 import { pictureProblem } from "../picture/input-picture.js";

@@ -64,7 +64,9 @@ export async function startImages(
   }
   const isStart = image !== undefined && (beside?.isStart ?? true);
   const pictures =
-    (picture || isStart) && (await import("../picture/input-picture.js"));
+    picture || isStart
+      ? await import("../picture/input-picture.js")
+      : undefined;
   const mask = picture && pictures!.maskArray(picture, height, width);
   const given = givenLatents(request, shape);
   const isNoisy = denoisingStart !== undefined;

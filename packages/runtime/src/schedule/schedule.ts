@@ -4,7 +4,7 @@ import type { Unet } from "@phaseskip/graph";
 import { AdaptiveRun } from "./adaptive-run.js";
 import type { AdaptiveDecision } from "./adaptive-decision.js";
 import { AdaptiveRules, replay } from "./adaptive.js";
-import { checkMeans } from "../plan/channel-means.js";
+import { checkMeans } from "../plan/check-means.js";
 import { checkConditions, checkSteps, matchUnits } from "./check-plan.js";
 import type { GuidanceStep } from "./guidance-steps.js";
 import { guidanceSteps } from "./guidance-steps.js";
