@@ -2,12 +2,16 @@
 //   npm run e2e -- --engine firefox --case draw,threads   narrows
 //   npm run e2e -- --no-build                             tests what lies in dist
 //   npm run e2e -- --case long-day,many-loads --runs 200 --loads 40   long days of fewer runs and loads
+//   npm run e2e -- --after-tests                          leaves out what npm test has run: Chromium's short cases
 //   npm run e2e -- --no-install                           installs no browser that is missing
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { ensureBrowser } from "../scripts/find-browsers.mjs";
 import { cases } from "./conformance/cases.js";
-import { runConformance } from "./conformance/conformance-run.js";
+import {
+  runConformance,
+  type CaseResult,
+} from "./conformance/conformance-run.js";
 import { conformanceTable } from "./conformance/conformance-table.js";
 import { engineNames } from "./engines/engine.js";
 
@@ -17,6 +21,7 @@ const { values } = parseArgs({
     case: { type: "string", multiple: true },
     runs: { type: "string" },
     loads: { type: "string" },
+    "after-tests": { type: "boolean", default: false },
     "no-build": { type: "boolean" },
     "no-install": { type: "boolean" },
   },
@@ -48,6 +53,9 @@ const names = chosen(
   values.case,
 );
 
+const short = cases.filter(({ isLong = false }) => !isLong);
+const tested = new Set(short.map(({ name }) => name));
+
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => process.exit(130)); // browsers end with their process groups
 
@@ -68,25 +76,30 @@ if (!values["no-install"]) {
 }
 
 const versions = new Map<string, string>();
-const results = await runConformance({
-  engines,
-  cases: names,
-  counts: {
-    ...(values.runs !== undefined && { runs: values.runs }),
-    ...(values.loads !== undefined && { loads: values.loads }),
-  },
-  onEngine(engine, version) {
-    versions.set(engine, version);
-    console.log(version);
-  },
-  onResult({ name, outcome, milliseconds }) {
-    const seconds = (milliseconds / 1000).toFixed(1).padStart(6);
-    const said = outcome.status === "ok" ? outcome.detail : outcome.reason;
-    console.log(
-      `  ${outcome.status.padEnd(7)} ${name.padEnd(18)} ${seconds} s  ${said}`,
-    );
-  },
-});
+const results: CaseResult[] = [];
+for (const engine of engines) {
+  const isTested = values["after-tests"] && engine === "chromium";
+  const ran = await runConformance({
+    engines: [engine],
+    cases: names.filter((name) => !isTested || !tested.has(name)),
+    counts: {
+      ...(values.runs !== undefined && { runs: values.runs }),
+      ...(values.loads !== undefined && { loads: values.loads }),
+    },
+    onEngine(name, version) {
+      versions.set(name, version);
+      console.log(version);
+    },
+    onResult({ name, outcome, milliseconds }) {
+      const seconds = (milliseconds / 1000).toFixed(1).padStart(6);
+      const said = outcome.status === "ok" ? outcome.detail : outcome.reason;
+      console.log(
+        `  ${outcome.status.padEnd(7)} ${name.padEnd(18)} ${seconds} s  ${said}`,
+      );
+    },
+  });
+  results.push(...ran);
+}
 console.log(conformanceTable(results, versions));
 process.exit(
   results.some(({ outcome }) => outcome.status === "failed") ||
