@@ -59,10 +59,15 @@ def curvature(ends: torch.Tensor) -> torch.Tensor:
 class Table:
     """What a rule of a plan forecasts: at which steps, from which, and by which coefficients."""
 
-    def __init__(self, rule: dict):
-        self.rule = rule
-        self.kept = {s: [s - age for age in ages] for s, ages in zip(rule["steps"], rule["ages"])}
-        self.first = torch.zeros(len(self.kept), rule["values"])
+    def __init__(self, rule: dict, values: int = 0):
+        size = max(values, rule["values"])
+        computed = sorted(rule["refresh"]["at"], reverse=True)
+        self.kept = {step: [at for at in computed if at < step][:size] for step in rule["steps"]}
+        ages = [[step - at for at in kept] for step, kept in self.kept.items()]
+        if any(given != own[: len(given)] for given, own in zip(rule["ages"], ages)):
+            raise SystemExit("Cannot refine this plan as its ages must be those of the last values computed")
+        self.rule = {**rule, "values": size, "ages": ages}
+        self.first = torch.zeros(len(self.kept), size)
         for row, given in zip(self.first, rule["coefficients"]):
             row[: len(given)] = torch.tensor(given)
 
@@ -89,7 +94,7 @@ class Table:
 class Forecasts:
     """A plan that computes the whole Unet at some steps and forecasts its output at the others, guidance's too."""
 
-    def __init__(self, plan: dict):
+    def __init__(self, plan: dict, values: int = 0):
         self.plan, rules = plan, [*plan["rules"], *plan.get("guidance", [])]
         acts = [(rule.get("units"), rule["action"]) for rule in rules]
         if acts not in ([([""], "forecast")], [([""], "forecast"), (None, "delta")]) or any("ages" not in rule for rule in rules):
@@ -97,7 +102,7 @@ class Forecasts:
                 "Cannot refine this plan as it must have one rule with a table that forecasts the whole Unet's output, and "
                 f"perhaps such a rule for guidance's delta: current rules are {acts}"
             )
-        self.tables = [Table(rule) for rule in rules]
+        self.tables = [Table(rule, values) for rule in rules]
         self.table = torch.cat([table.first for table in self.tables])
 
     def ends(self, runs: Runs, at: slice, table: torch.Tensor) -> torch.Tensor:
@@ -204,6 +209,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("scenes"))
     parser.add_argument("--plan", type=Path, required=True)
+    parser.add_argument("--values", type=int, default=0, help="values of a forecast; the plan's are the least")
     parser.add_argument("--runs", type=int, default=64, help="runs to refine on")
     parser.add_argument("--held", type=int, default=64, help="runs that the losses before and after are told of")
     parser.add_argument("--rounds", type=int, default=20)
@@ -212,7 +218,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     o = parser.parse_args()
     torch.set_num_threads(1)
-    plan = Forecasts(json.loads(o.plan.read_text()))
+    plan = Forecasts(json.loads(o.plan.read_text()), o.values)
     runs, held = Runs(o.model, "refine-train", o.runs), Runs(o.model, "refine-test", o.held)
     ends, held_ends = whole_ends(runs), whole_ends(held)
     norms = plan.norms(Runs(o.model, "forecast-fit", 24))

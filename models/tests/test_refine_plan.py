@@ -33,9 +33,10 @@ def plan(monkeypatch):
         "units": [""],
         "action": "forecast",
         "values": 3,
-        "coefficients": [[2.0, -1.0, 0.0], [3.0, -2.0, 0.0], [1.5, -0.5]],
+        "coefficients": [[2.0, -1.0, 0.0], [3.0, -2.0, 0.0], [1.5, -0.5, 0.0]],
         "steps": [4, 5, 8],
-        "ages": [[1, 2, 3], [2, 3, 4], [1, 2]],
+        "ages": [[1, 2, 3], [2, 3, 4], [1, 2, 5]],
+        "refresh": {"at": [0, 1, 2, 3, 6, 7, 9]},
     }
     return refine_plan.Forecasts({"rules": [rule]})
 
@@ -67,7 +68,7 @@ def test_slopes_are_those_of_small_changes(plan):
         change[at] = 1e-4
         change = change.reshape(3, 3)
         assert slope[at].item() == pytest.approx((total(change) - total(-change)) / 2e-4, rel=1e-4)
-    assert slope[8] == 0  # the last forecast has two values
+    assert slope[8] != 0  # a coefficient that was left out is 0, and refined
 
 
 def test_refinement_finds_what_the_line_misses(plan, monkeypatch):
@@ -82,3 +83,14 @@ def test_refinement_finds_what_the_line_misses(plan, monkeypatch):
 
     *_, (_, _, table) = refine_plan.refine(plan, runs, refine_plan.whole_ends(runs), norms, 12, 4, 1.0)
     assert loss(table) < 0.1 * loss(plan.table)
+
+
+def test_more_values_begin_at_nothing(plan):
+    wider = refine_plan.Forecasts(plan.plan, 4)
+    assert wider.tables[0].kept == {4: [3, 2, 1, 0], 5: [3, 2, 1, 0], 8: [7, 6, 3, 2]}
+    assert wider.table[:, 3].tolist() == [0, 0, 0]
+    runs = Curved(2)
+    own = [each.table.expand(2, -1, -1) for each in (plan, wider)]
+    assert torch.equal(plan.ends(runs, slice(0, 2), own[0]), wider.ends(runs, slice(0, 2), own[1]))
+    rule = wider.tables[0].changed(wider.table)
+    assert [len(row) for row in rule["coefficients"]] == [len(row) for row in rule["ages"]] == [4, 4, 4]
