@@ -33,7 +33,7 @@ export type { MeasuredKeep } from "./plan/measured-keep.js";
 export type { PipelineMacs } from "./pipeline/network-costs.js";
 export type { FolderEvent, FolderProgress } from "./download/load-progress.js";
 export type { Dtype } from "./folder/dtype.js";
-export type { UnetInputs } from "./inputs/input-names.js";
+export type { UnetInputs } from "./folder/input-names.js";
 export type { UnetConstants } from "./inputs/constants.js";
 export type { HubOptions, HubTemplate } from "./hub/hub-options.js";
 export type { DeviceKind } from "./device/session.js";

@@ -3,7 +3,7 @@
 
 import type { FolderProgress } from "./download/load-progress.js";
 import type { Dtype } from "./folder/dtype.js";
-import type { UnetInputs } from "./inputs/input-names.js";
+import type { UnetInputs } from "./folder/input-names.js";
 import type { HubOptions } from "./hub/hub-options.js";
 import type { Lora } from "./lora/model-loras.js";
 import type { Picture } from "./picture/picture.js";

@@ -4,12 +4,8 @@ import type { Graph, GraphValue } from "@phaseskip/graph";
 import { PhaseskipError, renameInputs } from "@phaseskip/graph";
 import type { UnetConstants } from "../inputs/constants.js";
 import type { ModelFolder } from "./folder.js";
-import type { UnetInputs } from "../inputs/input-names.js";
-import {
-  diffusersNames,
-  INPUTS_FILE,
-  parseUnetInputs,
-} from "../inputs/input-names.js";
+import type { UnetInputs } from "./input-names.js";
+import { diffusersNames, INPUTS_FILE, parseUnetInputs } from "./input-names.js";
 
 /** A Unet under diffusers' names, and what is said of it beside them. */
 export interface DescribedUnet {

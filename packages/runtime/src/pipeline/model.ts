@@ -4,7 +4,7 @@ import type { Graph, Unet, UnetSize } from "@phaseskip/graph";
 import type { ModelFolder } from "../folder/folder.js";
 import type { ModelIndex } from "../folder/model-index.js";
 import type { UnetReader } from "../folder/model-index.js";
-import type { UnetInputs } from "../inputs/input-names.js";
+import type { UnetInputs } from "../folder/input-names.js";
 import { checkKernels } from "../device/check-kernels.js";
 import type { Device } from "../device/session.js";
 import { SegmentTimes } from "../unet/segment-times.js";

@@ -1,6 +1,6 @@
 // A model laid open for comparing plans: what each costs on its own live graphs, without running it, and what it draws.
 
-import type { UnetInputs } from "../inputs/input-names.js";
+import type { UnetInputs } from "../folder/input-names.js";
 import type { HubRequest } from "../hub/hub-options.js";
 import { openFolder } from "../folder/model-folder.js";
 import { RunCosts } from "../pipeline/costs.js";

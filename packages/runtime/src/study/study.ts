@@ -22,7 +22,7 @@ import { matchesPattern } from "../plan/pattern.js";
 import type { ScheduledStep } from "../schedule/schedule.js";
 import { schedulePlan } from "../schedule/schedule.js";
 import { openDevice } from "../device/session.js";
-import type { UnetInputs } from "../inputs/input-names.js";
+import type { UnetInputs } from "../folder/input-names.js";
 import type { ChannelMeans } from "../plan/channel-means.js";
 import type { PlannedForecast } from "./forecast-sites.js";
 import { forecastSites } from "./forecast-sites.js";

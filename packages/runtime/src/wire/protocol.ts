@@ -4,7 +4,7 @@
 import type { ProxyMarked } from "comlink";
 import { PhaseskipError, type PhaseskipErrorCode } from "@phaseskip/graph";
 import type { FolderProgress } from "../download/load-progress.js";
-import type { UnetInputs } from "../inputs/input-names.js";
+import type { UnetInputs } from "../folder/input-names.js";
 import type { HubRequest, Token } from "../hub/hub-options.js";
 import type { BitmapStep } from "../pipeline.js";
 import type { ModelTakes } from "../pipeline/model-takes.js";

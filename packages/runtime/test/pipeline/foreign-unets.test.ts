@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { readNpy } from "../../../cli/src/pictures/npy.js";
 import { serveFaults } from "../../../../e2e/fault-server.js";
 import { openDevice } from "../../src/device/session.js";
-import type { UnetInputs } from "../../src/inputs/input-names.js";
+import type { UnetInputs } from "../../src/folder/input-names.js";
 import { openFolder } from "../../src/folder/model-folder.js";
 import { Model } from "../../src/pipeline/model.js";
 import type { DenoiseOptions } from "../../src/pipeline/request.js";

@@ -1,8 +1,8 @@
 // How a Unet that does not use diffusers' names calls what it takes and gives: read once, from a call's options or from
 // the file beside the Unet.
 
-import type { UnetConstants } from "./constants.js";
-import { parseConstants } from "./constants.js";
+import type { UnetConstants } from "../inputs/constants.js";
+import { parseConstants } from "../inputs/constants.js";
 
 /** The file beside the Unet that says it. */
 export const INPUTS_FILE = "phaseskip-inputs.json";
