@@ -12,7 +12,7 @@ import type { FileSource } from "../download/file-source.js";
 import type { FolderProgress } from "../download/load-progress.js";
 import { readJson, type ModelFile } from "../store/model-file.js";
 import { Freshness, isUnreachable, type Found } from "../download/freshness.js";
-import type { HubListReader } from "./hub-list.js";
+import type { HubListReader } from "../hub/hub-list.js";
 import { LoadTally } from "../download/load-tally.js";
 import { mendChunk } from "../download/mend-chunk.js";
 import {

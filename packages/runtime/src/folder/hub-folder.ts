@@ -3,7 +3,7 @@
 import { hubSource } from "../hub/hub-source.js";
 import type { HubRequest } from "../hub/hub-options.js";
 import type { ModelFolder } from "./folder.js";
-import { hubList } from "./hub-list.js";
+import { hubList } from "../hub/hub-list.js";
 import { openHttpFolder } from "./http-folder.js";
 import type { HttpStoreOptions } from "./http-store.js";
 import { roleOf } from "./part-name.js";
