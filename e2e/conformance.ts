@@ -7,11 +7,8 @@
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { ensureBrowser } from "../scripts/find-browsers.mjs";
-import { cases } from "./conformance/cases.js";
-import {
-  runConformance,
-  type CaseResult,
-} from "./conformance/conformance-run.js";
+import { cases, testedCases } from "./conformance/cases.js";
+import { runConformance } from "./conformance/conformance-run.js";
 import { conformanceTable } from "./conformance/conformance-table.js";
 import { engineNames } from "./engines/engine.js";
 
@@ -53,8 +50,7 @@ const names = chosen(
   values.case,
 );
 
-const short = cases.filter(({ isLong = false }) => !isLong);
-const tested = new Set(short.map(({ name }) => name));
+const tested = new Set(testedCases.map(({ name }) => name));
 
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => process.exit(130)); // browsers end with their process groups
@@ -76,30 +72,27 @@ if (!values["no-install"]) {
 }
 
 const versions = new Map<string, string>();
-const results: CaseResult[] = [];
-for (const engine of engines) {
-  const isTested = values["after-tests"] && engine === "chromium";
-  const ran = await runConformance({
-    engines: [engine],
-    cases: names.filter((name) => !isTested || !tested.has(name)),
-    counts: {
-      ...(values.runs !== undefined && { runs: values.runs }),
-      ...(values.loads !== undefined && { loads: values.loads }),
-    },
-    onEngine(name, version) {
-      versions.set(name, version);
-      console.log(version);
-    },
-    onResult({ name, outcome, milliseconds }) {
-      const seconds = (milliseconds / 1000).toFixed(1).padStart(6);
-      const said = outcome.status === "ok" ? outcome.detail : outcome.reason;
-      console.log(
-        `  ${outcome.status.padEnd(7)} ${name.padEnd(18)} ${seconds} s  ${said}`,
-      );
-    },
-  });
-  results.push(...ran);
-}
+const results = await runConformance({
+  engines,
+  cases: names,
+  spares: (engine, name) =>
+    values["after-tests"] && engine === "chromium" && tested.has(name),
+  counts: {
+    ...(values.runs !== undefined && { runs: values.runs }),
+    ...(values.loads !== undefined && { loads: values.loads }),
+  },
+  onEngine(engine, version) {
+    versions.set(engine, version);
+    console.log(version);
+  },
+  onResult({ name, outcome, milliseconds }) {
+    const seconds = (milliseconds / 1000).toFixed(1).padStart(6);
+    const said = outcome.status === "ok" ? outcome.detail : outcome.reason;
+    console.log(
+      `  ${outcome.status.padEnd(7)} ${name.padEnd(18)} ${seconds} s  ${said}`,
+    );
+  },
+});
 console.log(conformanceTable(results, versions));
 process.exit(
   results.some(({ outcome }) => outcome.status === "failed") ||

@@ -26,3 +26,6 @@ export const cases: readonly ConformanceCase[] = [
   ...lostGpuCases,
   ...longCases,
 ];
+
+/** Those that `npm test` runs, in Chromium. */
+export const testedCases = cases.filter(({ isLong = false }) => !isLong);
