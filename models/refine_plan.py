@@ -22,11 +22,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from step_layouts import STEPS, Runs, difference
+from step_layouts import STEPS, Runs, chunks, difference, last_computed, rounded
 
 #: A loss of SSIM from which on a pair pulls less.
 TURNING = 0.01
-CHUNK = 8
 #: Rounds that draw the curvature anew.
 CURVED = (0, 6)
 WINDOW = torch.exp(-(torch.arange(-3, 4).double() ** 2) / (2 * 1.5**2))
@@ -61,8 +60,7 @@ class Table:
 
     def __init__(self, rule: dict, values: int = 0):
         size = max(values, rule["values"])
-        computed = sorted(rule["refresh"]["at"], reverse=True)
-        self.kept = {step: [at for at in computed if at < step][:size] for step in rule["steps"]}
+        self.kept = {step: last_computed(rule["refresh"]["at"], step, size) for step in rule["steps"]}
         ages = [[step - at for at in kept] for step, kept in self.kept.items()]
         if any(given != own[: len(given)] for given, own in zip(rule["ages"], ages)):
             raise SystemExit("Cannot refine this plan as its ages must be those of the last values computed")
@@ -87,8 +85,8 @@ class Table:
 
     def changed(self, table: torch.Tensor) -> dict:
         """The rule with other coefficients."""
-        rows = zip(table, self.kept.values())
-        return {**self.rule, "coefficients": [[float(f"{c:.7g}") for c in row[: len(kept)].tolist()] for row, kept in rows]}
+        rows = zip(table.tolist(), self.kept.values())
+        return {**self.rule, "coefficients": rounded(row[: len(kept)] for row, kept in rows)}
 
 
 class Forecasts:
@@ -110,30 +108,26 @@ class Forecasts:
         own = table.split([len(each.kept) for each in self.tables], 1)
         x, outputs, differences = runs.noise[at], {}, {}
         for step in range(STEPS):
-            has_output, *has_difference = [step not in each.kept for each in self.tables]
-            if not has_output:
+            is_kept, *is_kept_apart = [step in each.kept for each in self.tables]
+            if is_kept:
                 output = self.tables[0].forecast(outputs, own[0], step)
-            elif not has_difference:
-                output = outputs[step] = runs.output(x, at, step)[0]
-            elif has_difference[0]:
-                both = runs.output(x, at, step)[1]
-                output = outputs[step] = both[0]
-                differences[step] = difference(both)
+            elif is_kept_apart == [True]:
+                output = runs.conditional(x, at, step)
             else:
-                output = outputs[step] = runs.conditional(x, at, step)
-            if has_difference:
-                apart = differences.get(step)
-                if apart is None:
-                    apart = self.tables[1].forecast(differences, own[1], step)
+                output, both = runs.output(x, at, step)
+                if is_kept_apart:
+                    output, differences[step] = both[0], difference(both)
+            outputs[step] = output
+            if is_kept_apart:
+                apart = self.tables[1].forecast(differences, own[1], step) if is_kept_apart[0] else differences[step]
                 output = output + (1 - runs.guidance) * apart
             x = runs.step(output, x, step)
         return x
 
     def norms(self, runs: Runs) -> torch.Tensor:
         """The matrix of a change's square over all tables."""
-        whole = runs.products()
-        products = [whole, *(runs.products(difference) for _ in self.tables[1:])]
-        return torch.block_diag(*(each.norms(own, whole) for each, own in zip(self.tables, products)))
+        products = runs.products()
+        return torch.block_diag(*(each.norms(own, products[0]) for each, own in zip(self.tables, products)))
 
     def write(self, table: torch.Tensor, out: Path) -> None:
         """The plan with other tables."""
@@ -142,21 +136,9 @@ class Forecasts:
         out.write_text(json.dumps({**self.plan, "rules": rules[:1], **({"guidance": rules[1:]} if rules[1:] else {})}) + "\n")
 
 
-def chunks(count: int) -> list[slice]:
-    """Runs that are computed together."""
-    return [slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
-
-
-@torch.no_grad()
 def whole_ends(runs: Runs) -> torch.Tensor:
     """Final samples of the whole Unet."""
-    found = []
-    for at in chunks(len(runs.noise)):
-        x = runs.noise[at]
-        for step in range(STEPS):
-            x = runs.step(runs.output(x, at, step)[0], x, step)
-        found.append(x)
-    return torch.cat(found)
+    return torch.cat([runs.whole(at)[0][-1] for at in chunks(len(runs.noise))])
 
 
 def derive(plan: Forecasts, runs: Runs, ends: torch.Tensor, table: torch.Tensor, directions: int):

@@ -18,7 +18,6 @@ import argparse
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +41,17 @@ def captions(salt: str, count: int) -> tuple[list[str], list[int]]:
     """Captions and seeds of a series that the salt names, as ``plan_quality.py`` draws them."""
     series = int.from_bytes(hashlib.sha256(salt.encode()).digest()[:4], "big") + 10_000
     return [scenes_data.picture(series, i)[1] for i in range(count)], [(series + 7919 * i) % 2**31 for i in range(count)]
+
+
+def chunks(count: int) -> list[slice]:
+    """Runs that are computed together."""
+    return [slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
+
+
+def difference(both: torch.Tensor) -> torch.Tensor:
+    """Guidance's difference: without the prompt less with it."""
+    cond, uncond = both.unbind(-5)
+    return uncond - cond
 
 
 class Runs:
@@ -72,35 +82,36 @@ class Runs:
         """The sample of the next step."""
         return self.scheduler.step(output, self.scheduler.timesteps[i], x).prev_sample
 
-    def products(self, of: Callable[[torch.Tensor], torch.Tensor] = torch.flatten) -> np.ndarray:
-        """Inner products, over all runs, of what ``of`` makes of both contexts' outputs: ``[step, step]``."""
-        total = torch.zeros(STEPS, STEPS, dtype=torch.float64)
-        for start in range(0, len(self.noise), CHUNK):
-            at, outputs = slice(start, start + CHUNK), []
-            x = self.noise[at]
-            with torch.no_grad():
-                for i in range(STEPS):
-                    guided, both = self.output(x, at, i)
-                    outputs.append(of(both).flatten())
-                    x = self.step(guided, x, i)
-            rows = torch.stack(outputs)
-            total += (rows @ rows.T).double()
-        return total.numpy()
+    @torch.no_grad()
+    def whole(self, at: slice) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The whole Unet's run: samples ``[step + 1, …]``, guided outputs and both contexts' ``[step, …]``."""
+        samples, outputs, contexts = [self.noise[at]], [], []
+        for i in range(STEPS):
+            guided, both = self.output(samples[-1], at, i)
+            outputs.append(guided)
+            contexts.append(both)
+            samples.append(self.step(guided, samples[-1], i))
+        return torch.stack(samples), torch.stack(outputs), torch.stack(contexts)
+
+    def products(self) -> tuple[np.ndarray, np.ndarray]:
+        """Inner products over all runs, of both contexts' outputs and of guidance's differences: ``[step, step]`` each."""
+        totals = torch.zeros(2, STEPS, STEPS, dtype=torch.float64)
+        for at in chunks(len(self.noise)):
+            both = self.whole(at)[2]
+            for total, values in zip(totals, (both, difference(both))):
+                rows = values.flatten(1)
+                total += (rows @ rows.T).double()
+        return totals[0].numpy(), totals[1].numpy()
 
     def projections(self, count: int) -> np.ndarray:
         """``[run, direction, i, k]``: what step k's output in place of step i's would do to the end, along directions."""
-        return np.concatenate([self._projected(slice(s, min(s + CHUNK, count)), s) for s in range(0, count, CHUNK)])
+        return np.concatenate([self._projected(at) for at in chunks(count)])
 
-    def _projected(self, at: slice, seed: int) -> np.ndarray:
-        samples, outputs, x = [], [], self.noise[at]
-        with torch.no_grad():
-            for i in range(STEPS):
-                samples.append(x)
-                outputs.append(self.output(x, at, i)[0])
-                x = self.step(outputs[-1], x, i)
-        generator = torch.Generator().manual_seed(seed)
+    def _projected(self, at: slice) -> np.ndarray:
+        samples, outputs, _ = self.whole(at)
+        x, values = samples[0], outputs.flatten(2)
+        generator = torch.Generator().manual_seed(at.start)
         ends = [torch.randn(x.shape, generator=generator) / x[0].numel() ** 0.5 for _ in range(DIRECTIONS)]
-        values = torch.stack(outputs).flatten(2)
         found = torch.zeros(len(x), DIRECTIONS, STEPS, STEPS, dtype=torch.float64)
         for i in reversed(range(STEPS)):
             x = samples[i].clone().requires_grad_(True)
@@ -158,19 +169,23 @@ def steps_of(state: tuple[int, ...], way: tuple) -> list[int]:
     return sorted(steps)
 
 
-def difference(both: torch.Tensor) -> torch.Tensor:
-    """Guidance's difference: without the prompt less with it."""
-    return both[1] - both[0]
+def last_computed(computed: list[int], step: int, values: int) -> list[int]:
+    """The steps whose values a forecast takes, newest first."""
+    return sorted((at for at in computed if at < step), reverse=True)[:values]
+
+
+def rounded(table) -> list[list[float]]:
+    """Coefficients as plans have them: 7 digits."""
+    return [[float(f"{c:.7g}") for c in row] for row in table]
 
 
 def forecast(computed: list[int], products: np.ndarray, timesteps: list[float]) -> dict:
     """What a rule says of a value that is computed at some steps and forecast at the others."""
     skipped = [step for step in range(STEPS) if step not in computed]
-    kept = [sorted((c for c in computed if c < step), reverse=True)[:VALUES] for step in skipped]
-    table = [coefficients(products, timesteps, k, step) for k, step in zip(kept, skipped)]
+    kept = [last_computed(computed, step, VALUES) for step in skipped]
     return {
         "values": VALUES,
-        "coefficients": [[float(f"{c:.7g}") for c in row] for row in table],
+        "coefficients": rounded(coefficients(products, timesteps, k, step) for k, step in zip(kept, skipped)),
         "steps": skipped,
         "ages": [[step - k for k in row] for row, step in zip(kept, skipped)],
         "refresh": {"at": computed},
@@ -201,13 +216,13 @@ def main() -> None:
     torch.set_num_threads(1)
     runs = Runs(o.model, "forecast-fit", o.runs)
     timesteps = runs.scheduler.timesteps.tolist()
-    products = runs.products()
+    products, apart = runs.products()
     o.out.mkdir(parents=True, exist_ok=True)
 
     def write(computed: list[int], guided: list[int] | None = None) -> None:
         name = f"calls-{len(computed)}" + (f"-{len(guided)}" if guided else "")
-        made = guided and forecast(guided, runs.products(difference), timesteps)
-        made = plan(name, forecast(computed, products, timesteps), made)
+        guidance = forecast(guided, apart, timesteps) if guided else None
+        made = plan(name, forecast(computed, products, timesteps), guidance)
         (o.out / f"{name}.json").write_text(json.dumps(made) + "\n")
 
     if o.computed:

@@ -9,18 +9,29 @@ import pytest
 import torch
 
 import refine_plan
+import step_layouts
 
 PICTURES = Path(__file__).parents[2] / "packages/metrics/test/golden/pictures.json"
 
 
-class Curved:
-    """Runs whose output is the same pattern at every step, times a cubic of the step, with a little of the sample."""
+class Curved(step_layouts.Runs):
+    """Runs whose output is the same pattern at every step, times a cubic of the step, with a little of the sample.
+
+    Guidance's difference is that pattern times a square of the step.
+    """
 
     def __init__(self, count: int):
+        self.guidance = 1.5
         self.noise = torch.randn(count, 3, 16, 16, generator=torch.Generator().manual_seed(3)).double()
 
     def output(self, x, at, step):
-        return self.noise[at] * (0.2 + (step / 20) ** 3) + 0.3 * torch.tanh(x), None
+        guided = self.noise[at] * (0.2 + (step / 20) ** 3) + 0.3 * torch.tanh(x)
+        apart = self.noise[at] * (step / 10) ** 2
+        cond = guided - (1 - self.guidance) * apart
+        return guided, torch.stack([cond, cond + apart])
+
+    def conditional(self, x, at, step):
+        return self.output(x, at, step)[1][0]
 
     def step(self, output, x, step):
         return x - 0.05 * output
@@ -28,7 +39,8 @@ class Curved:
 
 @pytest.fixture
 def plan(monkeypatch):
-    monkeypatch.setattr(refine_plan, "STEPS", 10)
+    for module in (step_layouts, refine_plan):
+        monkeypatch.setattr(module, "STEPS", 10)
     rule = {
         "units": [""],
         "action": "forecast",
@@ -94,3 +106,20 @@ def test_more_values_begin_at_nothing(plan):
     assert torch.equal(plan.ends(runs, slice(0, 2), own[0]), wider.ends(runs, slice(0, 2), own[1]))
     rule = wider.tables[0].changed(wider.table)
     assert [len(row) for row in rule["coefficients"]] == [len(row) for row in rule["ages"]] == [4, 4, 4]
+
+
+def test_a_difference_that_is_forecast_exactly_changes_nothing(plan):
+    computed = {"units": [""], "action": "forecast", "values": 2, "coefficients": [], "steps": [], "ages": []}
+    steps = range(3, 10)
+    square = [[(s - 1) * s / 2, (s - 2) * -s, (s - 2) * (s - 1) / 2] for s in steps]
+    apart = {"values": 3, "coefficients": square, "steps": [*steps], "ages": [[s - 2, s - 1, s] for s in steps]}
+    rules = {
+        "rules": [{**computed, "values": 3, "refresh": {"at": [*range(10)]}}],
+        "guidance": [{"action": "delta", **apart, "refresh": {"at": [0, 1, 2]}}],
+    }
+    guided = refine_plan.Forecasts(rules)
+    runs = Curved(2)
+    ends = guided.ends(runs, slice(0, 2), guided.table.double().expand(2, -1, -1))
+    assert torch.allclose(ends, refine_plan.whole_ends(runs), atol=1e-6)
+    none = guided.ends(runs, slice(0, 2), torch.zeros_like(guided.table).double().expand(2, -1, -1))
+    assert not torch.allclose(none, ends, atol=1e-3)
